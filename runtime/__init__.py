@@ -1,0 +1,1 @@
+"""What runs a bundle: the worker, its drivers and backends, the launcher and the local Lambda."""

@@ -1,0 +1,332 @@
+"""The ports of the runtime: what a worker and a launcher ask of the world, and nothing of how it is done.
+
+`runtime.backends` holds the real ones (memory, redis, awslambda). One contract suite runs on all of them.
+The words and the rules are those of the coordination protocol: a worker is idle, called or running; a
+*grant* is a field of `todo:<worker>` (instance → page), which is also the worker's inbox; a *stored*
+value lies in `out`; a *settled* task has arrived at all its consumers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from runtime.plan import EnvClass
+
+
+class Mode(Enum):
+    """What a commit does with its worker when it is done."""
+
+    STAY = "none"
+    LEAVE = "leave"
+    HANDOVER = "handover"
+
+
+class Status(Enum):
+    """How the store answered a worker.
+
+    OK: accepted. GO: begun. NOTHING: no such worker, idle, or nothing granted. BUSY: another incarnation
+    lives. FENCED: this incarnation is no longer the worker; nothing was written. ENDED: the run is over.
+    """
+
+    OK = "ok"
+    GO = "go"
+    NOTHING = "nothing"
+    BUSY = "busy"
+    FENCED = "fenced"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One edge's end at its consumer.
+
+    `worker` is the consumer's pinned worker, or for a flexible consumer the name proposed for a new
+    flexible worker (several consumers may share one: a list of start tasks). `flexible` says which.
+    `page` is the consumer's page (-1 when pinned); `need` its number of in-edges. A new flexible worker's
+    record gets the subDAG "page:<page>"; a pinned worker's record was written by `rebuild_end`.
+    """
+
+    consumer: str
+    worker: str
+    flexible: bool
+    env: EnvClass
+    need: int
+    page: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """Store one slot's value and let it arrive.
+
+    `task` is the instance, `slot` the stored value's name. `value` is a sealed envelope, or None when the
+    slot is known to be stored and only its arrivals are sent (again, or the next batch); `reference` is the
+    key of a large value that was put before (then `value` is None too).
+    `last` settles the task: this is the last batch of arrivals of its last slot.
+    """
+
+    task: str
+    slot: str
+    value: bytes | None
+    reference: str | None = None
+    arrivals: tuple[Arrival, ...] = ()
+    last: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settle:
+    """These tasks, stored nowhere, have all their consumers settled."""
+
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """Attempt number `number` (from 1) of a task is about to run, or has failed."""
+
+    task: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """The worker was invoked as this worker's previous answer asked; `called_at` is that answer's time."""
+
+    worker: str
+    called_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A task failed for good: the run fails. `record` is JSON text."""
+
+    task: str
+    record: str
+
+
+Item = Store | Settle | Attempt | Called | Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One round trip of a worker. `seq` counts the item-carrying commits of this incarnation from 1; -1 renews only.
+
+    `take`: how many newly completed flexible consumers the caller may be granted itself.
+    `known`: how many grants the caller believes it has after this commit; when that is so, the answer's
+    `todo` is None (unchanged), which keeps answers small.
+    """
+
+    worker: str
+    token: str
+    seq: int
+    env: EnvClass
+    items: tuple[Item, ...] = ()
+    mode: Mode = Mode.STAY
+    take: int = 0
+    known: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A worker that is to be invoked now. `start` are its grants, as far as the caller knows (a hint)."""
+
+    worker: str
+    env: EnvClass
+    subdag: str
+    called_at: float
+    start: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The store's answer to a commit.
+
+    `todo`: instance → page, or None when it is as the caller believed. `winners`: slot → sealed value (or a
+    `Reference`) of slots that another incarnation had stored first. `called`: how many workers of the run
+    are called but not running. `now`: the store's time in seconds.
+    """
+
+    status: Status
+    todo: Mapping[str, int] | None = None
+    calls: tuple[Call, ...] = ()
+    winners: Mapping[str, "bytes | Reference"] | None = None
+    called: int = 0
+    now: float = 0.0
+    left: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A large value lies under this key."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """The store's answer to a worker that begins. `done` are the worker's settled tasks, `stored` its stored slots.
+
+    `attempts`: task → highest attempt number written. `tries` counts this worker's begins since its last
+    new stored output, this one included.
+    """
+
+    status: Status
+    todo: Mapping[str, int]
+    done: frozenset[str] = frozenset()
+    stored: frozenset[str] = frozenset()
+    attempts: Mapping[str, int] | None = None
+    tries: int = 1
+    now: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerRow:
+    """What `rebuild_end` writes of one worker: whom to invoke, how, and whether it has grants."""
+
+    worker: str
+    env: EnvClass
+    subdag: str
+    has_todo: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildPart:
+    """Absolute values for a part of the run's state; writing it twice changes nothing.
+
+    `arrived`: consumer → slots that have arrived (replaces). `grants`: worker → instance → page (replaces).
+    `done`: (worker or "", task) pairs that are settled or not needed. `stored`: (worker or "", slot) pairs
+    that are stored but not settled, so that the worker's `begin` returns them and their arrivals are sent again.
+    """
+
+    arrived: Mapping[str, tuple[str, ...]]
+    grants: Mapping[str, Mapping[str, int]]
+    done: tuple[tuple[str, str], ...]
+    stored: tuple[tuple[str, str], ...] = ()
+
+
+class RunEnd(Enum):
+    """What `meta` says of a run that is over."""
+
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStatus:
+    """The launcher's look at a run: `meta` is "building", "run", "failed", "cancelled", "rewind" or "" (gone)."""
+
+    meta: str
+    reason: str
+    stored: int
+    done: int
+    errors: Mapping[str, str]
+
+
+class Coordinator(Protocol):
+    """The scripts of the protocol, for one run. Every method is one atomic round trip (rebuild_part: one per batch).
+
+    Every method raises `StoreUnavailable` when the store cannot be reached, `RuntimeFault` otherwise.
+    """
+
+    def rebuild_start(self) -> None: ...
+
+    def rebuild_part(self, part: RebuildPart) -> None: ...
+
+    def rebuild_end(self, rows: Sequence[WorkerRow]) -> tuple[Call, ...]: ...
+
+    def begin(self, worker: str, token: str, called_at: float) -> Begin: ...
+
+    def commit(self, commit: Commit) -> Answer: ...
+
+    def confirm(self, worker: str, called_at: float) -> None: ...
+
+    def watch(self, at_most: int) -> tuple[Call, ...]: ...
+
+    def lost(self, worker: str, token: str, slot: str, reference: str) -> None: ...
+
+    def end(self, how: RunEnd, reason: str) -> None:
+        """Set `meta` and delete `workers`: every incarnation is fenced from here on."""
+        ...
+
+    def status(self) -> RunStatus: ...
+
+    def finish(self) -> None:
+        """Delete every key of the run: `workers` first, then the rest in batches, by prefix with SCAN."""
+        ...
+
+
+class ValueStore(Protocol):
+    """Values and blobs, as sealed bytes; sealing and opening is the caller's."""
+
+    def fetch(self, slots: Sequence[str]) -> list["bytes | Reference | None"]:
+        """The stored values of `slots`, in order, in one round trip; None where nothing is stored."""
+        ...
+
+    def put_large(self, task: str, output: str | None, token: str, data: bytes) -> str:
+        """Put a large value under a key of its own before it is committed; returns that key."""
+        ...
+
+    def get_large(self, key: str) -> bytes | None: ...
+
+    def delete_large(self, key: str) -> None: ...
+
+    def put_blobs(self, blobs: Mapping[str, bytes]) -> None:
+        """Publish the deployment's immutable blobs (digest → bytes); those that exist are renewed, not sent."""
+        ...
+
+    def get_blobs(self, digests: Sequence[str]) -> list[bytes | None]: ...
+
+    def put_pages(self, pages: Mapping[int, bytes]) -> None:
+        """Publish this run's pages."""
+        ...
+
+    def get_pages(self, numbers: Sequence[int]) -> list[bytes | None]: ...
+
+    def put_graph(self, data: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEvent:
+    """What the run's event stream tells: wake-ups for the launcher, the truth stays in state.
+
+    kind: "stored" | "settled" | "begun" | "left" | "span" | "failed" | "ended"; `data` is JSON.
+    """
+
+    id: str
+    kind: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HintMessage:
+    """A wake-up for a live worker: new grants, or slots that arrived with their sealed values inside."""
+
+    id: str
+    arrived: Mapping[str, bytes]
+
+
+class Signals(Protocol):
+    """Wake-ups. All of them may be lost; nobody's correctness depends on one."""
+
+    def wait_hints(self, worker: str, after: str, timeout_s: float) -> list[HintMessage]:
+        """Block for hints newer than id `after` ("0" from the start), at most `timeout_s`; [] on time-out."""
+        ...
+
+    def wait_events(self, after: str, timeout_s: float) -> list[RunEvent]: ...
+
+    def emit_events(self, events: Sequence[tuple[str, str]]) -> None:
+        """Append (kind, data) pairs to the run's event stream, trimmed approximately."""
+        ...
+
+
+class Invoker(Protocol):
+    """Asynchronous invocation of a worker in an environment of a class."""
+
+    def invoke(self, env: EnvClass, payload: bytes) -> None:
+        """Send one asynchronous invocation; returns once it is confirmed (202).
+
+        Raises `Throttled` on 429 and `LambdaUnavailable` otherwise.
+        """
+        ...

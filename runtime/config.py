@@ -1,11 +1,13 @@
-"""Settings: frozen types with their defaults. Where values come from (command line, environment, file) is resolved by `resolve`.
+"""Settings: frozen types with their defaults. Where values come from is `runtime.settings`' business.
 
 One type per backend, each with only its own fields, and one `WorkerSettings` shared by all.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
+from typing import Literal
 
 KIB = 1024
 
@@ -34,3 +36,43 @@ class WorkerSettings:
     time_margin_s: float = 2.0
     fan_out: int = 8
     """Flexible workers that one commit may call anew (the concurrency limit of the target, at least 1)."""
+
+    def __post_init__(self) -> None:
+        if not self.renew_s < self.lease_s:
+            raise ValueError(f"`renew` ({self.renew_s:g}s) must be shorter than `lease` ({self.lease_s:g}s)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileSettings:
+    """What compiling a manifest takes from the user. `workers` is None for min(8, the concurrency limit)."""
+
+    planner: str = "simple"
+    workers: int | None = None
+    max_file_size_bytes: int = 16 * 1024 * KIB
+    max_instances: int = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InlineSettings:
+    """A run inside the caller's process has nothing of its own to set: a setting of another backend is refused."""
+
+
+def default_concurrency() -> int:
+    """Environments of the local service at one time: twice the processors, at least 4."""
+    return max(4, 2 * (os.cpu_count() or 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSettings:
+    """The local Lambda service and its Redis. `redis_url` None starts a Redis; `lambda_port` 0 takes a free one.
+
+    `retries` is Lambda's own repetition of a failed asynchronous invocation.
+    """
+
+    deployment: str = "local"
+    concurrency_limit: int = field(default_factory=default_concurrency)
+    idle_expiry_s: float = 300.0
+    start: Literal["zygote", "exec"] = "zygote"
+    redis_url: str | None = None
+    lambda_port: int = 0
+    retries: int = 0

@@ -1,0 +1,63 @@
+"""Durations and sizes as people write them: `1m30s`, `64KiB`. A unit is always named.
+
+The same words serve the manifest and the settings. Nothing here knows where a text came from.
+"""
+
+from __future__ import annotations
+
+import re
+
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+BYTES = {
+    "B": 1,
+    "KB": 1000,
+    "MB": 1000**2,
+    "GB": 1000**3,
+    "KiB": 1024,
+    "MiB": 1024**2,
+    "GiB": 1024**3,
+}
+
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_DURATION_PART = re.compile(_NUMBER + r"(ms|s|m|h|d)")
+_DURATION = re.compile(f"(?:{_DURATION_PART.pattern})+")
+_SIZE = re.compile(_NUMBER + r"\s*(B|KiB|MiB|GiB|KB|MB|GB)")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in a text such as `500ms`, `5m` or `1h30m`. Raises ValueError."""
+    if not _DURATION.fullmatch(text.strip()):
+        raise ValueError(f"{text!r} is not a duration; write a number with ms, s, m, h or d, such as 30s or 1h30m")
+    return sum(float(number) * SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
+
+
+def parse_size(text: str) -> int:
+    """Bytes in a text such as `64KiB`, `2GiB` or `1.5MB`, rounded to whole ones. Raises ValueError."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a size; write a number with B, KiB, MiB, GiB, KB, MB or GB, such as 64KiB")
+    return round(float(match[1]) * BYTES[match[2]])
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest exact text that `parse_duration` reads back: 0.05 is `50ms`, 5400 is `1h30m`."""
+    if seconds < 1:
+        return f"{seconds * 1000:g}ms"
+    parts: list[str] = []
+    rest = seconds
+    for unit in ("d", "h", "m"):
+        whole, rest = divmod(rest, SECONDS[unit])
+        if whole:
+            parts.append(f"{whole:g}{unit}")
+    if rest or not parts:
+        parts.append(f"{rest:g}s")
+    return "".join(parts)
+
+
+def format_size(size: float) -> str:
+    """A size for people: one decimal, in powers of 1,024."""
+    for unit in ("B", "KiB", "MiB"):
+        if abs(size) < 1024:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:,.1f} GiB"

@@ -1,0 +1,371 @@
+"""YAML text to a tree of located nodes, from PyYAML's event stream, within budgets.
+
+libyaml's events feed a builder of our own: scalars are resolved by the YAML 1.2 core schema, keys are unique
+strings, and depth, aliases, tags and documents are checked before a node exists (libyaml's `compose` crashes at a
+nesting of 50,000). An aliased node is shared, not copied, so memory is bounded by the file. Mistakes that leave a tree
+are collected; what breaks the stream ends it with the one diagnostic that says why. Nothing here knows the grammar.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn, Protocol
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+from compiler.diagnostics import Diagnostic, Position, Related, Span
+from compiler.manifest.model import Source
+from compiler.manifest.resolver import ScalarRefusedError, resolve_plain
+from compiler.manifest.syntax import bare_jinja, explain_yaml_error
+from compiler.manifest.tree import MappingNode, Node, Scalar, ScalarNode, SequenceNode
+
+MAX_DEPTH = 64
+MIN_ALIAS_BUDGET = 1000
+ALIAS_BUDGET_PER_EVENT = 20
+_COUNT_LIMIT = 1 << 62
+
+_STR_TAG = "tag:yaml.org,2002:str"
+_TAG = re.compile(r"![^\s,\[\]{}]{0,80}")
+_COMMENT = re.compile(r"[ \t]+#")
+
+
+class EventSource(Protocol):
+    """Where events come from: libyaml, or PyYAML's pure scanner."""
+
+    def get_event(self) -> Any: ...
+
+
+class _Located(Protocol):
+    """An event as the scanners give it: always with its marks, which PyYAML's own types leave open."""
+
+    start_mark: yaml.Mark
+    end_mark: yaml.Mark
+
+
+class _Alias(_Located, Protocol):
+    anchor: str
+
+
+class _Scalar(_Located, Protocol):
+    anchor: str | None
+    tag: str | None
+    value: str
+    style: str | None
+
+
+class _Start(_Located, Protocol):
+    anchor: str | None
+    tag: str | None
+    flow_style: bool | None
+
+
+def event_source(text: str, *, pure: bool = False) -> EventSource:
+    """libyaml's parser where PyYAML has it, else (or when `pure`) the scanner written in Python."""
+    loader = yaml.BaseLoader if pure or not yaml.__with_libyaml__ else yaml.CBaseLoader
+    source: EventSource = loader(text)
+    return source
+
+
+def load_tree(source: Source, *, pure: bool = False) -> tuple[MappingNode | None, list[Diagnostic]]:
+    """The tree of a manifest and what is wrong with it as YAML; None when there is no tree to go on with."""
+    builder = _Builder(source)
+    with _collector_off():
+        try:
+            builder.run(event_source(source.text, pure=pure))
+        except yaml.YAMLError as err:
+            builder.report(explain_yaml_error(err, source.text, source.file))
+            return None, builder.diagnostics
+        except _StopError:
+            return None, builder.diagnostics
+    return builder.root, builder.diagnostics
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """A pause for the garbage collector: on a tree that only grows it costs several times the parse itself."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class _StopError(Exception):
+    """The stream is at an end: the last diagnostic says why."""
+
+
+class _Frame:
+    """A collection being built. `key` is the key that waits for its value; `seen` are the keys of a mapping so far."""
+
+    __slots__ = (
+        "anchor",
+        "count",
+        "drop_next",
+        "height",
+        "is_flow",
+        "is_mapping",
+        "key",
+        "keys",
+        "seen",
+        "start",
+        "values",
+    )
+
+    def __init__(self, start: yaml.Mark, anchor: str | None, is_mapping: bool, is_flow: bool) -> None:
+        self.start = start
+        self.anchor = anchor
+        self.is_mapping = is_mapping
+        self.is_flow = is_flow
+        self.key: ScalarNode | None = None
+        self.drop_next = False
+        self.keys: list[ScalarNode] = []
+        self.values: list[Node] = []
+        self.seen: dict[str, ScalarNode] = {}
+        self.height = 1
+        self.count = 1
+
+
+class _Anchored:
+    """A finished node with its name: how many nodes it expands to, and how deep it is."""
+
+    __slots__ = ("count", "height", "node")
+
+    def __init__(self, node: Node, count: int, height: int) -> None:
+        self.node = node
+        self.count = count
+        self.height = height
+
+
+class _Builder:
+    """Builds the tree of the first document from its events; `root` is set when it is whole."""
+
+    def __init__(self, source: Source) -> None:
+        self.file = source.file
+        self.text = source.text
+        self.diagnostics: list[Diagnostic] = []
+        self.root: MappingNode | None = None
+        self._frames: list[_Frame] = []
+        self._anchors: dict[str, _Anchored | None] = {}
+        self._plain: dict[str, Scalar] = {}
+        self._documents = 0
+        self._events = 0
+        self._expanded = 0
+        self._first_alias: Span | None = None
+
+    def report(self, diagnostic: Diagnostic) -> None:
+        self.diagnostics.append(diagnostic)
+
+    def run(self, events: EventSource) -> None:
+        """Read the stream to its end. Raises _StopError, or YAMLError from the scanner."""
+        handlers: dict[type[Event], Callable[[Any], None]] = {
+            ScalarEvent: self._on_scalar,
+            MappingStartEvent: self._on_start,
+            SequenceStartEvent: self._on_start,
+            MappingEndEvent: self._on_end,
+            SequenceEndEvent: self._on_end,
+            AliasEvent: self._on_alias,
+            DocumentStartEvent: self._on_document,
+        }
+        next_event = events.get_event
+        while True:
+            event = next_event()
+            self._events += 1
+            kind = type(event)
+            if handler := handlers.get(kind):
+                handler(event)
+            elif kind is StreamEndEvent:
+                break
+        if not self._documents:
+            self._stop("E009", "the file is empty", _at(self.file, 1, 1), "begin with `spec: 1`")
+        budget = max(MIN_ALIAS_BUDGET, ALIAS_BUDGET_PER_EVENT * self._events)
+        if self._expanded > budget:
+            message = f"the aliases of this file expand to more than {budget:,} nodes"
+            self._stop("E007", message, self._first_alias, "write the repetition with `foreach`")
+
+    def _stop(self, code: str, message: str, span: Span | None, hint: str = "") -> NoReturn:
+        self.report(Diagnostic(code=code, message=message, span=span, hint=hint))
+        raise _StopError
+
+    def _span(self, event: _Located) -> Span:
+        start, end = event.start_mark, event.end_mark
+        return Span(self.file, Position(start.line + 1, start.column + 1), Position(end.line + 1, end.column + 1))
+
+    def _on_document(self, event: _Located) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            self._stop("E008", "a second document begins here", self._span(event), "one file holds one manifest")
+
+    def _on_alias(self, event: _Alias) -> None:
+        span = self._span(event)
+        name = event.anchor
+        if name not in self._anchors:
+            self._stop("E007", f"there is no anchor `&{name}` above this", span, f"define `&{name}` first, or quote it")
+        anchored = self._anchors[name]
+        if anchored is None:
+            self._stop("E007", f"`*{name}` stands inside its own anchor", span, "an alias cannot hold itself")
+        self._first_alias = self._first_alias or span
+        self._expanded = min(_COUNT_LIMIT, self._expanded + anchored.count)
+        if len(self._frames) + anchored.height > MAX_DEPTH:
+            self._too_deep(span)
+        self._attach(anchored.node, anchored.count, anchored.height)
+
+    def _on_scalar(self, event: _Scalar) -> None:
+        text, start, end = event.value, event.start_mark, event.end_mark
+        span = Span(self.file, Position(start.line + 1, start.column + 1), Position(end.line + 1, end.column + 1))
+        style = event.style or ""
+        value: Scalar = text
+        if event.tag is not None:
+            if event.tag != _STR_TAG:
+                self._bad_tag(event, span)
+            style = style or "'"
+        elif not style:
+            frame = self._frames[-1] if self._frames else None
+            if text == "<<" and frame and frame.is_mapping and frame.key is None and not frame.drop_next:
+                self._merge_key(frame, span)
+                return
+            value = self._plain[text] if text in self._plain else self._resolve(text, span, end.index)
+        node = ScalarNode(value, span, text, style)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = _Anchored(node, 1, 0)
+        self._attach(node, 1, 0)
+
+    def _resolve(self, text: str, span: Span, end: int) -> Scalar:
+        """The value of a plain scalar, remembered unless something is wrong with it."""
+        if "${{" in text and text.rfind("${{") > text.rfind("}}") and _COMMENT.match(self.text, end):
+            message = "` #` begins a comment and cuts off this expression"
+            self.report(Diagnostic(code="E202", message=message, span=span, hint="put the whole value in quotes"))
+            return text
+        try:
+            value = resolve_plain(text)
+        except ScalarRefusedError as err:
+            frame = self._frames[-1] if self._frames else None
+            is_key = frame is not None and frame.is_mapping and frame.key is None and not frame.drop_next
+            if not is_key:
+                self.report(Diagnostic(code=err.code, message=err.message, span=span, hint=err.hint))
+                return text
+            return 0
+        self._plain[text] = value
+        return value
+
+    def _on_start(self, event: _Start) -> None:
+        is_mapping = isinstance(event, MappingStartEvent)
+        if event.tag is not None:
+            self._bad_tag(event, self._span(event))
+        if len(self._frames) >= MAX_DEPTH:
+            self._too_deep(self._span(event))
+        if not self._frames and not is_mapping:
+            message = "a manifest is a mapping, and this is a list"
+            self._stop("E009", message, self._span(event), "begin with `spec: 1`")
+        if event.anchor is not None:
+            self._anchors[event.anchor] = None
+        self._frames.append(_Frame(event.start_mark, event.anchor, is_mapping, bool(event.flow_style)))
+
+    def _on_end(self, event: _Located) -> None:
+        frame = self._frames.pop()
+        first, end = frame.start, event.end_mark
+        span = Span(self.file, Position(first.line + 1, first.column + 1), Position(end.line + 1, end.column + 1))
+        node: Node
+        if frame.is_mapping:
+            node = MappingNode(tuple(frame.keys), tuple(frame.values), span)
+        else:
+            node = SequenceNode(tuple(frame.values), span)
+        if frame.anchor is not None:
+            self._anchors[frame.anchor] = _Anchored(node, frame.count, frame.height)
+        self._attach(node, frame.count, frame.height)
+
+    def _attach(self, node: Node, count: int, height: int) -> None:
+        if not self._frames:
+            self._finish(node)
+            return
+        frame = self._frames[-1]
+        frame.count = min(_COUNT_LIMIT, frame.count + count)
+        if height >= frame.height:
+            frame.height = height + 1
+        if not frame.is_mapping:
+            frame.values.append(node)
+        elif frame.drop_next:
+            frame.drop_next = False
+        elif frame.key is None:
+            self._take_key(frame, node)
+        else:
+            frame.keys.append(frame.key)
+            frame.values.append(node)
+            frame.key = None
+
+    def _take_key(self, frame: _Frame, node: Node) -> None:
+        if type(node) is not ScalarNode or type(node.value) is not str:
+            frame.drop_next = True
+            self._bad_key(frame, node)
+            return
+        first = frame.seen.setdefault(node.value, node)
+        if first is not node:
+            frame.drop_next = True
+            message = f"key `{node.value}` stands here a second time"
+            related = (Related(span=first.span, message="the first one is here"),)
+            hint = "keep one of the two"
+            self.report(Diagnostic(code="E005", message=message, span=node.span, hint=hint, related=related))
+            return
+        frame.key = node
+
+    def _bad_key(self, frame: _Frame, node: Node) -> None:
+        if not isinstance(node, ScalarNode):
+            is_jinja = frame.is_flow and self.text.startswith("{{", frame.start.index)
+            if is_jinja and isinstance(node, MappingNode):
+                line, column = frame.start.line + 1, frame.start.column + 1
+                self.report(bare_jinja(Span(self.file, Position(line, column), Position(line, column + 2))))
+                return
+            message = f"a key is a text, and this is a {'mapping' if isinstance(node, MappingNode) else 'list'}"
+            self.report(Diagnostic(code="E013", message=message, span=node.span))
+            return
+        shown = f"`{node.raw}`" if node.raw else "an empty key"
+        message = f"a key is a text, and {shown} is not"
+        hint = f"quote it: '{node.raw}'" if node.raw else "name the key"
+        self.report(Diagnostic(code="E013", message=message, span=node.span, hint=hint))
+
+    def _merge_key(self, frame: _Frame, span: Span) -> None:
+        frame.drop_next = True
+        hint = "share options with `defaults` or `extends`"
+        self.report(Diagnostic(code="E006", message="the merge key `<<` is not understood", span=span, hint=hint))
+
+    def _bad_tag(self, event: _Located, span: Span) -> None:
+        line, column = span.start.line, span.start.column
+        found = _TAG.match(self.text, event.start_mark.index)
+        width = max(1, len(found.group()) if found else 0)
+        place = Span(self.file, span.start, Position(line, column + width))
+        message = "explicit tags are not understood"
+        self.report(
+            Diagnostic(code="E010", message=message, span=place, hint="remove it; quote a value to make it text")
+        )
+
+    def _too_deep(self, span: Span) -> NoReturn:
+        self._stop(
+            "E011", f"this is nested deeper than {MAX_DEPTH} levels", span, "flatten the value, or load it from a file"
+        )
+
+    def _finish(self, node: Node) -> None:
+        if isinstance(node, MappingNode):
+            self.root = node
+            return
+        is_empty = isinstance(node, ScalarNode) and not node.raw and not node.style
+        message = "the file is empty" if is_empty else "a manifest is a mapping, and this is a text"
+        self._stop("E009", message, _at(self.file, 1, 1) if is_empty else node.span, "begin with `spec: 1`")
+
+
+def _at(file: str, line: int, column: int) -> Span:
+    return Span(file, Position(line, column), Position(line, column))

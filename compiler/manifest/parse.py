@@ -1,0 +1,280 @@
+"""From the tree to the typed `Manifest`. After this no code looks at raw mappings again.
+
+The schema says what is wrong with a tree (`compiler.manifest.schema`), the names what it cannot
+(`compiler.manifest.names`); here each part that has the right shape is taken over and the rest left out, so that a
+manifest with mistakes still yields what the later phases can check. What `run` does not execute yet is listed by
+`compiler.manifest.unsupported`. Expressions stay nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from compiler.diagnostics import Diagnostic, ManifestError, Severity, Span
+from compiler.manifest.load import load_tree
+from compiler.manifest.model import (
+    Body,
+    Call,
+    Exec,
+    ForeachEntry,
+    FunctionDef,
+    Manifest,
+    Param,
+    Sla,
+    Source,
+    TaskDef,
+    Use,
+    Workflow,
+)
+from compiler.manifest.options import parse_sla
+from compiler.manifest.plain import to_plain
+from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
+
+TASK_OPTIONS = frozenset(
+    {
+        *("resources", "retry", "timeout", "io", "sla", "optimize", "requirements", "cache", "env"),
+        *("on_error", "idempotent", "description", "labels"),
+    }
+)
+BODIES = ("call", "exec", "use", "workflow")
+
+
+def load_manifest(source: Source) -> Manifest:
+    """The manifest of a text, whole. Raises ManifestError with every diagnostic of this stage."""
+    manifest, diagnostics = check_manifest(source)
+    if manifest is None or any(found.severity is Severity.ERROR for found in diagnostics):
+        raise ManifestError(tuple(diagnostics))
+    return manifest
+
+
+def check_manifest(source: Source) -> tuple[Manifest | None, list[Diagnostic]]:
+    """Load and parse: the manifest as far as later phases can use it, and every diagnostic of this stage."""
+    tree, diagnostics = load_tree(source)
+    if tree is None:
+        return None, diagnostics
+    manifest, found = parse_manifest(source, tree)
+    return manifest, diagnostics + found
+
+
+def parse_manifest(source: Source, tree: MappingNode) -> tuple[Manifest | None, list[Diagnostic]]:
+    """The manifest in a tree, and what is wrong with its structure; None when it has no tasks to go on with."""
+    diagnostics: list[Diagnostic] = []
+    tasks_node = tree.get("tasks")
+    name = _text(tree.get("name"))
+    if not isinstance(tasks_node, MappingNode):
+        return None, diagnostics
+    manifest = _build(source, tree, name or "", tasks_node)
+    return replace(manifest, warnings=tuple(diagnostics)), diagnostics
+
+
+def _build(source: Source, tree: MappingNode, name: str, tasks_node: MappingNode) -> Manifest:
+    root = _table(tree)
+    defaults, default_spans = _options(_submapping(root, "defaults"))
+    outputs = root.get("outputs")
+    workers = root.get("workers")
+    tasks_key = next(key for key in tree.keys if key.value == "tasks")
+    return Manifest(
+        source=source,
+        name=name,
+        tasks={str(key.value): _task(key, value) for key, value in _pairs(tasks_node) if not _is_extension(key)},
+        tasks_span=tasks_key.span,
+        params={str(key.value): _param(key, value) for key, value in _section(root, "params")},
+        inputs={str(key.value): _param(key, value) for key, value in _section(root, "inputs")},
+        let={str(key.value): value for key, value in _section(root, "let")},
+        let_spans={str(key.value): key.span for key, _ in _section(root, "let")},
+        functions=_functions(root),
+        defaults=defaults,
+        default_spans=default_spans,
+        requirements=root.get("requirements"),
+        imports={str(key.value): value for key, value in _section(root, "imports")},
+        include=_items(root.get("include")),
+        secrets={str(key.value): value for key, value in _section(root, "secrets")},
+        sla=_sla(root.get("sla")),
+        optimize=root.get("optimize"),
+        workers=_table(workers) if isinstance(workers, MappingNode) else None,
+        metrics=root.get("metrics"),
+        outputs=_table(outputs) if isinstance(outputs, MappingNode) else None,
+        outputs_span=outputs.span if isinstance(outputs, MappingNode) else None,
+        result=root.get("result"),
+        description=_text(root.get("description")) or "",
+        labels={str(key.value): _text(value) or "" for key, value in _section(root, "labels")},
+    )
+
+
+def _pairs(node: MappingNode) -> Iterator[tuple[ScalarNode, Node]]:
+    return zip(node.keys, node.values, strict=True)
+
+
+def _submapping(root: Mapping[str, Node], key: str) -> MappingNode | None:
+    node = root.get(key)
+    return node if isinstance(node, MappingNode) else None
+
+
+def _section(root: Mapping[str, Node], key: str) -> Iterator[tuple[ScalarNode, Node]]:
+    node = _submapping(root, key)
+    return iter(()) if node is None else _pairs(node)
+
+
+def _table(node: MappingNode) -> dict[str, Node]:
+    return {str(key.value): value for key, value in _pairs(node)}
+
+
+def _items(node: Node | None) -> tuple[Node, ...]:
+    return node.items if isinstance(node, SequenceNode) else ()
+
+
+def _text(node: Node | None) -> str | None:
+    return node.value if isinstance(node, ScalarNode) and isinstance(node.value, str) else None
+
+
+def _is_extension(key: ScalarNode) -> bool:
+    return str(key.value).startswith("x-")
+
+
+def _sla(node: Node | None) -> Sla:
+    if node is None:
+        return Sla()
+    try:
+        return parse_sla(to_plain(node))
+    except ValueError:
+        return Sla()
+
+
+def _param(key: ScalarNode, node: Node) -> Param:
+    """A declaration `{type, default, …}`, or the bare literal that is the default."""
+    name = str(key.value)
+    if not isinstance(node, MappingNode):
+        return Param(name=name, span=key.span, has_default=True, default=to_plain(node), default_span=node.span)
+    fields = _table(node)
+    default = fields.get("default")
+    enum = fields.get("enum")
+    return Param(
+        name=name,
+        span=key.span,
+        type=_text(fields.get("type")) or "",
+        has_default=default is not None,
+        default=None if default is None else to_plain(default),
+        default_span=None if default is None else default.span,
+        enum=tuple(to_plain(item) for item in enum.items) if isinstance(enum, SequenceNode) else None,
+        minimum=_number(fields.get("min")),
+        maximum=_number(fields.get("max")),
+        pattern=_text(fields.get("pattern")),
+        description=_text(fields.get("description")) or "",
+    )
+
+
+def _number(node: Node | None) -> float | None:
+    value = node.value if isinstance(node, ScalarNode) else None
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _functions(root: Mapping[str, Node]) -> dict[str, FunctionDef]:
+    functions = {}
+    for key, node in _section(root, "functions"):
+        if isinstance(node, MappingNode) and (body := _body(node)):
+            options, spans = _options(node)
+            name = str(key.value)
+            functions[name] = FunctionDef(name=name, name_span=key.span, body=body, options=options, option_spans=spans)
+    return functions
+
+
+def _options(node: MappingNode | None) -> tuple[dict[str, Node], dict[str, Span]]:
+    if node is None:
+        return {}, {}
+    written = [(str(key.value), key.span, value) for key, value in _pairs(node) if key.value in TASK_OPTIONS]
+    return {name: value for name, _, value in written}, {name: span for name, span, _ in written}
+
+
+def _task(key: ScalarNode, node: Node) -> TaskDef:
+    name = str(key.value)
+    if not isinstance(node, MappingNode):
+        return TaskDef(name=name, name_span=key.span, body=None)
+    fields = {str(key.value): value for key, value in _pairs(node)}
+    options, option_spans = _options(node)
+    args, with_, foreach = fields.get("args"), fields.get("with"), fields.get("foreach")
+    extends = fields.get("extends")
+    return TaskDef(
+        name=name,
+        name_span=key.span,
+        body=_body(node),
+        args=args.items if isinstance(args, SequenceNode) else None,
+        args_span=args.span if isinstance(args, SequenceNode) else None,
+        with_=_table(with_) if isinstance(with_, MappingNode) else None,
+        with_spans={str(key.value): key.span for key in with_.keys} if isinstance(with_, MappingNode) else {},
+        foreach=_foreach(foreach),
+        foreach_span=foreach.span if isinstance(foreach, MappingNode) else None,
+        where=fields.get("where"),
+        fanout=fields.get("fanout"),
+        when=fields.get("when"),
+        after=tuple((item.value, item.span) for item in _text_items(fields.get("after"))),
+        worker=fields.get("worker"),
+        extends=(text, extends.span) if extends is not None and (text := _text(extends)) else None,
+        outputs=tuple(item.value for item in _text_items(fields.get("outputs"))),
+        options=options,
+        option_spans=option_spans,
+    )
+
+
+class _TextItem:
+    __slots__ = ("span", "value")
+
+    def __init__(self, value: str, span: Span) -> None:
+        self.value = value
+        self.span = span
+
+
+def _text_items(node: Node | None) -> list[_TextItem]:
+    return [_TextItem(text, item.span) for item in _items(node) if (text := _text(item)) is not None]
+
+
+def _foreach(node: Node | None) -> tuple[ForeachEntry, ...]:
+    if not isinstance(node, MappingNode):
+        return ()
+    return tuple(
+        ForeachEntry(
+            variables=tuple(part.strip() for part in str(key.value).split(",")), key_span=key.span, iterable=value
+        )
+        for key, value in _pairs(node)
+    )
+
+
+def _body(node: MappingNode) -> Body | None:
+    """The body of a task or a shared function; of two that exclude each other, the first."""
+    for key, value in _pairs(node):
+        if key.value in BODIES and (body := _one_body(str(key.value), value)):
+            return body
+    return None
+
+
+def _one_body(kind: str, node: Node) -> Body | None:
+    if kind == "exec":
+        return _exec(node)
+    text = _text(node)
+    if not text:
+        return None
+    if kind == "use":
+        return Use(name=text, span=node.span)
+    if kind == "workflow":
+        return Workflow(name=text, span=node.span)
+    target, colon, function = text.rpartition(":")
+    return Call(target=target, function=function, span=node.span) if colon and target and function else None
+
+
+def _exec(node: Node) -> Exec | None:
+    if isinstance(node, SequenceNode):
+        return Exec(argv=node.items, span=node.span) if node.items else None
+    if not isinstance(node, MappingNode):
+        return None
+    fields = _table(node)
+    argv = _items(fields.get("argv"))
+    if not argv:
+        return None
+    return Exec(
+        argv=argv,
+        span=node.span,
+        stdin=fields.get("stdin"),
+        stdout=_text(fields.get("stdout")) or "text",
+        cwd=fields.get("cwd"),
+        files=_items(fields.get("files")),
+    )

@@ -1,0 +1,54 @@
+"""How an exception of the user's code is shown: the user's own frames, nothing of treadle's.
+
+An exception object is the user's code too: its `__str__`, its notes, its attributes may raise anything. What
+follows from an error (retry, failing the run) is the worker's business.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Mapping
+
+MAX_CHARS = 16_384
+"""A longer text keeps its head and its tail: it travels in the run's error record."""
+
+
+def format_user_error(exc: BaseException, user_files: Mapping[str, str]) -> str:
+    """The traceback of `exc`, its causes and its group, reduced to frames in `user_files` (file name → shown name)."""
+    try:
+        shown = traceback.TracebackException(type(exc), exc, exc.__traceback__, compact=True)
+        for part in _parts(shown):
+            _reduce(part, user_files)
+        text = "".join(shown.format()).rstrip("\n")
+    except Exception:  # noqa: BLE001  formatting runs methods of the user's exception, which may raise anything
+        text = f"{type(exc).__name__}: <this exception raises another one when it is shown>"
+    if len(text) <= MAX_CHARS:
+        return text
+    half = MAX_CHARS // 2
+    return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
+
+
+def _parts(top: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
+    """The exception and everything chained or grouped under it."""
+    waiting = [top]
+    seen: set[int] = set()
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        yield part
+        waiting += [near for near in (part.__cause__, part.__context__) if near is not None]
+        waiting += part.exceptions or ()
+
+
+def _reduce(part: traceback.TracebackException, user_files: Mapping[str, str]) -> None:
+    frames = [frame for frame in part.stack or () if frame.filename in user_files]
+    for frame in frames:
+        frame.filename = user_files[frame.filename]
+    if frames:
+        part.stack[:] = frames
+    else:
+        part.stack = None  # type: ignore[assignment]  # the formatter's own sign for "no traceback header"
+    if isinstance(getattr(part, "filename", None), str) and part.filename in user_files:
+        part.filename = user_files[part.filename]

@@ -1,0 +1,158 @@
+"""The bundle: every blob of a planned graph and the index that names them. Nothing here touches a disk.
+
+Nothing in a bundle depends on time, place, user, hash seed or locale: two builds of one source are byte for
+byte equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from compiler.emit.canonical import canonical_json, digest_of
+from compiler.emit.closure import shipped_closure, whole_runtime
+from compiler.emit.layout import Layout, lay_out
+from compiler.emit.literals import Literals
+from compiler.emit.signature import graph_signature
+from compiler.graph.model import Graph
+from compiler.planner.model import Plan
+from runtime.bundle import SCHEMA_VERSION, LoadedBundle, MemoryBlobs, read_index
+from runtime.pages import encode_value, env_row
+from runtime.plan import Function
+
+
+class Functions(Protocol):
+    """The user's code as collected: functions and fingerprints by family, unit archives by digest."""
+
+    @property
+    def by_family(self) -> Sequence[Function]: ...
+
+    @property
+    def units(self) -> Mapping[str, bytes]: ...
+
+    @property
+    def fingerprints(self) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Build:
+    """A compiled workflow: graph, plan, the blobs by digest and the canonical bytes of the index."""
+
+    graph: Graph
+    plan: Plan
+    index: bytes
+    blobs: Mapping[str, bytes]
+
+    @property
+    def digest(self) -> str:
+        """The digest of the bundle: that of its index, which names every blob by its own."""
+        return digest_of(self.index)
+
+    @cached_property
+    def loaded(self) -> LoadedBundle:
+        """The bundle as the launcher takes it, without a folder."""
+        return read_index(self.index, MemoryBlobs(self.blobs))
+
+
+def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
+    """Encode records, graph and plan, and gather them with code and runtime under one index."""
+    literals = Literals()
+    layout = lay_out(graph, plan, functions.by_family, literals)
+    names = [graph.name_of(instance) for instance in range(len(graph))]
+    blobs = _Blobs()
+    for digest, data in (*functions.units.items(), *literals.blobs.items()):
+        assert digest_of(data) == digest, "a blob is named by the digest of its bytes"
+        blobs.add(data)
+    index = {
+        "schema": SCHEMA_VERSION,
+        "name": graph.name,
+        "planner": plan.planner,
+        "graph_signature": graph_signature(graph, names, functions.fingerprints),
+        "python": plan.classes[0].python if plan.classes else "",
+        "tasks": len(graph),
+        "classes": [env_row(env) for env in plan.classes],
+        "workers": _workers(plan, layout, blobs),
+        "pages": [blobs.add(page) for page in layout.pages],
+        "units": sorted(functions.units),
+        "literals": sorted(literals.blobs),
+        "requirements": sorted({name for option in graph.option_table for name in option.requirements}),
+        "result": _result(graph, names),
+        "graph": blobs.add(canonical_json(graph_document(graph, names))),
+        "plan": blobs.add(canonical_json(plan_document(graph, plan, layout.page_of))),
+        "closure": blobs.add(shipped_closure()),
+        "package": blobs.add(whole_runtime()),
+    }
+    return Build(graph=graph, plan=plan, index=canonical_json(index), blobs=blobs.by_digest)
+
+
+class _Blobs:
+    def __init__(self) -> None:
+        self.by_digest: dict[str, bytes] = {}
+
+    def add(self, data: bytes) -> str:
+        digest = digest_of(data)
+        self.by_digest[digest] = data
+        return digest
+
+
+def _workers(plan: Plan, layout: Layout, blobs: _Blobs) -> dict[str, object]:
+    env_of_worker = dict(zip(plan.worker_of, plan.env_of, strict=True))
+    return {
+        name: {"env": env_of_worker[number], "subdag": blobs.add(layout.subdags[name])}
+        for number, name in enumerate(plan.workers)
+        if number in env_of_worker
+    }
+
+
+def _result(graph: Graph, names: Sequence[str]) -> dict[str, object]:
+    """The tree of what the launcher returns; the sinks' values by name when the manifest names nothing."""
+    edges = [[names[producer], _output(graph, producer, output)] for producer, output in graph.result_edges]
+    return {"kind": graph.result_kind, "tree": encode_value(graph.result), "edges": edges}
+
+
+def _output(graph: Graph, producer: int, output: int) -> str | None:
+    return None if output < 0 else graph.families[graph.family_of[producer]].outputs[output]
+
+
+def graph_document(graph: Graph, names: Sequence[str]) -> dict[str, object]:
+    """The graph in columns, as `runtime.bundle.RunGraph` reads it."""
+    table = sorted({family.outputs for family in graph.families})
+    families = [graph.families[family] for family in graph.family_of]
+    targets = frozenset(graph.targets)
+    return {
+        "schema": SCHEMA_VERSION,
+        "names": list(names),
+        "needs": [len(sources) for sources in graph.in_edges],
+        "producers": [producer for sources in graph.in_edges for producer, _ in sources],
+        "producer_outputs": [output for sources in graph.in_edges for _, output in sources],
+        "output_table": table,
+        "outputs": [table.index(family.outputs) for family in families],
+        "targets": [int(instance in targets) for instance in range(len(graph))],
+        "lines": [family.span.start.line for family in families],
+    }
+
+
+def plan_document(graph: Graph, plan: Plan, page_of: Sequence[int]) -> dict[str, object]:
+    """The plan in columns: worker, class and page of each instance, and the entries by instance number."""
+    number_of = {name: number for number, name in enumerate(map(graph.name_of, range(len(graph))))}
+    class_of = {env: index for index, env in enumerate(plan.classes)}
+    return {
+        "schema": SCHEMA_VERSION,
+        "planner": plan.planner,
+        "classes": [env_row(env) for env in plan.classes],
+        "workers": list(plan.workers),
+        "worker_of": list(plan.worker_of),
+        "env_of": list(plan.env_of),
+        "page_of": list(page_of),
+        "entries": [
+            {
+                "worker": entry.worker,
+                "env": class_of[entry.env],
+                "start": [number_of[name] for name in entry.start],
+                "page": page_of[number_of[entry.start[0]]],
+            }
+            for entry in plan.entries
+        ],
+    }

@@ -1,0 +1,58 @@
+"""The plan: for each instance its worker, or none (flexible), and its class. Decided by a strategy, printed by `plan`.
+
+What a plan looks like in bytes is `compiler.emit`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from runtime.plan import Entry, EnvClass
+
+FLEXIBLE = -1
+"""In `Plan.worker_of`: who runs the task is decided at run time, by who finishes last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    """What every strategy is told. `concurrency` is the number of environments that may live at once.
+
+    `workers` is the number of worker ids that `simple` makes, None for min(8, concurrency). `python` is the
+    version in the environments, as "3.11".
+    """
+
+    concurrency: int = 8
+    workers: int | None = None
+    python: str = "3.11"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """For instance n: `worker_of[n]` is an index into `workers` or FLEXIBLE, `env_of[n]` one into `classes`.
+
+    `order` holds every instance once, producers before consumers, subtrees contiguous: the order of records
+    in SubDags and pages. `entries` have no page yet: pages are cut when records are laid out. `reasons[n]`
+    says why (`plan --explain`).
+    """
+
+    planner: str
+    workers: tuple[str, ...]
+    worker_of: Sequence[int]
+    classes: tuple[EnvClass, ...]
+    env_of: Sequence[int]
+    order: Sequence[int]
+    entries: tuple[Entry, ...]
+    reasons: Sequence[str]
+
+    def worker_name(self, instance: int) -> str | None:
+        """The pinned worker of an instance, None when it is flexible."""
+        worker = self.worker_of[instance]
+        return None if worker == FLEXIBLE else self.workers[worker]
+
+    def env(self, instance: int) -> EnvClass:
+        return self.classes[self.env_of[instance]]
+
+    def tasks_of(self, worker: int) -> Iterable[int]:
+        """The instances of one worker, in the order of its SubDag."""
+        return (instance for instance in self.order if self.worker_of[instance] == worker)

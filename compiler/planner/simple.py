@@ -1,0 +1,194 @@
+"""The planner `simple`: worker ids by locality alone, in one pass without predictions. The baseline.
+
+Depth by depth, in depth-first order, so that subtrees stay together:
+
+- a *private* task, all of whose inputs have no other consumer (a link of a chain, a fan-in of a tree), goes to
+  the worker that holds most of its inputs;
+- a *shared* task (one of a fan-out, of a stencil, of a layer that reads the whole layer before it) goes to the
+  worker that holds most of its inputs and still has room: no worker takes more than its share, one N-th, of a
+  depth's shared tasks. Else the next worker with room takes it;
+- roots are dealt in contiguous blocks.
+
+Each class of environment has workers of its own, in proportion to its tasks. User's pins stay, and a
+worker that the user named is offered nothing but private tasks of its class. Linear time in tasks and edges.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from compiler.graph.model import Graph
+from compiler.planner.classes import environment_classes
+from compiler.planner.entries import make_entries
+from compiler.planner.model import FLEXIBLE, Plan, PlanOptions
+from compiler.planner.order import depth_first_order, depths
+from compiler.planner.pins import user_pins
+from compiler.planner.registry import strategy
+
+DEFAULT_WORKERS = 8
+
+
+@strategy("simple")
+def simple(graph: Graph, options: PlanOptions) -> Plan:
+    """Every task on a worker; at most `options.workers` of them besides the user's own, at least one per class."""
+    pinned, worker_of = user_pins(graph)
+    classes, env_of = environment_classes(graph, python=options.python)
+    order = depth_first_order(graph)
+    names, groups = _workers(pinned, worker_of, env_of, _worker_count(options, len(pinned)))
+    assignment = _Assignment(graph, worker_of, env_of, groups)
+    for level in _levels(graph, order):
+        assignment.assign(level)
+    return Plan(
+        planner="simple",
+        workers=names,
+        worker_of=worker_of,
+        classes=classes,
+        env_of=env_of,
+        order=order,
+        entries=make_entries(
+            graph,
+            workers=names,
+            worker_of=worker_of,
+            classes=classes,
+            env_of=env_of,
+            order=order,
+            concurrency=options.concurrency,
+        ),
+        reasons=assignment.reasons,
+    )
+
+
+def _worker_count(options: PlanOptions, pinned: int) -> int:
+    """What was asked for, else min(8, concurrency); the user's own workers count against the concurrency."""
+    wanted = options.workers if options.workers is not None else DEFAULT_WORKERS
+    return max(1, min(wanted, options.concurrency - pinned))
+
+
+def _workers(
+    pinned: tuple[str, ...], worker_of: Sequence[int], env_of: Sequence[int], count: int
+) -> tuple[tuple[str, ...], dict[int, range]]:
+    """The worker ids, the user's first, and for each class the range of new ones that serve it."""
+    free = Counter(env for env, worker in zip(env_of, worker_of, strict=True) if worker == FLEXIBLE)
+    shares = _shares(free, count)
+    groups: dict[int, range] = {}
+    first = len(pinned)
+    for env, share in shares.items():
+        groups[env] = range(first, first + share)
+        first += share
+    taken = set(pinned)
+    fresh = (f"w{number}" for number in range(first + len(taken)))
+    names = [name for name in fresh if name not in taken][: first - len(pinned)]
+    return (*pinned, *names), groups
+
+
+def _shares(tasks: Counter[int], count: int) -> dict[int, int]:
+    """`count` workers dealt to classes in proportion to their tasks: one each first, no more than tasks."""
+    shares = dict.fromkeys(sorted(tasks), 1)
+    for _ in range(count - len(shares)):
+        open_classes = [env for env in shares if shares[env] < tasks[env]]
+        if not open_classes:
+            break
+        neediest = max(open_classes, key=lambda env: (tasks[env] / shares[env], -env))
+        shares[neediest] += 1
+    return shares
+
+
+def _levels(graph: Graph, order: Sequence[int]) -> list[list[int]]:
+    """The instances by depth, each level in depth-first order."""
+    depth = depths(graph, order)
+    levels: list[list[int]] = [[] for _ in range(max(depth, default=-1) + 1)]
+    for instance in order:
+        levels[depth[instance]].append(instance)
+    return levels
+
+
+class _Assignment:
+    """The pass: fills `worker_of` where it is FLEXIBLE, and says why."""
+
+    def __init__(self, graph: Graph, worker_of: list[int], env_of: Sequence[int], groups: dict[int, range]) -> None:
+        self.graph = graph
+        self.worker_of = worker_of
+        self.env_of = env_of
+        self.groups = groups
+        self.reasons = ["pinned by the manifest"] * len(worker_of)
+        self.env_of_worker = {
+            worker: env for worker, env in zip(worker_of, env_of, strict=True) if worker != FLEXIBLE
+        } | {worker: env for env, group in groups.items() for worker in group}
+        self.consumers = _consumer_counts(graph)
+
+    def assign(self, level: Sequence[int]) -> None:
+        """Place one depth: private tasks where their inputs are, then the others by share."""
+        shared: dict[int, list[int]] = {}
+        for instance in level:
+            if self.worker_of[instance] == FLEXIBLE and not self._stay_with_inputs(instance):
+                shared.setdefault(self.env_of[instance], []).append(instance)
+        for env, instances in shared.items():
+            self._spread(instances, self.groups[env])
+
+    def _stay_with_inputs(self, instance: int) -> bool:
+        sources = self.graph.in_edges[instance]
+        if not sources or any(self.consumers[producer] > 1 for producer, _ in sources):
+            return False
+        held = self._holders(instance)
+        if not held:
+            return False
+        self.worker_of[instance] = max(held, key=lambda worker: (held[worker], -worker))
+        self.reasons[instance] = "follows its only input" if len(sources) == 1 else "where most of its inputs are"
+        return True
+
+    def _holders(self, instance: int) -> dict[int, int]:
+        """Workers of the instance's class that hold inputs of it, with the number they hold."""
+        env = self.env_of[instance]
+        held: dict[int, int] = {}
+        for producer, _ in self.graph.in_edges[instance]:
+            worker = self.worker_of[producer]
+            if self.env_of_worker[worker] == env:
+                held[worker] = held.get(worker, 0) + 1
+        return held
+
+    def _spread(self, instances: Sequence[int], group: range) -> None:
+        """Deal the shared tasks of one depth and class, none above its share, preferring holders of inputs."""
+        share = _Share(len(instances), group)
+        for instance in instances:
+            holders = {worker: held for worker, held in self._holders(instance).items() if share.has_room(worker)}
+            if holders:
+                self.worker_of[instance] = max(holders, key=lambda worker: (holders[worker], -worker))
+                self.reasons[instance] = "where most of its inputs are, within the worker's share"
+            else:
+                self.worker_of[instance] = share.next_with_room()
+                self.reasons[instance] = (
+                    "a block of the fan-out" if self.graph.in_edges[instance] else "a block of roots"
+                )
+            share.take(self.worker_of[instance])
+
+
+class _Share:
+    """How many of `count` tasks each worker of `group` may still take: sizes differ by one at most."""
+
+    def __init__(self, count: int, group: range) -> None:
+        size, larger = divmod(count, len(group))
+        self.left = {worker: size + (position < larger) for position, worker in enumerate(group)}
+        self.group = group
+        self.cursor = group.start
+
+    def has_room(self, worker: int) -> bool:
+        return self.left.get(worker, 0) > 0
+
+    def next_with_room(self) -> int:
+        """The first worker that still has room."""
+        while not self.left[self.cursor]:
+            self.cursor += 1
+        return self.cursor
+
+    def take(self, worker: int) -> None:
+        self.left[worker] -= 1
+
+
+def _consumer_counts(graph: Graph) -> list[int]:
+    """For each instance the number of distinct consumers."""
+    counts = [0] * len(graph)
+    for sources in graph.in_edges:
+        for producer in {producer for producer, _ in sources}:
+            counts[producer] += 1
+    return counts

@@ -1,0 +1,288 @@
+"""A bundle as its readers see it: an index, and blobs that are named by their sha256.
+
+This module loads and verifies; the compiler's `emit` writes. The index is small and read at once; the graph,
+the plan and the SubDags are blobs that are decoded when asked for. Task records have their codec in
+`runtime.pages`, invocations in `runtime.payload`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from runtime.errors import BundleInvalid, SchemaVersionUnsupported
+from runtime.pages import decode_value, env_from_row
+from runtime.plan import Entry, EnvClass, Value, slot_name
+
+INDEX_NAME = "treadle-bundle.json"
+BLOB_FOLDER = "blobs/sha256"
+SCHEMA_MAJOR = 1
+SCHEMA_VERSION = "1.0"
+
+_REBUILD = "build the bundle again"
+
+T = TypeVar("T")
+
+
+class BlobSource(Protocol):
+    """Where a bundle's blobs lie."""
+
+    def read(self, digest: str) -> bytes:
+        """The bytes under `digest`, not yet verified. Raises `BundleInvalid` when there are none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FolderBlobs:
+    """Blobs as files of a bundle's folder."""
+
+    folder: Path
+
+    def read(self, digest: str) -> bytes:
+        try:
+            return (self.folder / BLOB_FOLDER / digest).read_bytes()
+        except FileNotFoundError as err:
+            raise BundleInvalid(f"blob {digest[:12]}… is missing from {self.folder}", hint=_REBUILD) from err
+        except OSError as err:
+            raise BundleInvalid(f"blob {digest[:12]}… of {self.folder} cannot be read: {err.strerror}") from err
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBlobs:
+    """Blobs of a build that was never written."""
+
+    blobs: Mapping[str, bytes]
+
+    def read(self, digest: str) -> bytes:
+        try:
+            return self.blobs[digest]
+        except KeyError as err:
+            raise BundleInvalid(f"blob {digest[:12]}… is missing from the build") from err
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedWorker:
+    """A worker id of the plan: its class (an index into `classes`) and the digest of its SubDag."""
+
+    env: int
+    subdag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunGraph:
+    """The whole graph with its plan, in columns: for the launcher, never for a worker.
+
+    `in_edges[n]` are (producer, output index or -1) pairs; `outputs[n]` the names of n's outputs, () for one value.
+    `workers[n]` is the pinned worker or None, `envs[n]` an index into the bundle's classes, `pages[n]` the page
+    of a flexible task, -1 otherwise; `lines[n]` the manifest's line of the task.
+    """
+
+    names: list[str]
+    in_edges: list[tuple[tuple[int, int], ...]]
+    outputs: list[tuple[str, ...]]
+    workers: list[str | None]
+    envs: list[int]
+    pages: list[int]
+    targets: list[bool]
+    lines: list[int]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def slot(self, producer: int, output: int) -> str:
+        """The name of the stored value that an edge moves."""
+        return slot_name(self.names[producer], self.outputs[producer][output] if output >= 0 else None)
+
+    def slots(self, instance: int) -> tuple[str, ...]:
+        """Every slot of one instance."""
+        name, outputs = self.names[instance], self.outputs[instance]
+        return tuple(slot_name(name, output) for output in outputs) or (name,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedBundle:
+    """A bundle that can be launched. Blobs are verified whenever they are read.
+
+    `pages[n]` is the digest of page n. `result` is the value tree of `result:` or `outputs:`, whose `Ref.edge` is a
+    position in `result_edges`, (instance name, output or None) each; `result_kind` is "result", "outputs" or "sinks".
+    `closure` is the archive that goes to Lambda, `package` the whole runtime for `launch.py`.
+    """
+
+    digest: str
+    name: str
+    planner: str
+    graph_signature: str
+    python: str
+    classes: tuple[EnvClass, ...]
+    workers: Mapping[str, PinnedWorker]
+    pages: tuple[str, ...]
+    units: tuple[str, ...]
+    literals: tuple[str, ...]
+    requirements: tuple[str, ...]
+    result: Value
+    result_edges: tuple[tuple[str, str | None], ...]
+    result_kind: str
+    task_count: int
+    closure: str
+    package: str
+    graph_digest: str
+    plan_digest: str
+    source: BlobSource
+
+    def blob(self, digest: str) -> bytes:
+        """The bytes named by `digest`. Raises `BundleInvalid` (E603) when they are missing or changed."""
+        data = self.source.read(digest)
+        actual = sha256(data).hexdigest()
+        if actual != digest:
+            raise BundleInvalid(f"blob {digest[:12]}… has changed: its digest is now {actual[:12]}…", hint=_REBUILD)
+        return data
+
+    def verify(self) -> None:
+        """Read every blob once. Raises `BundleInvalid` (E603) at the first that is missing or changed."""
+        for digest in self.digests():
+            self.blob(digest)
+
+    def digests(self) -> tuple[str, ...]:
+        """Every blob of the bundle, each once."""
+        subdags = [worker.subdag for worker in self.workers.values()]
+        whole = (self.closure, self.package, self.graph_digest, self.plan_digest)
+        return tuple(dict.fromkeys((*whole, *self.units, *self.literals, *subdags, *self.pages)))
+
+    def subdag(self, worker: str) -> bytes:
+        """The encoded records of a pinned worker."""
+        return self.blob(self.workers[worker].subdag)
+
+    def page(self, number: int) -> bytes:
+        """The encoded records of one page."""
+        return self.blob(self.pages[number])
+
+    def graph(self) -> RunGraph:
+        """The graph with its plan, decoded at the first call."""
+        return self._graph
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The entry invocations, in order."""
+        return self._entries
+
+    def entry_pages(self, entry: Entry) -> tuple[int, ...]:
+        """The pages that hold a flexible entry's start tasks, in order of first use."""
+        numbers = (self._graph.pages[self._positions[name]] for name in entry.start)
+        return tuple(dict.fromkeys(number for number in numbers if number >= 0))
+
+    @cached_property
+    def _plan(self) -> Any:
+        return _document(self.blob(self.plan_digest), "plan")
+
+    @cached_property
+    def _graph(self) -> RunGraph:
+        data, plan = _document(self.blob(self.graph_digest), "graph"), self._plan
+        return _checked("graph", lambda: _run_graph(data, plan))
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {name: position for position, name in enumerate(self._graph.names)}
+
+    @cached_property
+    def _entries(self) -> tuple[Entry, ...]:
+        return _checked("plan", lambda: tuple(self._entry(row) for row in self._plan["entries"]))
+
+    def _entry(self, row: Any) -> Entry:
+        names = self._graph.names
+        start = tuple(names[instance] for instance in row["start"])
+        return Entry(worker=row["worker"], env=self.classes[row["env"]], start=start, page=row["page"])
+
+
+def load_bundle(folder: Path) -> LoadedBundle:
+    """The bundle in `folder`. Raises `BundleInvalid` when there is none, `SchemaVersionUnsupported` (E605)."""
+    path = folder / INDEX_NAME
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as err:
+        raise BundleInvalid(f"{folder} is no bundle: it has no {INDEX_NAME}", hint="treadle build makes one") from err
+    except OSError as err:
+        raise BundleInvalid(f"{path} cannot be read: {err.strerror}") from err
+    return read_index(data, FolderBlobs(folder))
+
+
+def read_index(data: bytes, source: BlobSource) -> LoadedBundle:
+    """The bundle whose index is `data` and whose blobs `source` holds."""
+    document = _document(data, "index")
+    return _checked("index", lambda: _loaded(document, sha256(data).hexdigest(), source))
+
+
+def _document(data: bytes, what: str) -> Any:
+    """JSON of this major version, whole."""
+    try:
+        document = json.loads(data)
+        version = document["schema"]
+        major = int(version.partition(".")[0])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+        raise BundleInvalid(f"the bundle's {what} is garbled", hint=_REBUILD) from err
+    if major != SCHEMA_MAJOR:
+        raise SchemaVersionUnsupported(
+            f"the bundle's {what} is of schema version {version}, but this treadle reads {SCHEMA_MAJOR}.x",
+            hint=_REBUILD + " with this version of treadle",
+        )
+    return document
+
+
+def _checked(what: str, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as err:
+        raise BundleInvalid(f"the bundle's {what} is garbled: {err!r}", hint=_REBUILD) from err
+
+
+def _loaded(document: Any, digest: str, source: BlobSource) -> LoadedBundle:
+    result = document["result"]
+    workers = {name: PinnedWorker(env=row["env"], subdag=row["subdag"]) for name, row in document["workers"].items()}
+    return LoadedBundle(
+        digest=digest,
+        name=document["name"],
+        planner=document["planner"],
+        graph_signature=document["graph_signature"],
+        python=document["python"],
+        classes=tuple(env_from_row(row) for row in document["classes"]),
+        workers=workers,
+        pages=tuple(document["pages"]),
+        units=tuple(document["units"]),
+        literals=tuple(document["literals"]),
+        requirements=tuple(document["requirements"]),
+        result=decode_value(result["tree"]),
+        result_edges=tuple((instance, output) for instance, output in result["edges"]),
+        result_kind=result["kind"],
+        task_count=document["tasks"],
+        closure=document["closure"],
+        package=document["package"],
+        graph_digest=document["graph"],
+        plan_digest=document["plan"],
+        source=source,
+    )
+
+
+def _run_graph(data: Any, plan: Any) -> RunGraph:
+    """Columns to lists. Producers lie flat, `needs[n]` of them for instance n."""
+    producers, outputs = data["producers"], data["producer_outputs"]
+    in_edges: list[tuple[tuple[int, int], ...]] = []
+    at = 0
+    for need in data["needs"]:
+        in_edges.append(tuple(zip(producers[at : at + need], outputs[at : at + need], strict=True)))
+        at += need
+    output_table = [tuple(names) for names in data["output_table"]]
+    workers: list[str | None] = [*plan["workers"], None]
+    return RunGraph(
+        names=data["names"],
+        in_edges=in_edges,
+        outputs=[output_table[index] for index in data["outputs"]],
+        workers=[workers[index] for index in plan["worker_of"]],
+        envs=plan["env_of"],
+        pages=plan["page_of"],
+        targets=[bool(flag) for flag in data["targets"]],
+        lines=data["lines"],
+    )

@@ -1,0 +1,286 @@
+"""The codec of SubDags and pages: task records to bytes and back.
+
+One format serves both: a pinned worker's SubDag (all its tasks with all their edges) and a page of
+flexible tasks. What is *in* a page, and how large it may grow, is decided by `compiler.emit.layout`.
+
+The bytes are compact JSON tables: JSON because its decoder is C in the standard library (the shipped
+closure may hold nothing heavier), because the same tables give the same bytes everywhere, and because zlib
+takes on the way what the text costs. Names, functions, classes and whole option sets are interned; an edge's
+end is an integer *relative to the record's own position*, so that a regular graph repeats itself, which
+compresses well:
+
+    {"v": 1,
+     "names":     own names in order of the records, then those of neighbours outside
+     "functions": [unit, module, qualname, kind, pickle]
+     "envs":      [memory_mb, arch, python, layer]
+     "kinds":     [function, env, outputs, retry or 0, timeout_s, line, is_target, worker, page]
+     "origins":   [output, worker]                       of an in-edge
+     "ends":      [need, env, output, worker, page]      of an out-edge
+     "args":      interned argument trees
+     "tasks":     [kind, args, [name, origin, name, origin...], [name, end, name, end...], kwargs?]}
+
+In a tree a reference is `{"$r": [edge, *path]}` and a blob `{"$b": digest}`; a key of the user's that
+begins with "$" gets one more.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from runtime.errors import BundleInvalid, SchemaVersionUnsupported
+from runtime.plan import Blob, EnvClass, Function, InEdge, OutEdge, Ref, Retry, SubDag, Task, Value
+
+PAGES_VERSION = 1
+SHORT_ARGS = 24
+"""Scalar arguments up to this many characters stand in the record; longer ones and trees are interned."""
+
+_DEFAULT_RETRY = Retry()
+
+
+class _Table:
+    """Distinct rows in order of first use."""
+
+    def __init__(self) -> None:
+        self.rows: list[object] = []
+        self._index: dict[object, int] = {}
+
+    def add(self, key: object, row: object) -> int:
+        index = self._index.get(key)
+        if index is None:
+            index = self._index[key] = len(self.rows)
+            self.rows.append(row)
+        return index
+
+
+def dumps(data: object) -> str:
+    """Compact JSON without a space, in the order given."""
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=True)
+
+
+def env_row(env: EnvClass) -> list[object]:
+    return [env.memory_mb, env.arch, env.python, env.layer]
+
+
+def env_from_row(row: Any) -> EnvClass:
+    memory_mb, arch, python, layer = row
+    return EnvClass(memory_mb=memory_mb, arch=arch, python=python, layer=layer)
+
+
+def encode_value(value: Value) -> object:
+    """A value as JSON data, references and blobs tagged."""
+    match value:
+        case Ref():
+            return {"$r": [value.edge, *value.path]}
+        case Blob():
+            return {"$b": value.digest}
+        case list() | tuple():
+            return [encode_value(item) for item in value]
+        case dict():
+            return {("$" + key if key.startswith("$") else key): encode_value(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def decode_value(data: Any) -> Value:
+    """The inverse of `encode_value`."""
+    if isinstance(data, list):
+        return [decode_value(item) for item in data]
+    if not isinstance(data, dict):
+        return data  # type: ignore[no-any-return]
+    if len(data) == 1:
+        if (reference := data.get("$r")) is not None:
+            return Ref(reference[0], tuple(reference[1:]))
+        if (digest := data.get("$b")) is not None:
+            return Blob(digest)
+    return {(key[1:] if key.startswith("$") else key): decode_value(item) for key, item in data.items()}
+
+
+class _Encoder:
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self.tasks = list(tasks)
+        self.names: dict[str, int] = {task.name: position for position, task in enumerate(self.tasks)}
+        assert len(self.names) == len(self.tasks), "a SubDag holds each task once"
+        self.functions, self.envs, self.kinds = _Table(), _Table(), _Table()
+        self.origins, self.ends, self.args = _Table(), _Table(), _Table()
+
+    def encode(self) -> bytes:
+        rows = [self._row(position, task) for position, task in enumerate(self.tasks)]
+        return dumps(
+            {
+                "v": PAGES_VERSION,
+                "names": list(self.names),
+                "functions": self.functions.rows,
+                "envs": self.envs.rows,
+                "kinds": self.kinds.rows,
+                "origins": self.origins.rows,
+                "ends": self.ends.rows,
+                "args": self.args.rows,
+                "tasks": rows,
+            }
+        ).encode()
+
+    def _row(self, position: int, task: Task) -> list[object]:
+        ins: list[int] = []
+        for source in task.in_edges:
+            origin = (source.output, source.worker)
+            ins += (self._name(source.producer) - position, self.origins.add(origin, origin))
+        outs: list[int] = []
+        for target in task.out_edges:
+            end = (target.need, self._env(target.env), target.output, target.worker, target.page)
+            outs += (self._name(target.consumer) - position, self.ends.add(end, end))
+        row: list[object] = [self._kind(task), self._args(task.args), ins, outs]
+        if task.kwargs:
+            row.append(self._intern(dict(task.kwargs)))
+        return row
+
+    def _name(self, name: str) -> int:
+        return self.names.setdefault(name, len(self.names))
+
+    def _env(self, env: EnvClass) -> int:
+        return self.envs.add(env, env_row(env))
+
+    def _kind(self, task: Task) -> int:
+        code = task.function
+        function = self.functions.add(code, [code.unit, code.module, code.qualname, code.kind, code.pickle])
+        key = (function, task.env, task.outputs, task.retry, task.timeout_s, task.line, task.is_target)
+        row = [
+            function,
+            self._env(task.env),
+            task.outputs,
+            _retry_row(task.retry),
+            task.timeout_s,
+            task.line,
+            int(task.is_target),
+            task.worker,
+            task.page,
+        ]
+        return self.kinds.add((*key, task.worker, task.page), row)
+
+    def _args(self, args: tuple[Value, ...]) -> object:
+        is_plain = not any(isinstance(item, (Ref, Blob, list, tuple, dict)) for item in args)
+        if is_plain and len(dumps(args)) <= SHORT_ARGS:
+            return list(args)
+        return self._intern(list(args))
+
+    def _intern(self, value: Value) -> int:
+        data = encode_value(value)
+        return self.args.add(dumps(data), data)
+
+
+def _retry_row(retry: Retry) -> object:
+    if retry == _DEFAULT_RETRY:
+        return 0
+    limit = retry.max_delay_s
+    return [retry.max, retry.kills_only, retry.delay_s, retry.backoff, limit, retry.jitter, retry.on]
+
+
+def _retry(row: Any) -> Retry:
+    if row == 0:
+        return _DEFAULT_RETRY
+    count, kills_only, delay_s, backoff, limit, jitter, on = row
+    return Retry(
+        max=count,
+        kills_only=kills_only,
+        delay_s=delay_s,
+        backoff=backoff,
+        max_delay_s=limit,
+        jitter=jitter,
+        on=tuple(on),
+    )
+
+
+def encode_subdag(tasks: Iterable[Task]) -> bytes:
+    """Task records as bytes: the same tasks in the same order always give the same bytes."""
+    return _Encoder(tasks).encode()
+
+
+def decode_subdag(data: bytes) -> SubDag:
+    """The records in `data`.
+
+    Raises `SchemaVersionUnsupported` (E605) for another format and `BundleInvalid` (E603) for garbage.
+    """
+    try:
+        with _collector_off():
+            tables = json.loads(data)
+            version = tables["v"]
+            if version == PAGES_VERSION:
+                return SubDag(tasks=_decode_tasks(tables))
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as err:
+        raise BundleInvalid(f"the task records cannot be read: {err}", hint="build the bundle again") from err
+    raise SchemaVersionUnsupported(
+        f"task records of format {version}, but this runtime reads format {PAGES_VERSION}",
+        hint="build the bundle again with this version of treadle",
+    )
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Many small objects that all live on: the collector would look through them again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _decode_tasks(tables: Any) -> Mapping[str, Task]:
+    names = tables["names"]
+    functions = [Function(unit=u, module=m, qualname=q, kind=k, pickle=p) for u, m, q, k, p in tables["functions"]]
+    envs = [env_from_row(row) for row in tables["envs"]]
+    kinds = [
+        (functions[code], envs[env], tuple(outputs), _retry(retry), timeout_s, line, bool(target), worker, page)
+        for code, env, outputs, retry, timeout_s, line, target, worker, page in tables["kinds"]
+    ]
+    origins = tables["origins"]
+    ends = [(need, envs[env], output, worker, page) for need, env, output, worker, page in tables["ends"]]
+    trees = [decode_value(tree) for tree in tables["args"]]
+    tasks: dict[str, Task] = {}
+    for position, (kind, args, ins, outs, *keywords) in enumerate(tables["tasks"]):
+        function, env, outputs, retry, timeout_s, line, target, worker, page = kinds[kind]
+        name = names[position]
+        tasks[name] = Task(
+            name=name,
+            function=function,
+            env=env,
+            args=tuple(args if isinstance(args, list) else trees[args]),
+            kwargs=trees[keywords[0]] if keywords else {},
+            in_edges=_in_edges(names, position, ins, origins) if ins else (),
+            out_edges=_out_edges(names, position, outs, ends) if outs else (),
+            outputs=outputs,
+            worker=worker,
+            page=page,
+            is_target=target,
+            retry=retry,
+            timeout_s=timeout_s,
+            line=line,
+        )
+    return tasks
+
+
+def _in_edges(names: list[str], position: int, row: list[int], origins: Any) -> tuple[InEdge, ...]:
+    edges = []
+    for name, origin in zip(row[::2], row[1::2], strict=True):
+        output, worker = origins[origin]
+        edges.append(InEdge(producer=_at(names, position + name), output=output, worker=worker))
+    return tuple(edges)
+
+
+def _out_edges(names: list[str], position: int, row: list[int], ends: list[Any]) -> tuple[OutEdge, ...]:
+    edges = []
+    for name, end in zip(row[::2], row[1::2], strict=True):
+        need, env, output, worker, page = ends[end]
+        consumer = _at(names, position + name)
+        edges.append(OutEdge(consumer=consumer, need=need, env=env, output=output, worker=worker, page=page))
+    return tuple(edges)
+
+
+def _at(names: list[str], index: int) -> str:
+    if index < 0:
+        raise IndexError("an edge points before the first name")
+    return names[index]

@@ -18,25 +18,26 @@ BYTES = {
     "GiB": 1024**3,
 }
 
-_NUMBER = r"(\d+(?:\.\d+)?)"
-_DURATION_PART = re.compile(_NUMBER + r"(ms|s|m|h|d)")
-_DURATION = re.compile(f"(?:{_DURATION_PART.pattern})+")
-_SIZE = re.compile(_NUMBER + r"\s*(B|KiB|MiB|GiB|KB|MB|GB)")
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
+_DURATION_PART = re.compile(_NUMBER + "(ms|s|m|h|d)", re.ASCII)
+_DURATION = re.compile(f"(?:{_DURATION_PART.pattern})+", re.ASCII)
+_SIZE = re.compile(_NUMBER + "(B|KiB|MiB|GiB|KB|MB|GB)", re.ASCII)
 
 
 def parse_duration(text: str) -> float:
     """Seconds in a text such as `500ms`, `5m` or `1h30m`. Raises ValueError."""
-    if not _DURATION.fullmatch(text.strip()):
-        raise ValueError(f"{text!r} is not a duration; write a number with ms, s, m, h or d, such as 30s or 1h30m")
+    if not _DURATION.fullmatch(text):
+        raise ValueError(f"`{text}` is not a duration: write numbers with ms, s, m, h or d, such as 1m30s")
     return sum(float(number) * SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
 
 
 def parse_size(text: str) -> int:
-    """Bytes in a text such as `64KiB`, `2GiB` or `1.5MB`, rounded to whole ones. Raises ValueError."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is not a size; write a number with B, KiB, MiB, GiB, KB, MB or GB, such as 64KiB")
-    return round(float(match[1]) * BYTES[match[2]])
+    """Bytes in a text such as `64KiB` or `1.5GiB`, rounded up to a whole byte. Raises ValueError."""
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"`{text}` is not a size: write a number with B, KiB, MiB, GiB, KB, MB or GB, such as 512MiB")
+    whole, _, decimals = found[1].partition(".")
+    return -(-int(whole + decimals) * BYTES[found[2]] // 10 ** len(decimals))
 
 
 def format_duration(seconds: float) -> str:

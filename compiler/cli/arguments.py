@@ -1,0 +1,102 @@
+"""What several verbs take: FILE, `--set`, `--json`, the planner's options, any setting by name.
+
+Also the errors of the command line itself, which end a verb with exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from runtime.errors import RuntimeFault
+from runtime.settings import Settings, command_line, environment, resolve, settings_file
+
+DEFAULT_FILE = "workflow.yaml"
+
+
+class UsageError(RuntimeFault):
+    """The command line itself is wrong."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with help that keeps its line breaks and errors that end in one line of advice."""
+
+    def __init__(self, *, prog: str, description: str, epilog: str = "", **rest: object) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=f"`{self.prog} --help` shows what it takes, with examples")
+
+
+def add_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", nargs="?", default=DEFAULT_FILE, metavar="FILE", help=f"the manifest, or - (default: {DEFAULT_FILE})"
+    )
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", dest="sets", help="a parameter of the manifest"
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", dest="is_json", help="one JSON text on standard output")
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="configs",
+        help="any setting that `treadle doctor` lists, such as linger=80ms",
+    )
+
+
+def add_planning(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--planner", metavar="NAME", help="simple (pinned workers) or wukong (flexible workers)")
+    parser.add_argument("--workers", type=int, metavar="N", help="worker ids that `simple` may use")
+
+
+def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
+    """NAME=VALUE texts as a dict. Raises UsageError on a text without `=` and on a name given twice."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{option} takes NAME=VALUE, not {text!r}", hint=f"write {option} {name or 'name'}=value")
+        if name in found:
+            raise UsageError(f"{option} gives `{name}` twice")
+        found[name] = value
+    return found
+
+
+def settings_for(args: argparse.Namespace, environ: Mapping[str, str], *, backend: str, folder: Path) -> Settings:
+    """Every setting for this call: its options, the environment, `treadle.toml` in `folder`, defaults."""
+    own: dict[str, object] = {**pairs(getattr(args, "configs", []), "--config")}
+    for option in ("planner", "workers", "redis_url", "deployment", "max_file_size_bytes", "max_instances"):
+        value = getattr(args, option, None)
+        if value is not None:
+            own[option] = value
+    layers = [command_line(own), environment(environ), settings_file(folder, backend=backend)]
+    return resolve(layers, backend=backend)
+
+
+def closest(word: str, candidates: Iterable[str]) -> str:
+    """` did you mean …?` for a mistyped word, or an empty text."""
+    close = difflib.get_close_matches(word, list(candidates), n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""

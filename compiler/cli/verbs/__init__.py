@@ -1,0 +1,1 @@
+"""One module per verb: `DESCRIPTION`, `EPILOG`, `configure(parser)`, `run(args, console) -> exit code`."""

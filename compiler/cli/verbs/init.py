@@ -1,0 +1,58 @@
+"""`treadle init`: a manifest to start from, with its functions."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import resources
+from pathlib import Path
+
+from compiler.cli.arguments import UsageError, add_json
+from compiler.cli.console import Console, Exit
+from compiler.cli.templates import TEMPLATES, files_of
+from runtime.errors import RuntimeFault
+
+DESCRIPTION = """\
+Writes a small workflow that runs: a manifest and the Python module with its functions.
+The manifest's first line tells editors with yaml-language-server where the schema is."""
+EPILOG = """\
+templates:
+  hello   one task
+  map     one task per item, then one that gets all results
+  tree    a binary tree of any size, a family that refers to itself
+
+examples:
+  treadle init                         hello, in this folder
+  treadle init --template map words    map, in the folder words
+  cd words && treadle run
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", nargs="?", default=".", metavar="DIR", help="where to write (default: this folder)")
+    parser.add_argument("--template", choices=tuple(TEMPLATES), default="hello", help="what to start from")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    folder = Path(args.folder)
+    files = files_of(args.template, schema=str(resources.files("schemas").joinpath("manifest.json")))
+    taken = [name for name in files if (folder / name).exists()]
+    if taken:
+        raise UsageError(f"{folder / taken[0]} exists already", hint="name another folder: `treadle init DIR`")
+    _write(folder, files)
+    if console.is_json:
+        console.json({"template": args.template, "files": [str(folder / name) for name in files]})
+        return Exit.OK
+    for name in files:
+        console.say(f"wrote {folder / name}")
+    console.note(f"run it:  treadle run {folder / 'workflow.yaml'}")
+    return Exit.OK
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as err:
+        raise RuntimeFault(f"cannot write to {folder}: {err.strerror or err}") from err

@@ -1,0 +1,31 @@
+"""What a Lambda environment loads before its first task: `sys.modules` of the handler, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from tests.architecture.test_imports import HEAVY, ROOT
+
+PROBE = "import json, sys, runtime.lambda_handler; print(json.dumps(sorted(sys.modules)))"
+
+
+def test_handler_loads_nothing_heavy_and_nothing_of_the_compiler() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = json.loads(done.stdout)
+    tops = {name.partition(".")[0] for name in loaded}
+    assert "compiler" not in tops
+    assert not HEAVY & tops
+    assert not [name for name in loaded if name.startswith(("runtime.launcher", "runtime.local", "runtime.dashboard"))]
+
+
+def test_command_line_answers_without_loading_the_compiler() -> None:
+    probe = "import json, sys, compiler.cli; compiler.cli.main(['version']); print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    tops = {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+    assert not (HEAVY | {"redis", "cloudpickle"}) & tops

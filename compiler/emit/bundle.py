@@ -13,6 +13,7 @@ from typing import Protocol
 
 from compiler.emit.canonical import canonical_json, digest_of
 from compiler.emit.closure import shipped_closure, whole_runtime
+from compiler.emit.launch import render_launch
 from compiler.emit.layout import Layout, lay_out
 from compiler.emit.literals import Literals
 from compiler.emit.signature import graph_signature
@@ -38,12 +39,13 @@ class Functions(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Build:
-    """A compiled workflow: graph, plan, the blobs by digest and the canonical bytes of the index."""
+    """A compiled workflow: graph, plan, the blobs by digest, the index in canonical bytes and `launch.py`."""
 
     graph: Graph
     plan: Plan
     index: bytes
     blobs: Mapping[str, bytes]
+    launch: bytes
 
     @property
     def digest(self) -> str:
@@ -65,6 +67,8 @@ def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
     for digest, data in (*functions.units.items(), *literals.blobs.items()):
         assert digest_of(data) == digest, "a blob is named by the digest of its bytes"
         blobs.add(data)
+    package = blobs.add(whole_runtime())
+    launch = render_launch(name=graph.name, package=package)
     index = {
         "schema": SCHEMA_VERSION,
         "name": graph.name,
@@ -82,9 +86,10 @@ def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
         "graph": blobs.add(canonical_json(graph_document(graph, names))),
         "plan": blobs.add(canonical_json(plan_document(graph, plan, layout.page_of))),
         "closure": blobs.add(shipped_closure()),
-        "package": blobs.add(whole_runtime()),
+        "package": package,
+        "launch": digest_of(launch),
     }
-    return Build(graph=graph, plan=plan, index=canonical_json(index), blobs=blobs.by_digest)
+    return Build(graph=graph, plan=plan, index=canonical_json(index), blobs=blobs.by_digest, launch=launch)
 
 
 class _Blobs:

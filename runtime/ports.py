@@ -9,7 +9,7 @@ value lies in `out`; a *settled* task has arrived at all its consumers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
@@ -64,7 +64,8 @@ class Store:
     `task` is the instance, `slot` the stored value's name. `value` is a sealed envelope, or None when the
     slot is known to be stored and only its arrivals are sent (again, or the next batch); `reference` is the
     key of a large value that was put before (then `value` is None too).
-    `last` settles the task: this is the last batch of arrivals of its last slot.
+    `last` settles the task: this is the last batch of arrivals of its last slot. `joins`: fan-ins whose
+    width (`need`) this store fixes at run time; arrivals at them carry `need` 0 and may come before it.
     """
 
     task: str
@@ -73,6 +74,7 @@ class Store:
     reference: str | None = None
     arrivals: tuple[Arrival, ...] = ()
     last: bool = True
+    joins: tuple[Arrival, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,12 +200,15 @@ class RebuildPart:
     `arrived`: consumer → slots that have arrived (replaces). `grants`: worker → instance → page (replaces).
     `done`: (worker or "", task) pairs that are settled or not needed. `stored`: (worker or "", slot) pairs
     that are stored but not settled, so that the worker's `begin` returns them and their arrivals are sent again.
+    `dangling`: slots whose reference cannot be read, to be forgotten. `widths`: consumer → width known at run time.
     """
 
     arrived: Mapping[str, tuple[str, ...]]
     grants: Mapping[str, Mapping[str, int]]
     done: tuple[tuple[str, str], ...]
     stored: tuple[tuple[str, str], ...] = ()
+    dangling: tuple[str, ...] = ()
+    widths: Mapping[str, int] = field(default_factory=dict)
 
 
 class RunEnd(Enum):

@@ -1,0 +1,258 @@
+"""Sealed bytes: whatever is unpickled was signed by this deployment, for exactly the place where it lies.
+
+An envelope is a header (version, kind, codec, length), a tag and the bytes. The tag is HMAC-SHA256 over the place
+(deployment, run, instance, output, kind: each with its length, so that no two places read alike), the header and
+the bytes. A valid value of another task, run or kind is refused like a forged one. Also here: how a value becomes
+bytes, and where the signing key comes from.
+
+Not a secret keeper: envelopes are readable, and code that runs in a worker could read the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import pickle
+import secrets
+import stat
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from pathlib import Path
+
+from runtime.errors import NotSerializable, RuntimeFault, SignatureInvalid
+
+VERSION = 1
+MAGIC = b"TE"
+HEADER = struct.Struct(">2sBcBQ")
+TAG_BYTES = 32
+OVERHEAD = HEADER.size + TAG_BYTES
+KEY_BYTES = 32
+COPY_LIMIT = 64 * 1024
+"""Up to here one call over joined bytes is cheaper than three over parts."""
+
+PICKLE_FAULTS = (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError, NotImplementedError)
+SEARCH_LIMIT = 10_000
+
+
+class Codec(IntEnum):
+    """How the bytes inside are to be read."""
+
+    RAW = 0
+    PICKLE = 1
+    CLOUDPICKLE = 2
+    JSON = 3
+    ZLIB = 4
+
+
+class Kind(Enum):
+    """What lies in an envelope; part of its place."""
+
+    VALUE = b"v"
+    INPUT = b"i"
+    SUBDAG = b"s"
+    PAGE = b"p"
+    BLOB = b"b"
+    RECORD = b"r"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where sealed bytes belong. `instance` is "" for what belongs to a whole run, `run` "" to a deployment."""
+
+    deployment: str
+    run: str
+    instance: str
+    output: str | None = None
+    kind: Kind = Kind.VALUE
+
+    def encode(self) -> bytes:
+        """Unambiguous bytes: each field with its length before it, an absent output unlike an empty one."""
+        parts = (self.deployment.encode(), self.run.encode(), self.instance.encode(), (self.output or "").encode())
+        mark = b"-" if self.output is None else b"+"
+        return b"%d:%b%d:%b%d:%b%b%d:%b%b" % (
+            len(parts[0]),
+            parts[0],
+            len(parts[1]),
+            parts[1],
+            len(parts[2]),
+            parts[2],
+            mark,
+            len(parts[3]),
+            parts[3],
+            self.kind.value,
+        )
+
+    def __str__(self) -> str:
+        name = self.instance if self.output is None else f"{self.instance}.{self.output}"
+        return f"{name or self.kind.name.lower()} of run {self.run}" if self.run else name or self.kind.name.lower()
+
+
+def _tag(key: bytes, place: bytes, header: bytes, data: bytes | memoryview) -> bytes:
+    if len(data) <= COPY_LIMIT:
+        return hmac.digest(key, b"".join((place, header, data)), "sha256")
+    mac = hmac.new(key, place + header, hashlib.sha256)
+    mac.update(data)
+    return mac.digest()
+
+
+def seal(key: bytes, place: Place, data: bytes, codec: Codec) -> bytes:
+    """`data` in an envelope that opens only with `key`, only at `place`."""
+    header = HEADER.pack(MAGIC, VERSION, place.kind.value, codec, len(data))
+    return b"".join((header, _tag(key, place.encode(), header, data), data))
+
+
+def open_sealed(key: bytes, place: Place, blob: bytes) -> tuple[Codec, bytes]:
+    """The codec and the bytes of an envelope.
+
+    Raises SignatureInvalid when it is cut short, changed, signed with another key or made for another place.
+    """
+    if len(blob) < OVERHEAD or blob[:2] != MAGIC:
+        raise _invalid(place, "it is no envelope, or cut short")
+    header = blob[: HEADER.size]
+    _, version, kind, codec, length = HEADER.unpack(header)
+    if version != VERSION:
+        raise _invalid(place, f"it is of version {version}, this treadle reads version {VERSION}")
+    if length != len(blob) - OVERHEAD:
+        raise _invalid(place, f"it holds {len(blob) - OVERHEAD} bytes of {length}")
+    data = memoryview(blob)[OVERHEAD:]
+    if not hmac.compare_digest(_tag(key, place.encode(), header, data), blob[HEADER.size : OVERHEAD]):
+        raise _invalid(place, "its signature does not fit")
+    assert kind == place.kind.value, "the kind is part of what was signed"
+    return Codec(codec), bytes(data)
+
+
+def _invalid(place: Place, why: str) -> SignatureInvalid:
+    return SignatureInvalid(
+        f"the stored bytes for {place} are refused: {why}",
+        hint="was it written with another signing key? every machine of a deployment needs the same one",
+    )
+
+
+def pack_value(value: object) -> tuple[Codec, bytes]:
+    """`value` as bytes: pickle protocol 5, or cloudpickle when that fails.
+
+    Raises NotSerializable that names the part which cannot be pickled, and why.
+    """
+    try:
+        return Codec.PICKLE, pickle.dumps(value, protocol=5)
+    except PICKLE_FAULTS:
+        return Codec.CLOUDPICKLE, _cloudpickled(value)
+
+
+def _cloudpickled(value: object) -> bytes:
+    import cloudpickle  # type: ignore[import-untyped]
+
+    dumps: Callable[[object], bytes] = cloudpickle.dumps
+    try:
+        return dumps(value)
+    except PICKLE_FAULTS as err:
+        path, part, reason = _culprit(value, dumps, err)
+        where = f"its part {path} (a {type(part).__qualname__})" if path else f"a {type(part).__qualname__}"
+        raise NotSerializable(
+            f"the value cannot be stored: {where} cannot be pickled: {reason}",
+            hint="return plain data, or give the class `__getstate__` or `__reduce__`",
+        ) from err
+
+
+def _culprit(value: object, dumps: Callable[[object], bytes], err: Exception) -> tuple[str, object, str]:
+    """The innermost part that fails by itself: its path from the value, itself, and the reason."""
+    path, part, reason = "", value, err
+    seen: set[int] = set()
+    looked = 0
+    inner = _parts(part)
+    while True:
+        found = next(inner, None)
+        looked += 1
+        if found is None or looked > SEARCH_LIMIT:
+            return path, part, f"{type(reason).__name__}: {reason}"
+        step, child = found
+        if id(child) in seen:
+            continue
+        seen.add(id(child))
+        failure = _failure(child, dumps)
+        if failure is not None:
+            path, part, reason, inner = path + step, child, failure, _parts(child)
+
+
+def _failure(value: object, dumps: Callable[[object], bytes]) -> Exception | None:
+    try:
+        dumps(value)
+    except PICKLE_FAULTS as err:
+        return err
+    return None
+
+
+def _parts(value: object) -> Iterator[tuple[str, object]]:
+    """(how to write the step, the part) of containers and of objects with attributes."""
+    if isinstance(value, dict):
+        yield from ((f"[{name!r}]", item) for name, item in value.items())
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        yield from ((f"[{index}]", item) for index, item in enumerate(value))
+    elif not isinstance(value, type):
+        attributes = getattr(value, "__dict__", None)
+        if isinstance(attributes, dict):
+            yield from ((f".{name}", item) for name, item in attributes.items())
+        for name in getattr(type(value), "__slots__", ()):
+            if hasattr(value, name):
+                yield f".{name}", getattr(value, name)
+
+
+def unpack_value(codec: Codec, data: bytes) -> object:
+    """The inverse of `pack_value`. `data` must come out of an envelope."""
+    match codec:
+        case Codec.PICKLE | Codec.CLOUDPICKLE:
+            return pickle.loads(data)
+        case Codec.RAW:
+            return data
+        case Codec.JSON | Codec.ZLIB:
+            raise AssertionError(f"{codec.name} is no codec of values")
+
+
+def default_key_path(deployment: str) -> Path:
+    """`$XDG_CONFIG_HOME/treadle/keys/<deployment>.key`, under ~/.config by default."""
+    if not deployment or not all(char.isalnum() or char in "-_." for char in deployment) or deployment[0] == ".":
+        raise RuntimeFault(f"{deployment!r} is no deployment name", hint="use letters, digits, '-', '_' and '.'")
+    home = os.environ.get("XDG_CONFIG_HOME") or ""
+    base = Path(home) if os.path.isabs(home) else Path.home() / ".config"
+    return base / "treadle" / "keys" / f"{deployment}.key"
+
+
+def load_or_create_key(path: Path) -> bytes:
+    """The signing key in `path`; the first caller makes it, with mode 0600, and all callers get the same one.
+
+    Raises RuntimeFault when it cannot be read or written, is too short, or is open to other users.
+    """
+    try:
+        if not path.exists():
+            _create_key(path)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        key = path.read_bytes()
+    except OSError as err:
+        raise RuntimeFault(f"the signing key {path} cannot be used: {err.strerror}") from err
+    if mode & 0o077:
+        raise RuntimeFault(f"the signing key {path} is open to other users (mode {mode:o})", hint=f"chmod 600 {path}")
+    if len(key) < KEY_BYTES:
+        raise RuntimeFault(
+            f"the signing key {path} is shorter than {KEY_BYTES} bytes", hint="remove it to get a new one"
+        )
+    return key
+
+
+def _create_key(path: Path) -> None:
+    """Written whole under another name, then linked: a link fails when the key is there, so the first one stands."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()

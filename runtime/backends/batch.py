@@ -1,0 +1,210 @@
+"""How a commit travels: one JSON text with indices into the script's KEYS and ARGV, and how its answer is read.
+
+Consumers are not named in the JSON: neighbours with the same destination, width and page form a group of
+consecutive keys, so that a fan-out of hundreds is a few numbers. Values and long task lists are arguments of
+their own. Times are whole microseconds. Not responsible for what the script does with it (lua/commit.lua).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runtime.backends.keys import INLINE, REFERENCE, RunKeys
+from runtime.config import WorkerSettings
+from runtime.plan import EnvClass
+from runtime.ports import (
+    Answer,
+    Arrival,
+    Attempt,
+    Begin,
+    Call,
+    Called,
+    Commit,
+    Failure,
+    Reference,
+    Settle,
+    Status,
+    Store,
+)
+
+COMMIT_KINDS = ("meta", "workers", "queue", "out", "done")
+FIRST_KEY = 12
+"""Index of the first key after the fixed ones (Lua counts from 1)."""
+
+
+def micros(seconds: float) -> int:
+    return round(seconds * 1_000_000)
+
+
+def seconds(text: bytes | int) -> float:
+    return int(text) / 1_000_000
+
+
+def write_env(env: EnvClass) -> str:
+    return f"{env.memory_mb}|{env.arch}|{env.python}|{env.layer}"
+
+
+def read_env(text: str) -> EnvClass:
+    memory, arch, python, layer = text.split("|")
+    return EnvClass(memory_mb=int(memory), arch=arch, python=python, layer=layer)
+
+
+def subdag_of(arrival: Arrival) -> str:
+    """What the record of a worker says that a grant creates: its page, or nothing for a pinned one."""
+    return f"page:{arrival.page}" if arrival.flexible else ""
+
+
+@dataclass(slots=True)
+class CommitScript:
+    """KEYS and ARGV of one commit, as they are gathered."""
+
+    keys: RunKeys
+    args: list[str | bytes | int] = field(default_factory=lambda: [""])
+    names: list[str] = field(default_factory=list)
+    dests: list[list[object]] = field(default_factory=list)
+    dest_of: dict[str, int] = field(default_factory=dict)
+
+    def key(self, name: str) -> int:
+        self.names.append(name)
+        return FIRST_KEY + len(self.names) - 1
+
+    def value(self, data: bytes | str) -> int:
+        self.args.append(data)
+        return len(self.args)
+
+    def dest(self, arrival: Arrival) -> int:
+        """The index of the arrival's worker among the destinations."""
+        index = self.dest_of.get(arrival.worker)
+        if index is None:
+            index = self.dest_of[arrival.worker] = len(self.dests) + 1
+            todo, hint = self.key(self.keys.todo(arrival.worker)), self.key(self.keys.hint(arrival.worker))
+            env, flexible = write_env(arrival.env), int(arrival.flexible)
+            self.dests.append([arrival.worker, todo, hint, env, subdag_of(arrival), flexible])
+        return index
+
+    def groups(self, arrivals: tuple[Arrival, ...]) -> list[list[int]]:
+        """Runs of neighbours with one destination, width and page: [dest, need, page, first key, count]."""
+        dests = [self.dest(arrival) for arrival in arrivals]
+        groups: list[list[int]] = []
+        for arrival, dest in zip(arrivals, dests, strict=True):
+            key = self.key(self.keys.arrived(arrival.consumer))
+            if groups and groups[-1][:3] == [dest, arrival.need, arrival.page]:
+                groups[-1][4] += 1
+            else:
+                groups.append([dest, arrival.need, arrival.page, key, 1])
+        return groups
+
+    def join(self, arrival: Arrival) -> list[int]:
+        dest = self.dest(arrival)
+        return [dest, arrival.need, arrival.page, self.key(self.keys.arrived(arrival.consumer))]
+
+    def item(self, item: Store | Settle | Attempt | Called | Failure) -> list[object]:
+        match item:
+            case Store():
+                value = 0
+                if item.value is not None:
+                    value = self.value(INLINE + item.value)
+                elif item.reference is not None:
+                    value = self.value(REFERENCE + item.reference.encode())
+                joins = [self.join(arrival) for arrival in item.joins]
+                return ["store", item.task, item.slot, value, int(item.last), self.groups(item.arrivals), joins]
+            case Settle():
+                return ["settle", self.value(json.dumps(item.tasks, separators=(",", ":")))]
+            case Attempt():
+                return ["attempt", item.task, item.number]
+            case Called():
+                return ["called", item.worker, micros(item.called_at)]
+            case Failure():
+                return ["error", item.task, self.value(item.record)]
+
+
+def write_commit(commit: Commit, keys: RunKeys, settings: WorkerSettings) -> tuple[list[str], list[str | bytes | int]]:
+    """KEYS and ARGV of the commit script."""
+    script = CommitScript(keys)
+    items = [script.item(item) for item in commit.items if item != Settle(tasks=())]
+    script.args[0] = json.dumps(
+        {
+            "worker": commit.worker,
+            "token": commit.token,
+            "seq": commit.seq,
+            "mode": commit.mode.value,
+            "take": commit.take,
+            "known": commit.known,
+            "env": write_env(commit.env),
+            "lease": micros(settings.lease_s),
+            "limit": micros(settings.call_limit_s),
+            "life": int(settings.life_s),
+            "hint": settings.store_value_bytes,
+            "dests": script.dests,
+            "items": items,
+        },
+        separators=(",", ":"),
+    )
+    fixed = [keys.fixed(kind) for kind in COMMIT_KINDS]
+    own = [keys.done_of(commit.worker), keys.todo(commit.worker)]
+    late = [keys.fixed(kind) for kind in ("att", "errors", "events", "need")]
+    return [*fixed, *own, *late, *script.names], script.args
+
+
+def read_lines(text: bytes) -> list[str]:
+    return text.decode().split("\n") if text else []
+
+
+def read_pairs(text: bytes) -> dict[str, int]:
+    """ "name\\nnumber\\n…" as a mapping."""
+    lines = read_lines(text)
+    return dict(zip(lines[::2], map(int, lines[1::2]), strict=True))
+
+
+def read_calls(text: bytes) -> tuple[Call, ...]:
+    return tuple(map(_read_call, text.decode().split("\0"))) if text else ()
+
+
+def _read_call(line: str) -> Call:
+    worker, env, subdag, called_at, *start = line.split("\n")
+    return Call(
+        worker=worker, env=read_env(env), subdag=subdag, called_at=int(called_at) / 1_000_000, start=tuple(start)
+    )
+
+
+def read_value(field_value: bytes) -> bytes | Reference:
+    """A field of `out`: the sealed bytes, or the reference to a large value."""
+    if field_value[:1] == REFERENCE:
+        return Reference(key=field_value[1:].decode())
+    return field_value[1:]
+
+
+def read_answer(reply: list[bytes | None]) -> Answer:
+    head, calls, todo, *winners = reply
+    assert head is not None, "a commit's answer has a status"
+    status, now, called, left = head.split(b" ")
+    found: Mapping[str, bytes | Reference] | None = None
+    if winners:
+        texts = [part for part in winners if part is not None]
+        found = {slot.decode(): read_value(value) for slot, value in zip(texts[::2], texts[1::2], strict=True)}
+    return Answer(
+        status=Status(status.decode()),
+        todo=None if todo is None else read_pairs(todo),
+        calls=read_calls(calls or b""),
+        winners=found,
+        called=int(called),
+        now=seconds(now),
+        left=left == b"1",
+    )
+
+
+def read_begin(reply: list[bytes]) -> Begin:
+    head, todo, done, attempts = reply
+    status, now, tries = head.split(b" ")
+    members = read_lines(done)
+    return Begin(
+        status=Status(status.decode()),
+        todo=read_pairs(todo),
+        done=frozenset(name[1:] for name in members if name[0] == "="),
+        stored=frozenset(name[1:] for name in members if name[0] == "+"),
+        attempts=read_pairs(attempts),
+        tries=int(tries),
+        now=seconds(now),
+    )

@@ -1,0 +1,238 @@
+-- KEYS meta workers queue out done done_of todo att errors events need, then those that the batch names
+-- ARGV batch (JSON), then values
+-- Returns {status now called left, calls, todo or nil, slot, winner, …}. Fenced or ended: nothing is written.
+--
+-- batch: worker token seq mode take known env lease limit life hint,
+--   dests: [[worker, todo key, hint key, env, subdag, flexible]…]
+--   items: ["store", task, slot, value, last, groups, joins]   groups: [[dest, need, page, first key, count]…]
+--          ["settle", tasks]  ["attempt", task, n]  ["called", worker, at]  ["error", task, record]
+-- Where a number stands for a key or a value it is an index into KEYS or ARGV, 0 for none. A group is a run of
+-- consumers whose arrival sets are consecutive KEYS; their names are the ends of those keys.
+local META, WORKERS, QUEUE, OUT, DONE, DONE_OF, TODO, ATT, ERRORS, EVENTS, NEED = unpack(KEYS, 1, 11)
+local batch = cjson.decode(ARGV[1])
+local W, now, life = batch.worker, clock(), batch.life
+local ARRIVED = string.sub(META, 1, -5) .. 'arr:'
+
+local function refuse(status) return {status .. ' ' .. int(now) .. ' 0 0', '', ''} end
+
+if not is_run(META) then return refuse('ended') end
+local me = load_record(redis.call('HGET', WORKERS, W))
+if not me then
+  return refuse(redis.call('EXISTS', WORKERS) == 0 and 'ended' or 'fenced')
+end
+if me.state == IDLE or me.token ~= batch.token then return refuse('fenced') end
+local resent = batch.seq > 0 and batch.seq == me.seq
+if batch.seq >= 0 and batch.seq ~= me.seq + 1 and not resent then return refuse('fenced') end
+
+local records, changed, touched = {[W] = me}, {}, {}
+local calls, granted, hints, hint_order = {}, {}, {}, {}
+local stored, settled, failures, winners = {}, {}, {}, {}
+local take, called, progress = batch.take, 0, false
+
+local function record_of(name)
+  if records[name] == nil then records[name] = load_record(redis.call('HGET', WORKERS, name)) or false end
+  return records[name]
+end
+
+local function is_live(record) return record and record.state == RUNNING and record.due > now end
+
+local function hint(dest, slot, value)
+  local entry = hints[dest]
+  if not entry then
+    entry = {fields = {'', ''}, seen = {}, room = batch.hint}
+    hints[dest] = entry
+    hint_order[#hint_order + 1] = dest
+  end
+  if value and not entry.seen[slot] and #value <= entry.room then
+    entry.seen[slot], entry.room = true, entry.room - #value
+    entry.fields[#entry.fields + 1] = slot
+    entry.fields[#entry.fields + 1] = value
+  end
+end
+
+-- Idle, absent or expired: the worker is called, and the committer invokes it.
+local function call(dest, consumer)
+  local name = dest[1]
+  local record = record_of(name) or new_record(dest[4], dest[5])
+  records[name] = record
+  if record.state == CALLED then
+    if granted[name] then granted[name][#granted[name] + 1] = consumer end
+    return
+  end
+  called = called + 1
+  record.state, record.due, record.k = CALLED, now + batch.limit, 0
+  record.called_at, record.confirmed = now, 0
+  changed[name] = true
+  calls[#calls + 1] = name
+  granted[name] = {consumer}
+end
+
+local function grant(consumer, dest, page, slot, value)
+  if redis.call('SISMEMBER', DONE, consumer) == 1 then return end
+  local flexible = dest[6] == 1
+  if dest[1] == W or (flexible and take > 0 and dest[4] == batch.env) then
+    if dest[1] ~= W then take = take - 1 end
+    redis.call('HSET', TODO, consumer, page)
+    touched[TODO] = true
+    return
+  end
+  local todo = KEYS[dest[2]]
+  redis.call('HSET', todo, consumer, page)
+  touched[todo] = true
+  if is_live(record_of(dest[1])) then hint(dest, slot, value) else call(dest, consumer) end
+end
+
+-- Only a new arrival counts; that of an edge whose pinned worker runs already is a hint to it.
+local function arrive(key, slot, dest, need, page, value)
+  if redis.call('SADD', key, slot) == 0 then return end
+  redis.call('EXPIRE', key, life)
+  local consumer = string.sub(key, #ARRIVED + 1)
+  if need == 0 then need = tonumber(redis.call('HGET', NEED, consumer)) end
+  if need == 1 or (need and redis.call('SCARD', key) == need) then
+    grant(consumer, dest, page, slot, value)
+  elseif dest[6] == 0 and dest[1] ~= W and is_live(record_of(dest[1])) then
+    hint(dest, slot, value)
+  end
+end
+
+-- A fan-in whose width is known only now: what arrived before this is counted here.
+local function fix_width(join, slot, value)
+  local consumer = string.sub(KEYS[join[4]], #ARRIVED + 1)
+  if redis.call('HSETNX', NEED, consumer, join[2]) == 0 then return end
+  touched[NEED] = true
+  if redis.call('SCARD', KEYS[join[4]]) == join[2] then grant(consumer, batch.dests[join[1]], join[3], slot, value) end
+end
+
+local function settle(task)
+  settled[#settled + 1] = redis.call('SADD', DONE, task) == 1 and cjson.encode(task) or nil
+  redis.call('SADD', DONE_OF, '=' .. task)
+  redis.call('HDEL', TODO, task)
+  touched[DONE], touched[DONE_OF] = true, true
+end
+
+local function settle_all(text)
+  local tasks, own = cjson.decode(text), {}
+  if in_chunks('SADD', DONE, tasks) > 0 then settled[#settled + 1] = string.sub(text, 2, -2) end
+  for i, task in ipairs(tasks) do own[i] = '=' .. task end
+  in_chunks('SADD', DONE_OF, own)
+  in_chunks('HDEL', TODO, tasks)
+  touched[DONE], touched[DONE_OF] = true, true
+end
+
+-- First writer wins. False when the slot was believed to be stored and is not: the store forgot it.
+local function put(slot, value)
+  local there = redis.call('HGET', OUT, slot)
+  if there then
+    if value and value ~= there then
+      winners[#winners + 1] = slot
+      winners[#winners + 1] = there
+    end
+    return there
+  end
+  if not value then return false end
+  redis.call('HSET', OUT, slot, value)
+  touched[OUT], progress = true, true
+  stored[#stored + 1] = slot
+  return value
+end
+
+local function store(item)
+  local task, slot, last = item[2], item[3], item[5] == 1
+  local value = put(slot, item[4] > 0 and ARGV[item[4]])
+  if not value then return end
+  local inline = string.sub(value, 1, 1) == 'v' and string.sub(value, 2) or nil
+  for _, join in ipairs(item[7]) do fix_width(join, slot, inline) end
+  for _, group in ipairs(item[6]) do
+    local dest = batch.dests[group[1]]
+    for i = group[4], group[4] + group[5] - 1 do arrive(KEYS[i], slot, dest, group[2], group[3], inline) end
+  end
+  if last then
+    settle(task)
+  else
+    redis.call('SADD', DONE_OF, '+' .. slot)
+    touched[DONE_OF] = true
+  end
+end
+
+local function attempt(task, number)
+  if tonumber(redis.call('HGET', ATT, task) or 0) < number then redis.call('HSET', ATT, task, number) end
+  touched[ATT] = true
+end
+
+local function confirm(name, at)
+  local record = record_of(name)
+  if record and record.state == CALLED and record.called_at == at then
+    record.confirmed = 1
+    changed[name] = true
+  end
+end
+
+for _, item in ipairs(batch.items) do
+  local kind = item[1]
+  if kind == 'store' then store(item)
+  elseif kind == 'settle' then settle_all(ARGV[item[2]])
+  elseif kind == 'attempt' then attempt(item[2], item[3])
+  elseif kind == 'called' then confirm(item[2], item[3])
+  else failures[#failures + 1] = item end
+end
+
+if #stored > 0 or #settled > 0 then
+  event(EVENTS, life, #stored > 0 and 'stored' or 'settled', '{"worker":' .. cjson.encode(W)
+    .. ',"slots":' .. (#stored > 0 and cjson.encode(stored) or '[]')
+    .. ',"tasks":[' .. table.concat(settled, ',') .. ']}')
+end
+for _, dest in ipairs(hint_order) do
+  local key = KEYS[dest[3]]
+  for first = 1, #hints[dest].fields, 1000 do
+    redis.call('XADD', key, 'MAXLEN', '~', 1000, '*',
+      unpack(hints[dest].fields, first, math.min(first + 999, #hints[dest].fields)))
+  end
+  touched[key] = true
+end
+for key in pairs(touched) do redis.call('EXPIRE', key, life) end
+
+if #failures > 0 then
+  for _, item in ipairs(failures) do
+    redis.call('HSET', ERRORS, item[2], ARGV[item[3]])
+    event(EVENTS, life, 'failed', ARGV[item[3]])
+  end
+  redis.call('EXPIRE', ERRORS, life)
+  end_run(META, WORKERS, 'failed', 'task ' .. failures[1][2] .. ' failed')
+  return refuse('ended')
+end
+
+if me.state == CALLED then called = called - 1 end
+me.state, me.due = RUNNING, now + batch.lease
+if batch.seq >= 0 then me.seq = batch.seq end
+if progress then me.tries = 0 end
+local left = 0
+if batch.mode ~= 'none' then
+  local holds = redis.call('HLEN', TODO) > 0
+  if not holds then
+    me.state, me.token, left = IDLE, '', 1
+  elseif batch.mode == 'handover' then
+    me.state, me.token, me.k, me.called_at, me.confirmed, left = CALLED, '', 0, now, 0, 1
+    me.due, called = now + batch.limit, called + 1
+    calls[#calls + 1], granted[W] = W, {}
+  end
+  if left == 1 then event(EVENTS, life, 'left', cjson.encode({worker = W, handover = holds})) end
+end
+changed[W] = true
+for name in pairs(changed) do save_record(WORKERS, name, records[name]) end
+
+-- A batch sent again grants nothing anew; the calls that its lost answer asked for are asked for again.
+if resent then
+  for _, dest in ipairs(batch.dests) do
+    local record = record_of(dest[1])
+    if record and record.state == CALLED and record.confirmed == 0 and not granted[dest[1]] and dest[1] ~= W then
+      calls[#calls + 1], granted[dest[1]] = dest[1], {}
+    end
+  end
+end
+local count = called ~= 0 and redis.call('HINCRBY', QUEUE, 'called', called)
+  or tonumber(redis.call('HGET', QUEUE, 'called') or 0)
+local lines = {}
+for i, name in ipairs(calls) do lines[i] = call_line(name, records[name], granted[name]) end
+local todo = false
+if redis.call('HLEN', TODO) ~= batch.known then todo = table.concat(redis.call('HGETALL', TODO), '\n') end
+return {'ok ' .. int(now) .. ' ' .. int(count) .. ' ' .. left, table.concat(lines, '\0'), todo, unpack(winners)}

@@ -1,0 +1,76 @@
+-- Shared by every script: it is put in front of each one when it is loaded.
+-- A worker's record in the hash `workers` is one byte of state and the packed rest, so that a look over all
+-- workers skips the idle ones without unpacking them. Times are whole microseconds of Redis's own clock.
+
+local IDLE, CALLED, RUNNING = 'i', 'c', 'r'
+
+local function clock()
+  local t = redis.call('TIME')
+  return t[1] * 1000000 + t[2]
+end
+
+local function load_record(raw)
+  if not raw then return nil end
+  local record = cmsgpack.unpack(string.sub(raw, 2))
+  record.state = string.sub(raw, 1, 1)
+  return record
+end
+
+local function save_record(key, worker, record)
+  local state = record.state
+  record.state = nil
+  redis.call('HSET', key, worker, state .. cmsgpack.pack(record))
+  record.state = state
+end
+
+local function new_record(env, subdag)
+  return {state = IDLE, token = '', due = 0, tries = 0, k = 0, seq = 0, called_at = 0, confirmed = 0,
+          env = env, subdag = subdag}
+end
+
+-- Answers are one line of numbers and lists joined by newlines (no name holds a control character):
+-- the client's parser pays for each element of a reply, not for its bytes.
+local function int(n)
+  return string.format('%.0f', n)
+end
+
+local function is_run(meta)
+  return redis.call('HGET', meta, 'state') == 'run'
+end
+
+local function call_line(worker, record, start)
+  local line = worker .. '\n' .. record.env .. '\n' .. record.subdag .. '\n' .. int(record.called_at)
+  if #start > 0 then line = line .. '\n' .. table.concat(start, '\n') end
+  return line
+end
+
+-- Lua's unpack has a limit near 8,000 values, so long argument lists go in chunks.
+local function in_chunks(command, key, list)
+  local count = 0
+  for first = 1, #list, 1000 do
+    count = count + redis.call(command, key, unpack(list, first, math.min(first + 999, #list)))
+  end
+  return count
+end
+
+local function event(key, life, kind, data)
+  redis.call('XADD', key, 'MAXLEN', '~', 10000, '*', 'kind', kind, 'data', data)
+  redis.call('EXPIRE', key, life)
+end
+
+local function end_run(meta, workers, how, reason)
+  redis.call('HSET', meta, 'state', how, 'reason', reason)
+  redis.call('DEL', workers)
+end
+
+-- Whether the call of a worker that has not begun may be repeated without breeding duplicates in a throttled queue:
+-- an unconfirmed one after its limit; a confirmed one only if a call that much younger has begun, or if nothing
+-- began for long. `queue` is {newest call time that began, time of the last begin}.
+local function may_repeat(record, queue, living, now, limit)
+  local factor = 2 ^ math.min(record.k, 2)
+  if record.confirmed == 0 then return now >= record.called_at + limit * factor end
+  local newest, last = tonumber(queue[1] or 0), tonumber(queue[2] or 0)
+  if newest >= record.called_at + limit * factor then return true end
+  local quiet = now - math.max(last, record.called_at)
+  return quiet >= (living and 600000000 or 60000000 * factor)
+end

@@ -1,0 +1,12 @@
+-- KEYS meta workers errors att out done queue events need   ARGV nonce life
+-- Fences everyone. Returns 1 when anything of an earlier life of this run is there, so that its sets are to be cleared.
+local earlier = redis.call('EXISTS', unpack(KEYS))
+redis.call('DEL', KEYS[2])
+-- A run that failed and is launched again tries its failed tasks afresh.
+for _, task in ipairs(redis.call('HKEYS', KEYS[3])) do
+  redis.call('HDEL', KEYS[4], task)
+end
+redis.call('UNLINK', KEYS[3], KEYS[6], KEYS[9])
+redis.call('HSET', KEYS[1], 'state', 'building', 'reason', '', 'rebuild', ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return earlier > 0 and 1 or 0

@@ -1,0 +1,236 @@
+"""One commit in memory: the same steps in the same order as lua/commit.lua, which is the specification's other half.
+
+A `CommitRun` lives for one commit, under the state's lock, after the fence has let the commit pass.
+"""
+
+from __future__ import annotations
+
+import json
+
+from runtime.backends.batch import subdag_of
+from runtime.backends.memory_state import MemoryState, Record, State
+from runtime.config import WorkerSettings
+from runtime.ports import (
+    Answer,
+    Arrival,
+    Attempt,
+    Call,
+    Called,
+    Commit,
+    Failure,
+    HintMessage,
+    Mode,
+    Reference,
+    Settle,
+    Status,
+    Store,
+)
+
+
+class CommitRun:
+    """The effects of one accepted commit, as they are gathered."""
+
+    def __init__(self, state: MemoryState, settings: WorkerSettings, commit: Commit, now: float) -> None:
+        assert state.workers is not None, "the fence has seen the record"
+        self.state = state
+        self.settings = settings
+        self.commit = commit
+        self.now = now
+        self.workers = state.workers
+        self.me = state.workers[commit.worker]
+        self.is_resent = commit.seq > 0 and commit.seq == self.me.seq
+        self.take = commit.take
+        self.granted: dict[str, list[str]] = {}
+        self.hints: dict[str, dict[str, bytes]] = {}
+        self.room: dict[str, int] = {}
+        self.stored: list[str] = []
+        self.settled: list[str] = []
+        self.winners: dict[str, bytes | Reference] = {}
+
+    def apply(self) -> Answer:
+        """Every item in order, then events and hints, then the failure or the record."""
+        failures = [item for item in self.commit.items if isinstance(item, Failure)]
+        for item in self.commit.items:
+            match item:
+                case Store():
+                    self._store(item)
+                case Settle():
+                    self._settle(item.tasks)
+                case Attempt():
+                    known = self.state.attempts.get(item.task, 0)
+                    self.state.attempts[item.task] = max(known, item.number)
+                case Called():
+                    confirm(self.state, item.worker, item.called_at)
+                case Failure():
+                    continue
+        self._tell()
+        if failures:
+            return self._fail(failures)
+        return self._keep_record()
+
+    def _store(self, item: Store) -> None:
+        value: bytes | Reference | None = item.value
+        if value is None and item.reference is not None:
+            value = Reference(key=item.reference)
+        winner = self._put(item.slot, value)
+        if winner is None:
+            return
+        inline = winner if isinstance(winner, bytes) else None
+        for join in item.joins:
+            self._fix_width(join, item.slot, inline)
+        for arrival in item.arrivals:
+            self._arrive(arrival, item.slot, inline)
+        if item.last:
+            self._settle((item.task,))
+        else:
+            self.state.stored_of[self.commit.worker].add(item.slot)
+
+    def _put(self, slot: str, value: bytes | Reference | None) -> bytes | Reference | None:
+        """First writer wins. None when the slot was believed to be stored and is not: the store forgot it."""
+        there = self.state.out.get(slot)
+        if there is not None:
+            if value is not None and value != there:
+                self.winners[slot] = there
+            return there
+        if value is not None:
+            self.state.out[slot] = value
+            self.stored.append(slot)
+        return value
+
+    def _fix_width(self, join: Arrival, slot: str, value: bytes | None) -> None:
+        if join.consumer in self.state.need:
+            return
+        self.state.need[join.consumer] = join.need
+        if len(self.state.arrived.get(join.consumer, ())) == join.need:
+            self._grant(join, slot, value)
+
+    def _arrive(self, arrival: Arrival, slot: str, value: bytes | None) -> None:
+        """Only a new arrival counts; that of an edge whose pinned worker runs already is a hint to it."""
+        slots = self.state.arrived[arrival.consumer]
+        if slot in slots:
+            return
+        slots.add(slot)
+        need = arrival.need or self.state.need.get(arrival.consumer)
+        if need == len(slots):
+            self._grant(arrival, slot, value)
+        elif not arrival.flexible and arrival.worker != self.commit.worker and self._is_live(arrival.worker):
+            self._hint(arrival.worker, slot, value)
+
+    def _is_live(self, worker: str) -> bool:
+        record = self.workers.get(worker)
+        return record is not None and record.is_live(self.now)
+
+    def _grant(self, arrival: Arrival, slot: str, value: bytes | None) -> None:
+        if arrival.consumer in self.state.done:
+            return
+        own = arrival.worker == self.commit.worker
+        if own or (arrival.flexible and self.take > 0 and arrival.env == self.commit.env):
+            self.take -= not own
+            self.state.todo[self.commit.worker][arrival.consumer] = arrival.page
+            return
+        self.state.todo[arrival.worker][arrival.consumer] = arrival.page
+        if self._is_live(arrival.worker):
+            self._hint(arrival.worker, slot, value)
+        else:
+            self._call(arrival)
+
+    def _call(self, arrival: Arrival) -> None:
+        """Idle, absent or expired: the worker is called, and the committer invokes it."""
+        record = self.workers.setdefault(arrival.worker, Record(env=arrival.env, subdag=subdag_of(arrival)))
+        if record.state is State.CALLED:
+            if arrival.worker in self.granted:
+                self.granted[arrival.worker].append(arrival.consumer)
+            return
+        self.state.called += 1
+        record.state, record.due, record.k = State.CALLED, self.now + self.settings.call_limit_s, 0
+        record.called_at, record.confirmed = self.now, False
+        self.granted[arrival.worker] = [arrival.consumer]
+
+    def _hint(self, worker: str, slot: str, value: bytes | None) -> None:
+        values = self.hints.setdefault(worker, {})
+        room = self.room.setdefault(worker, self.settings.store_value_bytes)
+        if value is not None and slot not in values and len(value) <= room:
+            values[slot] = value
+            self.room[worker] = room - len(value)
+
+    def _settle(self, tasks: tuple[str, ...]) -> None:
+        todo = self.state.todo[self.commit.worker]
+        own = self.state.done_of[self.commit.worker]
+        for task in tasks:
+            if task not in self.state.done:
+                self.settled.append(task)
+            self.state.done.add(task)
+            own.add(task)
+            todo.pop(task, None)
+
+    def _tell(self) -> None:
+        if self.stored or self.settled:
+            data = {"worker": self.commit.worker, "slots": self.stored, "tasks": self.settled}
+            self.state.tell("stored" if self.stored else "settled", json.dumps(data))
+        for worker, values in self.hints.items():
+            self.state.hints[worker].append(HintMessage(id=self.state.next_id(), arrived=values))
+
+    def _fail(self, failures: list[Failure]) -> Answer:
+        for failure in failures:
+            self.state.errors[failure.task] = failure.record
+            self.state.tell("failed", failure.record)
+        self.state.end("failed", f"task {failures[0].task} failed")
+        return Answer(status=Status.ENDED, todo={}, now=self.now)
+
+    def _keep_record(self) -> Answer:
+        me = self.me
+        if me.state is State.CALLED:
+            self.state.called -= 1
+        me.state, me.due = State.RUNNING, self.now + self.settings.lease_s
+        if self.commit.seq >= 0:
+            me.seq = self.commit.seq
+        if self.stored:
+            me.tries = 0
+        left = self._leave() if self.commit.mode is not Mode.STAY else False
+        todo = self.state.todo.get(self.commit.worker, {})
+        calls = self._calls()
+        return Answer(
+            status=Status.OK,
+            todo=None if len(todo) == self.commit.known else dict(todo),
+            calls=calls,
+            winners=self.winners or None,
+            called=self.state.called,
+            now=self.now,
+            left=left,
+        )
+
+    def _leave(self) -> bool:
+        """Idle when nothing is granted; called again when tasks are handed over; else it stays."""
+        me, holds = self.me, bool(self.state.todo.get(self.commit.worker))
+        if holds and self.commit.mode is not Mode.HANDOVER:
+            return False
+        me.state, me.token = State.IDLE, ""
+        if holds:
+            me.state, me.k, me.confirmed = State.CALLED, 0, False
+            me.called_at, me.due = self.now, self.now + self.settings.call_limit_s
+            self.state.called += 1
+            self.granted[self.commit.worker] = []
+        self.state.tell("left", json.dumps({"worker": self.commit.worker, "handover": holds}))
+        return True
+
+    def _calls(self) -> tuple[Call, ...]:
+        """Those that this commit called; a batch sent again asks again for the calls of its lost answer."""
+        if self.is_resent:
+            for item in self.commit.items:
+                for arrival in (*item.joins, *item.arrivals) if isinstance(item, Store) else ():
+                    record = self.workers.get(arrival.worker)
+                    unheard = record is not None and record.state is State.CALLED and not record.confirmed
+                    if unheard and arrival.worker != self.commit.worker:
+                        self.granted.setdefault(arrival.worker, [])
+        return tuple(call_of(name, self.workers[name], start) for name, start in self.granted.items())
+
+
+def call_of(worker: str, record: Record, start: list[str] | tuple[str, ...] = ()) -> Call:
+    return Call(worker=worker, env=record.env, subdag=record.subdag, called_at=record.called_at, start=tuple(start))
+
+
+def confirm(state: MemoryState, worker: str, called_at: float) -> None:
+    """The call was accepted (202), if it is still the newest one."""
+    record = (state.workers or {}).get(worker)
+    if record is not None and record.state is State.CALLED and record.called_at == called_at:
+        record.confirmed = True

@@ -1,0 +1,36 @@
+"""The ports over a real Redis, for one run: coordinator, values and signals that share one link.
+
+backend = RedisBackend("unix:///run/redis.sock", "local", run_id, WorkerSettings())
+backend.coordinator.begin(…); backend.values.fetch(…); backend.signals.wait_hints(…)
+"""
+
+from __future__ import annotations
+
+from redis import Redis as Client
+
+from runtime.backends.keys import RunKeys
+from runtime.backends.redis_coordinator import RedisCoordinator
+from runtime.backends.redis_link import Link, connect
+from runtime.backends.redis_signals import RedisSignals
+from runtime.backends.redis_values import RedisValues
+from runtime.config import WorkerSettings
+
+__all__ = ["Link", "RedisBackend", "connect"]
+
+
+class RedisBackend:
+    """One run's access to Redis. `url_or_client` may be a client that another backend uses too.
+
+    Raises StoreUnavailable when nothing answers at the URL.
+    """
+
+    def __init__(self, url_or_client: str | Client, deployment: str, run: str, settings: WorkerSettings) -> None:
+        self.keys = RunKeys(deployment, run)
+        self._link = Link.to(url_or_client)
+        self.coordinator = RedisCoordinator(self._link, self.keys, settings)
+        self.values = RedisValues(self._link, self.keys, settings)
+        self.signals = RedisSignals(self._link, self.keys, settings)
+
+    def close(self) -> None:
+        """Close the connections of this backend."""
+        self._link.close()

@@ -1,0 +1,192 @@
+"""The coordination protocol over Redis: each method is one script, except where the port says batches.
+
+The rules live in lua/*.lua; this file gathers keys and arguments and reads answers. It adds these to the
+protocol's table:
+
+- A rebuild has a nonce: a part or an end that belongs to an earlier one is refused, so that two launchers that
+  rebuild at once cannot mix their states.
+- `begin` with the token that is running already and has not committed is a lost reply: the same answer again.
+- A batch sent again asks again for the calls of its lost answer; a worker invoked twice is harmless.
+- `watch` renews the expiry of the run's keys four times in their life, by SCAN; scripts set it when a key is written.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+from runtime.backends.batch import micros, read_answer, read_begin, read_calls, write_commit, write_env
+from runtime.backends.keys import FIXED, REFERENCE, RunKeys
+from runtime.backends.redis_link import Argument, Link
+from runtime.config import WorkerSettings
+from runtime.errors import RuntimeFault
+from runtime.ports import Answer, Begin, Call, Commit, RebuildPart, RunEnd, RunStatus, WorkerRow
+
+KEYS_PER_CALL = 400
+ENTRIES_PER_KEY = 2_000
+T = TypeVar("T")
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of at most `size` items."""
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+class RedisCoordinator:
+    """`runtime.ports.Coordinator` for one run."""
+
+    def __init__(self, link: Link, keys: RunKeys, settings: WorkerSettings) -> None:
+        self._link = link
+        self._keys = keys
+        self._settings = settings
+        self._life = int(settings.life_s)
+        self._rebuild = ""
+        self._renew_at = time.monotonic() + self._life / 4
+
+    def _fixed(self, *kinds: str) -> list[str]:
+        return [self._keys.fixed(kind) for kind in kinds]
+
+    def rebuild_start(self) -> None:
+        self._rebuild = secrets.token_hex(8)
+        keys = self._fixed("meta", "workers", "errors", "att", "out", "done", "queue", "events", "need")
+        if self._link.script("rebuild_start", keys, [self._rebuild, self._life]):
+            for pattern in self._keys.stale_patterns():
+                for found in self._link.scan(pattern):
+                    self._link.pipeline([("UNLINK", key) for key in found])
+
+    def rebuild_part(self, part: RebuildPart) -> None:
+        for batch in batches(self._entries(part), KEYS_PER_CALL):
+            self._send_part(batch)
+
+    def _entries(self, part: RebuildPart) -> Iterator[tuple[str, str, list[object]]]:
+        """(field of the script's part, key, values), one per key or piece of a long one."""
+        for consumer, slots in part.arrived.items():
+            yield "arrived", self._keys.arrived(consumer), list(slots)
+        for worker, grants in part.grants.items():
+            key = self._keys.todo(worker)
+            yield "clear", key, []
+            for piece in batches(grants.items(), ENTRIES_PER_KEY):
+                yield "grants", key, [text for pair in piece for text in pair]
+        members: dict[str, list[object]] = {}
+        for worker, task in part.done:
+            members.setdefault(self._keys.fixed("done"), []).append(task)
+            if worker:
+                members.setdefault(self._keys.done_of(worker), []).append("=" + task)
+        for worker, slot in part.stored:
+            if worker:
+                members.setdefault(self._keys.done_of(worker), []).append("+" + slot)
+        for key, names in members.items():
+            for chunk in batches(names, ENTRIES_PER_KEY):
+                yield "sets", key, chunk
+        for gone in batches(part.dangling, ENTRIES_PER_KEY):
+            yield "dangling", "", list(gone)
+        for widths in batches(part.widths.items(), ENTRIES_PER_KEY):
+            yield "widths", "", [text for pair in widths for text in pair]
+
+    def _send_part(self, entries: Sequence[tuple[str, str, list[object]]]) -> None:
+        keys = self._fixed("meta", "done", "out", "need")
+        part: dict[str, list[object]] = {"arrived": [], "grants": [], "sets": [], "dangling": [], "widths": []}
+        for kind, key, values in entries:
+            if kind in ("dangling", "widths"):
+                part[kind].extend(values)
+                continue
+            keys.append(key)
+            if kind in ("clear", "grants"):
+                part["grants"].append([len(keys), values, int(kind == "clear")])
+            else:
+                part[kind].append([len(keys), values])
+        text = json.dumps(part, separators=(",", ":"))
+        if not self._link.script("rebuild_part", keys, [self._rebuild, self._life, text]):
+            raise _superseded()
+
+    def rebuild_end(self, rows: Sequence[WorkerRow]) -> tuple[Call, ...]:
+        text = json.dumps([[row.worker, write_env(row.env), row.subdag, int(row.has_todo)] for row in rows])
+        args: list[Argument] = [self._rebuild, self._life, micros(self._settings.call_limit_s), text]
+        accepted, calls = self._link.script("rebuild_end", self._fixed("meta", "workers", "queue"), args)
+        if not accepted:
+            raise _superseded()
+        return read_calls(calls)
+
+    def begin(self, worker: str, token: str, called_at: float) -> Begin:
+        keys = [
+            *self._fixed("meta", "workers", "queue"),
+            self._keys.todo(worker),
+            self._keys.done_of(worker),
+            *self._fixed("att", "events"),
+        ]
+        settings = self._settings
+        args: list[Argument] = [
+            worker,
+            token,
+            micros(called_at),
+            micros(settings.lease_s),
+            self._life,
+            settings.max_tries,
+        ]
+        return read_begin(self._link.script("begin", keys, args))
+
+    def commit(self, commit: Commit) -> Answer:
+        keys, args = write_commit(commit, self._keys, self._settings)
+        return read_answer(self._link.script("commit", keys, args))
+
+    def confirm(self, worker: str, called_at: float) -> None:
+        self._link.script("confirm", self._fixed("workers"), [worker, micros(called_at)])
+
+    def watch(self, at_most: int) -> tuple[Call, ...]:
+        """Rule 8: a look at who is due, then one script over those with their `todo` declared."""
+        self._renew_expiry()
+        limit = micros(self._settings.call_limit_s)
+        fixed = self._fixed("meta", "workers", "queue")
+        living, *workers = self._link.script("due", fixed, [at_most, limit]).decode().split("\n")
+        workers = [worker for worker in workers if worker]
+        if not workers:
+            return ()
+        keys = [*fixed, *map(self._keys.todo, workers)]
+        return read_calls(self._link.script("watch", keys, [at_most, limit, living, *workers]))
+
+    def _renew_expiry(self) -> None:
+        if time.monotonic() < self._renew_at:
+            return
+        self._renew_at = time.monotonic() + self._life / 4
+        for pattern in self._keys.patterns():
+            for found in self._link.scan(pattern):
+                self._link.pipeline([("EXPIRE", key, self._life) for key in found])
+
+    def lost(self, worker: str, token: str, slot: str, reference: str) -> None:
+        keys = self._fixed("workers", "out", "meta", "events")
+        self._link.script("lost", keys, [worker, token, slot, REFERENCE + reference.encode(), self._life])
+
+    def end(self, how: RunEnd, reason: str) -> None:
+        self._link.script("end", self._fixed("meta", "workers", "events"), [how.value, reason, self._life])
+
+    def status(self) -> RunStatus:
+        meta, reason, stored, done, errors = self._link.script(
+            "status", self._fixed("meta", "out", "done", "errors"), []
+        )
+        texts = [text.decode() for text in errors]
+        return RunStatus(
+            meta=meta.decode(),
+            reason=reason.decode(),
+            stored=stored,
+            done=done,
+            errors=dict(zip(texts[::2], texts[1::2], strict=True)),
+        )
+
+    def finish(self) -> None:
+        self._link.command("UNLINK", self._keys.fixed("workers"))
+        self._link.pipeline([("UNLINK", key) for key in self._fixed(*FIXED)])
+        for pattern in self._keys.patterns():
+            for found in self._link.scan(pattern):
+                self._link.pipeline([("UNLINK", key) for key in found])
+
+
+def _superseded() -> RuntimeFault:
+    return RuntimeFault(
+        "another launcher rebuilds this run at the same time", hint="let one of them end, then attach to the run"
+    )

@@ -1,0 +1,232 @@
+"""The connection to Redis: its limits, its errors in clear words, and the scripts.
+
+Every call goes through `Link`, which maps the client library's exceptions to `StoreUnavailable` (unreachable, gone,
+or refusing) and `RuntimeFault` (anything else). A lost connection is retried for a few seconds: every script may be
+sent again, because its answer comes from state. Not responsible for what scripts and keys mean.
+
+An environment uses two connections for commands and, apart from them, two for blocking reads, made when first needed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from importlib import resources
+from typing import Any, TypeVar
+
+import redis
+from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.retry import Retry
+
+from runtime.errors import RuntimeFault, StoreUnavailable
+
+COMMAND_TIMEOUT_S = 10.0
+BLOCK_S = 4.0
+"""The longest single blocking read; its socket waits `COMMAND_TIMEOUT_S`, which must be longer."""
+
+POOL_WAIT_S = 30.0
+SCAN_BATCH = 1000
+
+Reply = Any
+T = TypeVar("T")
+Argument = str | bytes | int
+
+
+def _pool(url: str, *, connections: int, retry: Retry) -> redis.BlockingConnectionPool:
+    return redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=POOL_WAIT_S,
+        socket_timeout=COMMAND_TIMEOUT_S,
+        socket_connect_timeout=COMMAND_TIMEOUT_S,
+        retry=retry,
+        protocol=2,
+    )
+
+
+def _patient() -> Retry:
+    """Eight more tries in about three seconds, for a connection that was lost and nothing else."""
+    return Retry(ExponentialBackoff(cap=0.5, base=0.05), 8, supported_errors=(redis.ConnectionError,))
+
+
+def without_password(url: str) -> str:
+    """`url` fit to be shown: what stands before an `@` is left out."""
+    scheme, mark, rest = url.partition("://")
+    return scheme + mark + rest.rpartition("@")[2]
+
+
+def connect(url: str) -> redis.Redis:
+    """A client for `url` (unix://, redis:// or rediss://) that has answered a PING.
+
+    Raises StoreUnavailable when nothing answers there, RuntimeFault when the URL is none.
+    """
+    try:
+        probe = redis.Redis.from_url(url, socket_timeout=COMMAND_TIMEOUT_S, retry=Retry(NoBackoff(), 0), protocol=2)
+        client = redis.Redis(connection_pool=_pool(url, connections=2, retry=_patient()))
+    except ValueError as err:
+        raise RuntimeFault(
+            f"{without_password(url)!r} is no Redis URL: {err}",
+            hint="write redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH",
+        ) from err
+    with probe:
+        guarded(probe.ping, where=without_password(url))
+    return client
+
+
+def guarded(action: Callable[[], T], *, where: str) -> T:
+    """Do `action`; what the client library raises becomes a fault in clear words."""
+    try:
+        return action()
+    except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as err:
+        raise StoreUnavailable(
+            f"Redis at {where} refuses access: {err}",
+            hint="give user and password in the URL; the user needs the keys `treadle:<deployment>:*`",
+        ) from err
+    except redis.TimeoutError as err:
+        raise StoreUnavailable(
+            f"Redis at {where} did not answer within {COMMAND_TIMEOUT_S:g} s", hint="see whether it is overloaded"
+        ) from err
+    except redis.exceptions.OutOfMemoryError as err:
+        raise StoreUnavailable(
+            f"Redis at {where} is out of memory: {err}", hint="raise its `maxmemory`, or clean old runs"
+        ) from err
+    except (redis.exceptions.ReadOnlyError, redis.exceptions.ClusterDownError) as err:
+        raise StoreUnavailable(
+            f"Redis at {where} takes no writes: {err}", hint="give the URL of the primary server"
+        ) from err
+    except (redis.ConnectionError, OSError) as err:
+        raise StoreUnavailable(
+            f"Redis at {where} cannot be reached: {err}", hint="check that it runs, and its URL"
+        ) from err
+    except redis.RedisError as err:
+        raise RuntimeFault(f"Redis at {where} answered with an error: {err}") from err
+
+
+class Scripts:
+    """The scripts' sources and digests, read once per backend from the package's own files."""
+
+    def __init__(self) -> None:
+        folder = resources.files("runtime.backends") / "lua"
+        self._folder = folder
+        self._common = (folder / "common.lua").read_text(encoding="utf-8")
+        self._digests: dict[str, str] = {}
+
+    def source(self, name: str) -> str:
+        return self._common + "\n" + (self._folder / f"{name}.lua").read_text(encoding="utf-8")
+
+    def digest(self, name: str) -> str | None:
+        return self._digests.get(name)
+
+    def remember(self, name: str, digest: str) -> None:
+        self._digests[name] = digest
+
+
+class Link:
+    """One process's access to one Redis: commands, scripts, pipelines, scans and blocking reads."""
+
+    def __init__(self, client: redis.Redis, *, where: str) -> None:
+        self.where = where
+        self._client = client
+        self._scripts = Scripts()
+        self._lock = threading.Lock()
+        self._blocking: redis.Redis | None = None
+
+    @classmethod
+    def to(cls, url_or_client: str | redis.Redis) -> Link:
+        if isinstance(url_or_client, str):
+            return cls(connect(url_or_client), where=without_password(url_or_client))
+        return cls(url_or_client, where=_describe(url_or_client))
+
+    def command(self, *args: object) -> Reply:
+        return guarded(lambda: self._client.execute_command(*args), where=self.where)  # type: ignore[no-untyped-call]
+
+    def script(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> Reply:
+        """Run the script `name`; a server that does not know it (a restart, a flush) is told again."""
+        return guarded(lambda: self._run(name, keys, args), where=self.where)
+
+    def _run(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> Reply:
+        digest = self._scripts.digest(name) or self._load(name)
+        try:
+            return self._client.execute_command("EVALSHA", digest, len(keys), *keys, *args)  # type: ignore[no-untyped-call]
+        except redis.exceptions.NoScriptError:
+            return self._client.execute_command("EVALSHA", self._load(name), len(keys), *keys, *args)  # type: ignore[no-untyped-call]
+
+    def _load(self, name: str) -> str:
+        digest = str(self._client.script_load(self._scripts.source(name)))
+        self._scripts.remember(name, digest)
+        return digest
+
+    def pipeline(self, commands: Sequence[tuple[object, ...]]) -> list[Reply]:
+        """Send commands in one round trip, without a transaction; their answers in order."""
+        return guarded(lambda: self._send(commands), where=self.where)
+
+    def _send(self, commands: Sequence[tuple[object, ...]]) -> list[Reply]:
+        with self._client.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)  # type: ignore[no-untyped-call]
+            return list(pipe.execute())
+
+    def scan(self, pattern: str) -> Iterator[list[bytes]]:
+        """The keys that match `pattern`, in batches; SCAN, so that a large database is never blocked."""
+        batch: list[bytes] = []
+        keys = self._client.scan_iter(match=pattern, count=SCAN_BATCH)
+        while True:
+            key = guarded(lambda: next(keys, None), where=self.where)
+            if key is None:
+                break
+            batch.append(key)
+            if len(batch) >= 500:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def read_stream(self, key: str, after: str, timeout_s: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        """Block for stream entries newer than `after`, on a connection that nothing else waits for."""
+        block_ms = max(1, int(min(timeout_s, BLOCK_S) * 1000))
+        client = self._blocking_client()
+        reply = guarded(
+            lambda: client.execute_command("XREAD", "BLOCK", block_ms, "STREAMS", key, after),  # type: ignore[no-untyped-call]
+            where=self.where,
+        )
+        if not reply:
+            return []
+        streams = reply.values() if isinstance(reply, dict) else [entries for _, entries in reply]
+        return [(entry, fields) for entries in streams for entry, fields in _flat(entries)]
+
+    def _blocking_client(self) -> redis.Redis:
+        with self._lock:
+            if self._blocking is None:
+                pool = self._client.connection_pool
+                settings = {name: value for name, value in pool.connection_kwargs.items() if name != "retry"}
+                self._blocking = redis.Redis(
+                    connection_pool=redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]
+                        connection_class=pool.connection_class,
+                        max_connections=2,
+                        timeout=POOL_WAIT_S,
+                        **{**settings, "socket_timeout": COMMAND_TIMEOUT_S, "retry": _patient()},
+                    )
+                )
+            return self._blocking
+
+    def close(self) -> None:
+        """Close every connection; a later call opens new ones."""
+        self._client.connection_pool.disconnect()
+        with self._lock:
+            blocking, self._blocking = self._blocking, None
+        if blocking is not None:
+            blocking.connection_pool.disconnect()
+
+
+def _flat(entries: Any) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
+    """Entries of one stream, whichever of the client library's two nestings they have."""
+    for entry in entries:
+        if isinstance(entry, list) and entry and not isinstance(entry[0], bytes):
+            yield from _flat(entry)
+        else:
+            yield entry[0], entry[1] or {}
+
+
+def _describe(client: redis.Redis) -> str:
+    settings = client.connection_pool.connection_kwargs
+    return str(settings.get("path") or f"{settings.get('host', 'localhost')}:{settings.get('port', 6379)}")

@@ -1,0 +1,55 @@
+"""Wake-ups over Redis streams. All of them may be lost, and an event may come twice when a connection was lost.
+
+A stream's ids begin with the server's milliseconds, so `f"{int(begin.now * 1000)}-0"` is where a worker that has
+just begun may start to read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from runtime.backends.keys import RunKeys
+from runtime.backends.redis_link import Link
+from runtime.config import WorkerSettings
+from runtime.ports import HintMessage, RunEvent
+
+
+class RedisSignals:
+    """`runtime.ports.Signals` for one run."""
+
+    def __init__(self, link: Link, keys: RunKeys, settings: WorkerSettings) -> None:
+        self._link = link
+        self._keys = keys
+        self._life = int(settings.life_s)
+
+    def _read(self, key: str, after: str, timeout_s: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        until = time.monotonic() + timeout_s
+        while True:
+            left = until - time.monotonic()
+            entries = self._link.read_stream(key, after, left)
+            if entries or until <= time.monotonic():
+                return entries
+
+    def wait_hints(self, worker: str, after: str, timeout_s: float) -> list[HintMessage]:
+        entries = self._read(self._keys.hint(worker), after, timeout_s)
+        return [
+            HintMessage(id=entry.decode(), arrived={slot.decode(): value for slot, value in fields.items() if slot})
+            for entry, fields in entries
+        ]
+
+    def wait_events(self, after: str, timeout_s: float) -> list[RunEvent]:
+        entries = self._read(self._keys.fixed("events"), after, timeout_s)
+        return [
+            RunEvent(id=entry.decode(), kind=fields[b"kind"].decode(), data=fields[b"data"].decode())
+            for entry, fields in entries
+        ]
+
+    def emit_events(self, events: Sequence[tuple[str, str]]) -> None:
+        if not events:
+            return
+        key = self._keys.fixed("events")
+        adds: list[tuple[object, ...]] = [
+            ("XADD", key, "MAXLEN", "~", 10_000, "*", "kind", kind, "data", data) for kind, data in events
+        ]
+        self._link.pipeline([*adds, ("EXPIRE", key, self._life)])

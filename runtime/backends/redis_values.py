@@ -1,0 +1,101 @@
+"""Values and blobs in Redis, as sealed bytes. Sealing, opening and deciding what is large are the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from runtime.backends.batch import read_value
+from runtime.backends.keys import RunKeys
+from runtime.backends.redis_link import Link
+from runtime.config import WorkerSettings
+from runtime.ports import Reference
+
+BATCH_BYTES = 4 * 1024 * 1024
+SLOTS_PER_CALL = 1_000
+
+
+def by_bytes(items: Mapping[str, bytes] | Mapping[int, bytes]) -> list[list[tuple[str, bytes]]]:
+    """The items in lists of about `BATCH_BYTES`."""
+    lists: list[list[tuple[str, bytes]]] = [[]]
+    size = 0
+    for name, data in items.items():
+        if lists[-1] and size + len(data) > BATCH_BYTES:
+            lists.append([])
+            size = 0
+        lists[-1].append((str(name), data))
+        size += len(data)
+    return lists if lists[-1] else []
+
+
+class RedisValues:
+    """`runtime.ports.ValueStore` for one run and its deployment."""
+
+    def __init__(self, link: Link, keys: RunKeys, settings: WorkerSettings) -> None:
+        self._link = link
+        self._keys = keys
+        self._life = int(settings.life_s)
+
+    def fetch(self, slots: Sequence[str]) -> list[bytes | Reference | None]:
+        if not slots:
+            return []
+        found = self._link.command("HMGET", self._keys.fixed("out"), *slots)
+        return [None if value is None else read_value(value) for value in found]
+
+    def readable(self) -> tuple[frozenset[str], frozenset[str]]:
+        """(slots whose values can be read, slots whose reference is dangling): what a rebuild starts from."""
+        out = self._keys.fixed("out")
+        slots = [slot.decode() for slot in self._link.command("HKEYS", out)]
+        large: dict[str, bytes] = {}
+        for first in range(0, len(slots), SLOTS_PER_CALL):
+            part = slots[first : first + SLOTS_PER_CALL]
+            answers = self._link.script("stored", [out], part)
+            large.update({slot: key for slot, key in zip(part, answers, strict=True) if key})
+        there = self._link.pipeline([("EXISTS", key) for key in large.values()]) if large else []
+        dangling = frozenset(slot for slot, exists in zip(large, there, strict=True) if not exists)
+        return frozenset(slots) - dangling, dangling
+
+    def put_large(self, task: str, output: str | None, token: str, data: bytes) -> str:
+        key = self._keys.large(task, output, token)
+        self._link.command("SET", key, data, "EX", self._life)
+        return key
+
+    def get_large(self, key: str) -> bytes | None:
+        found: bytes | None = self._link.command("GET", key)
+        return found
+
+    def delete_large(self, key: str) -> None:
+        self._link.command("UNLINK", key)
+
+    def put_blobs(self, blobs: Mapping[str, bytes]) -> None:
+        digests = list(blobs)
+        if not digests:
+            return
+        renewed = self._link.pipeline([("EXPIRE", self._keys.blob(digest), self._life) for digest in digests])
+        absent = {digest: blobs[digest] for digest, there in zip(digests, renewed, strict=True) if not there}
+        for batch in by_bytes(absent):
+            self._link.pipeline([("SET", self._keys.blob(digest), data, "EX", self._life) for digest, data in batch])
+
+    def get_blobs(self, digests: Sequence[str]) -> list[bytes | None]:
+        """The blobs, in one round trip; reading renews them."""
+        if not digests:
+            return []
+        return self._link.pipeline([("GETEX", self._keys.blob(digest), "EX", self._life) for digest in digests])
+
+    def put_pages(self, pages: Mapping[int, bytes]) -> None:
+        key = self._keys.fixed("pages")
+        for batch in by_bytes(pages):
+            fields = [part for number, data in batch for part in (number, data)]
+            self._link.pipeline([("HSET", key, *fields), ("EXPIRE", key, self._life)])
+
+    def get_pages(self, numbers: Sequence[int]) -> list[bytes | None]:
+        if not numbers:
+            return []
+        found: list[bytes | None] = self._link.command("HMGET", self._keys.fixed("pages"), *numbers)
+        return found
+
+    def put_graph(self, data: bytes) -> None:
+        self._link.command("SET", self._keys.fixed("graph"), data, "EX", self._life)
+
+    def get_graph(self) -> bytes | None:
+        found: bytes | None = self._link.command("GET", self._keys.fixed("graph"))
+        return found

@@ -1,0 +1,76 @@
+"""Where the local stack keeps things: a deployment's lasting state, and the private folder of one service."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.errors import LambdaUnavailable
+
+
+def state_home() -> Path:
+    """`${XDG_STATE_HOME:-~/.local/state}/treadle/local`."""
+    given = os.environ.get("XDG_STATE_HOME", "")
+    base = Path(given) if given.startswith("/") else Path(os.path.expanduser("~")) / ".local" / "state"
+    return base / "treadle" / "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateFolder:
+    """A deployment's lasting state: the record of its kept stack, and its Redis file."""
+
+    record: Path
+    redis_data: Path
+
+    @classmethod
+    def of(cls, deployment: str) -> StateFolder:
+        name = re.sub(r"[^A-Za-z0-9._-]", "_", deployment).lstrip(".") or "_"
+        return cls(record=state_home() / f"{name}.json", redis_data=state_home() / name / "redis")
+
+    def read_record(self) -> dict[str, object] | None:
+        """What `write_record` wrote; None when there is nothing that can be read."""
+        try:
+            record = json.loads(self.record.read_text())
+        except (OSError, ValueError):
+            return None
+        complete = isinstance(record, dict) and {"pid", "endpoint", "redis_url", "directory"} <= record.keys()
+        return record if complete else None
+
+    def write_record(self, record: Mapping[str, object]) -> None:
+        """Write the record, readable by its user alone. Raises LambdaUnavailable when the place cannot be written."""
+        try:
+            self.record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft = self.record.with_suffix(f".{os.getpid()}")
+            draft.write_text(json.dumps(record))
+            draft.chmod(0o600)
+            draft.replace(self.record)
+        except OSError as err:
+            raise LambdaUnavailable(
+                f"the state of the local service cannot be kept: {err}", hint="set XDG_STATE_HOME to a writable folder"
+            ) from err
+
+    def remove_record(self) -> None:
+        self.record.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFolder:
+    """A private folder with a short path: it holds a unix socket, whose path may have 108 bytes at most."""
+
+    path: Path
+
+    @classmethod
+    def make(cls) -> RunFolder:
+        parent = tempfile.gettempdir()
+        if len(parent) > 60:
+            parent = "/tmp"
+        return cls(path=Path(tempfile.mkdtemp(prefix="treadle-", dir=parent)))
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)

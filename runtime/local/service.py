@@ -1,0 +1,236 @@
+"""The local Lambda service: one process that owns the port, the embedded Redis, and every environment.
+
+`python -m runtime.local.service --directory D`. When it is ready it prints one line of JSON on stdout
+(`pid`, `endpoint`, `redis_url`), or `error`, `message` and `hint` when it cannot start. It ends on SIGTERM or
+SIGINT, and with `--lifeline` when its standard input closes, that is when the one who started it is gone;
+its children end with it, by their parent-death signal when it is killed outright.
+
+CPU and memory by size are off: environments share the host's cores; the status says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import errno
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.errors import LambdaUnavailable, RuntimeFault
+from runtime.local.dispatch import Dispatcher, Limits
+from runtime.local.environments import Environment, Site
+from runtime.local.functions import FunctionConfig, FunctionRegistry
+from runtime.local.invoke_api import InvokeApi
+from runtime.local.redis_server import RedisProcess, start_redis
+from runtime.local.spawner import Spawner, base_variables
+from runtime.local.status import describe_service
+from runtime.local.wire import HttpServer
+
+QUIET_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The service's command line, parsed. Times in seconds."""
+
+    directory: Path
+    port: int
+    region: str
+    start: str
+    limits: Limits
+    redis_url: str | None
+    redis_data: Path | None
+    is_kept: bool
+    has_lifeline: bool
+
+
+def parse_options(argv: Sequence[str]) -> Options:
+    parser = argparse.ArgumentParser(prog="python -m runtime.local.service", description="the local Lambda service")
+    parser.add_argument("--directory", type=Path, required=True, help="a private folder for code, logs and sockets")
+    parser.add_argument("--port", type=int, default=0, help="of the Invoke API on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--region", default="us-east-1")
+    parser.add_argument("--limit", type=int, required=True, help="environments at a time")
+    parser.add_argument("--idle-expiry", type=float, default=300.0, metavar="S")
+    parser.add_argument("--start", choices=("zygote", "exec"), default="zygote")
+    parser.add_argument("--retries", type=int, default=0, help="of failed asynchronous invocations")
+    parser.add_argument("--retry-delay", type=float, default=1.0, metavar="S")
+    parser.add_argument("--redis-url", help="use this Redis instead of an embedded one")
+    parser.add_argument("--redis-data", type=Path, help="the folder in which the embedded Redis keeps its file")
+    parser.add_argument("--kept", action="store_true", help="outlives its starter: save regularly, keep the folder")
+    parser.add_argument("--lifeline", action="store_true", help="end when standard input closes")
+    given = parser.parse_args(argv)
+    limits = Limits(
+        concurrency=max(1, given.limit),
+        idle_expiry_s=given.idle_expiry,
+        retries=given.retries,
+        retry_delay_s=given.retry_delay,
+    )
+    return Options(
+        directory=given.directory.absolute(),
+        port=given.port,
+        region=given.region,
+        start=given.start,
+        limits=limits,
+        redis_url=given.redis_url,
+        redis_data=given.redis_data,
+        is_kept=given.kept,
+        has_lifeline=given.lifeline,
+    )
+
+
+class Service:
+    """Composes the parts and runs them until told to stop."""
+
+    def __init__(self, options: Options, redis_url: str) -> None:
+        self._options = options
+        self._redis_url = redis_url
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        folder = options.directory
+        for name in ("code", "logs", "home"):
+            (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._registry = FunctionRegistry(folder=folder / "code", region=options.region)
+        self._spawner = Spawner(mode=options.start, home=folder / "home", log=folder / "zygotes.log")
+        self._dispatcher = Dispatcher(limits=options.limits, timer=self._loop, make=self._make_environment)
+        api = InvokeApi(
+            registry=self._registry,
+            dispatcher=self._dispatcher,
+            status=self._status,
+            on_change=self._match_fork_servers,
+            clock=self._loop.time,
+        )
+        self._server = HttpServer(api.handle)
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self._server.port}"
+
+    async def run(self) -> None:
+        """Serve until stopped. Raises LambdaUnavailable when the port is taken."""
+        await self._listen()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._stop.set)
+        if self._options.has_lifeline:
+            self._loop.add_reader(sys.stdin.fileno(), self._lifeline_moved)
+        announce({"pid": os.getpid(), "endpoint": self.endpoint, "redis_url": self._redis_url})
+        try:
+            await self._stop.wait()
+        finally:
+            await self._close()
+
+    async def _listen(self) -> None:
+        try:
+            await self._server.start(self._options.port)
+        except OSError as err:
+            if err.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+            raise LambdaUnavailable(
+                f"port {self._options.port} of 127.0.0.1 cannot be used: {os.strerror(err.errno)}",
+                hint="choose another port, or 0 for any that is free",
+            ) from err
+
+    async def _close(self) -> None:
+        self._server.close()
+        self._dispatcher.close()
+        try:
+            async with asyncio.timeout(QUIET_S):
+                while not self._dispatcher.is_quiet:
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            print("environments were killed with their fork servers", file=sys.stderr)
+        self._spawner.close()
+
+    def _lifeline_moved(self) -> None:
+        if not os.read(sys.stdin.fileno(), 4096):
+            self._loop.remove_reader(sys.stdin.fileno())
+            self._stop.set()
+
+    def _make_environment(self, config: FunctionConfig, identity: str, owner: Dispatcher) -> Environment:
+        site = Site(
+            spawner=self._spawner,
+            folder=self._options.directory,
+            region=self._options.region,
+            endpoint=self.endpoint,
+            variables=self._site_variables(),
+        )
+        return Environment(config, identity=identity, site=site, owner=owner)
+
+    def _match_fork_servers(self) -> None:
+        """One fork server, warm before the first invocation, for each code in use; none for the others."""
+        in_use = self._registry.code_in_use()
+        for code, preload in in_use:
+            self._spawner.warm(code, preload)
+        self._spawner.retire(in_use)
+
+    def _site_variables(self) -> dict[str, str]:
+        """Credentials that sign but open nothing, and this service as the Lambda that boto3 finds."""
+        return {
+            **base_variables(self._options.directory / "home"),
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_ENDPOINT_URL_LAMBDA": self.endpoint,
+        }
+
+    def _status(self) -> dict[str, object]:
+        return describe_service(
+            self._dispatcher, endpoint=self.endpoint, redis_url=self._redis_url, start=self._options.start
+        )
+
+
+def announce(message: dict[str, object]) -> None:
+    print(json.dumps(message), flush=True)
+
+
+def claim(folder: Path) -> int | None:
+    """Lock a data folder for this process's life: two servers must not write one file. None when it is taken."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return None
+    return lock
+
+
+def open_redis(options: Options) -> tuple[str, RedisProcess | None]:
+    """The Redis to use: the given one, or an embedded one, which keeps its data when the folder is free."""
+    if options.redis_url is not None:
+        return options.redis_url, None
+    data = options.redis_data
+    if data is not None and claim(data) is None:
+        data = None
+    server = start_redis(options.directory, data=data, saves=options.is_kept and data is not None)
+    return server.url, server
+
+
+async def serve(options: Options, redis_url: str) -> None:
+    await Service(options, redis_url).run()
+
+
+def main(argv: Sequence[str]) -> int:
+    options = parse_options(argv)
+    options.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    server = None
+    try:
+        redis_url, server = open_redis(options)
+        asyncio.run(serve(options, redis_url))
+    except RuntimeFault as err:
+        announce({"error": err.code, "message": err.message, "hint": err.hint})
+        return err.exit_code
+    finally:
+        if server is not None:
+            server.stop()
+        if not options.is_kept:
+            shutil.rmtree(options.directory, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,206 @@
+"""The service's side of the fork servers: start them, ask them for environments, hear of every exit.
+
+One fork server per code folder and preload list. What runs in it is `zygote`; what an environment is for
+is `environments`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.abc import InspectLoader
+from pathlib import Path
+
+PACKET = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What an environment's process is started with."""
+
+    handler: str
+    code: Path
+    preload: tuple[str, ...]
+    variables: Mapping[str, str]
+    log: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watcher:
+    """Whom to tell: once that the process has its pid, once that it has ended (exit code, or minus the signal)."""
+
+    on_started: Callable[[int], None]
+    on_exited: Callable[[int | None, str], None]
+
+
+def base_variables(home: Path) -> dict[str, str]:
+    """The variables every environment starts from: nothing of the caller's but where libraries lie."""
+    variables = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "TZ": ":UTC",
+        "HOME": str(home),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    if "LD_LIBRARY_PATH" in os.environ:
+        variables["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
+    return variables
+
+
+def program_source(name: str) -> str:
+    """The source text of a module, also out of a zip. Raises ImportError when it has none."""
+    spec = importlib.util.find_spec(name)
+    loader = spec.loader if spec is not None else None
+    source = loader.get_source(name) if isinstance(loader, InspectLoader) else None
+    if source is None:
+        raise ImportError(f"no source text for {name}", name=name)
+    return source
+
+
+class Zygote:
+    """One running fork server."""
+
+    def __init__(self, *, code: Path, preload: tuple[str, ...], home: Path, log: Path) -> None:
+        self._watchers: dict[int, Watcher] = {}
+        self._starting: dict[int, Watcher] = {}
+        self._numbers = itertools.count(1)
+        self._loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        command = [sys.executable, "-c", program_source("runtime.local.zygote")]
+        command += [str(theirs.fileno()), str(os.getpid()), str(code), ",".join(preload)]
+        with log.open("ab") as output, theirs:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=base_variables(home),
+                cwd=home,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._socket = ours
+        self.is_alive = True
+        self._loop.add_reader(ours.fileno(), self._read)
+
+    def start(self, launch: Launch, watcher: Watcher, *, mode: str) -> None:
+        """Ask for one environment; `watcher` hears the rest, `on_exited` always last."""
+        number = next(self._numbers)
+        self._starting[number] = watcher
+        request = {
+            "start": number,
+            "mode": mode,
+            "handler": launch.handler,
+            "cwd": str(launch.code),
+            "env": dict(launch.variables),
+            "log": str(launch.log),
+        }
+        self._send(request)
+
+    def kill(self, pid: int, number: signal.Signals) -> None:
+        """Signal an environment and its whole process group."""
+        if pid in self._watchers:
+            self._send({"kill": pid, "signal": int(number)})
+
+    @property
+    def has_children(self) -> bool:
+        return bool(self._starting or self._watchers)
+
+    def close(self) -> None:
+        """End the fork server; the kernel ends what it has forked."""
+        self._lose("the service stops")
+        self.process.kill()
+        self.process.wait()
+
+    def _send(self, message: Mapping[str, object]) -> None:
+        try:
+            self._socket.send(json.dumps(message).encode())
+        except (BrokenPipeError, ConnectionResetError, BlockingIOError, OSError) as err:
+            self._loop.call_soon(self._lose, f"the fork server does not answer: {err}")
+
+    def _read(self) -> None:
+        while self.is_alive:
+            try:
+                packet = self._socket.recv(PACKET)
+            except BlockingIOError:
+                return
+            except ConnectionResetError:
+                packet = b""
+            if not packet:
+                self._lose("the fork server ended")
+                self.process.kill()
+                self.process.wait()
+                return
+            self._take(json.loads(packet))
+
+    def _take(self, message: Mapping[str, int]) -> None:
+        if "started" in message:
+            watcher = self._starting.pop(message["started"])
+            self._watchers[message["pid"]] = watcher
+            watcher.on_started(message["pid"])
+        elif "failed" in message:
+            self._starting.pop(message["failed"]).on_exited(None, str(message["reason"]))
+        elif "exited" in message:
+            watched = self._watchers.pop(message["exited"], None)
+            if watched is not None:
+                watched.on_exited(message["status"], "")
+
+    def _lose(self, reason: str) -> None:
+        if not self.is_alive:
+            return
+        self.is_alive = False
+        self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+        lost = [*self._starting.values(), *self._watchers.values()]
+        self._starting.clear()
+        self._watchers.clear()
+        for watcher in lost:
+            watcher.on_exited(-signal.SIGKILL, reason)
+
+
+class Spawner:
+    """Starts environments in one of two modes: "zygote" (forked from a warm interpreter) or "exec" (a fresh one)."""
+
+    def __init__(self, *, mode: str, home: Path, log: Path) -> None:
+        self._mode = "exec" if mode == "exec" else "fork"
+        self._home = home
+        self._log = log
+        self._zygotes: dict[tuple[Path, tuple[str, ...]], Zygote] = {}
+
+    def start(self, launch: Launch, watcher: Watcher) -> Zygote:
+        """Start an environment; returns the fork server that owns its process."""
+        zygote = self.warm(launch.code, launch.preload)
+        zygote.start(launch, watcher, mode=self._mode)
+        return zygote
+
+    def warm(self, code: Path, preload: tuple[str, ...]) -> Zygote:
+        """The fork server for this code, started when there is none that lives."""
+        # In exec mode a fresh interpreter shares nothing, so one bare fork server serves all code.
+        key = (code, preload) if self._mode == "fork" else (self._home, ("-",))
+        zygote = self._zygotes.get(key)
+        if zygote is None or not zygote.is_alive:
+            zygote = Zygote(code=key[0], preload=key[1], home=self._home, log=self._log)
+            self._zygotes[key] = zygote
+        return zygote
+
+    def retire(self, in_use: set[tuple[Path, tuple[str, ...]]]) -> None:
+        """End the fork servers that no function needs any more, once their last environment has ended."""
+        if self._mode == "exec":
+            return
+        for key in [key for key, zygote in self._zygotes.items() if key not in in_use and not zygote.has_children]:
+            self._zygotes.pop(key).close()
+
+    def close(self) -> None:
+        for zygote in self._zygotes.values():
+            zygote.close()
+        self._zygotes.clear()

@@ -1,0 +1,249 @@
+"""A Redis and a local Lambda service to run on: a kept one when it lives, else one that ends with its caller.
+
+`ensure_stack` is what a run uses; `start_kept`, `status_kept` and `stop_kept` are `treadle local start|status|stop`.
+The service is a process of its own (`service`) that owns all the others, so that a caller which is killed
+outright leaves nothing: its end of a pipe closes, and the service goes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+import runtime
+from runtime.config import LocalSettings
+from runtime.errors import LambdaUnavailable, RuntimeFault, StoreUnavailable
+from runtime.local.places import RunFolder, StateFolder
+
+START_S = 45.0
+STOP_S = 30.0
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalStack:
+    """Where a run finds its Redis and its Lambda. `started`: this caller started it, and it ends with the caller.
+
+    `directory` holds logs (`logs/<function>/<environment>.log`), code and sockets of the service.
+    """
+
+    redis_url: str
+    lambda_endpoint: str
+    directory: Path
+    started: bool
+    pid: int
+    region: str = REGION
+
+    def status(self) -> dict[str, object]:
+        """The service's own account of itself. Raises LambdaUnavailable when it does not answer."""
+        return read_status(self.lambda_endpoint)
+
+
+def read_status(endpoint: str) -> dict[str, object]:
+    """GET /treadle/status. Raises LambdaUnavailable when nobody answers, or somebody else does."""
+    parts = urlsplit(endpoint)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=5)
+    try:
+        connection.request("GET", "/treadle/status")
+        status = json.loads(connection.getresponse().read())
+    except (OSError, HTTPException, ValueError) as err:
+        raise LambdaUnavailable(f"no local Lambda service answers at {endpoint}: {err}") from err
+    finally:
+        connection.close()
+    if not isinstance(status, dict) or "pid" not in status:
+        raise LambdaUnavailable(f"what answers at {endpoint} is no local Lambda service")
+    return status
+
+
+@contextmanager
+def ensure_stack(settings: LocalSettings) -> Iterator[LocalStack]:
+    """The deployment's kept stack when it lives, else a fresh one that ends on exit (or with this process).
+
+    Raises StoreUnavailable (no Redis to be found), LambdaUnavailable (a port in use).
+    """
+    kept = find_kept(settings.deployment)
+    if kept is not None:
+        yield kept if settings.redis_url is None else _with_redis(kept, settings.redis_url)
+        return
+    folder = RunFolder.make()
+    log = folder.path / "service.log"
+    with log.open("ab") as errors:
+        process = subprocess.Popen(
+            [*_command(settings, folder.path), "--lifeline"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=_variables(),
+            start_new_session=True,
+        )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        ready = _read_ready(process.stdout, log)
+        yield _stack(ready, folder.path, started=True)
+    finally:
+        _end(process)
+        folder.remove()
+
+
+def find_kept(deployment: str) -> LocalStack | None:
+    """The deployment's kept stack; None when there is none that lives."""
+    record = StateFolder.of(deployment).read_record()
+    if record is None:
+        return None
+    try:
+        status = read_status(str(record["endpoint"]))
+    except LambdaUnavailable:
+        return None
+    if status["pid"] != record["pid"]:
+        return None
+    return _stack(record, Path(str(record["directory"])), started=False)
+
+
+def start_kept(settings: LocalSettings) -> LocalStack:
+    """Start a stack that outlives this process; the running one when there is one (its own settings stand).
+
+    Its Redis saves to the deployment's file every minute and at its end. Raises as `ensure_stack`.
+    """
+    kept = find_kept(settings.deployment)
+    if kept is not None:
+        return kept
+    state = StateFolder.of(settings.deployment)
+    folder = RunFolder.make()
+    log = folder.path / "service.log"
+    try:
+        ready = _start_detached([*_command(settings, folder.path), "--kept"], log)
+    except RuntimeFault:
+        folder.remove()
+        raise
+    state.write_record({**ready, "directory": str(folder.path)})
+    return _stack(ready, folder.path, started=False)
+
+
+def stop_kept(deployment: str) -> bool:
+    """End the kept stack and everything in it; False when there was none."""
+    kept = find_kept(deployment)
+    state = StateFolder.of(deployment)
+    if kept is None:
+        state.remove_record()
+        return False
+    os.kill(kept.pid, signal.SIGTERM)
+    give_up = time.monotonic() + STOP_S
+    while _is_running(kept.pid):
+        if time.monotonic() > give_up:
+            raise LambdaUnavailable(f"the local service (pid {kept.pid}) does not end")
+        time.sleep(0.01)
+    state.remove_record()
+    shutil.rmtree(kept.directory, ignore_errors=True)
+    return True
+
+
+def status_kept(deployment: str) -> dict[str, object] | None:
+    """The kept stack's status with its `directory`; None when there is none."""
+    kept = find_kept(deployment)
+    return None if kept is None else {**kept.status(), "directory": str(kept.directory)}
+
+
+def _command(settings: LocalSettings, folder: Path) -> list[str]:
+    command = [sys.executable, "-P", "-m", "runtime.local.service", "--directory", str(folder)]
+    command += ["--port", str(settings.lambda_port), "--region", REGION]
+    command += ["--limit", str(settings.concurrency_limit), "--idle-expiry", str(settings.idle_expiry_s)]
+    command += ["--start", settings.start, "--retries", str(settings.retries)]
+    if settings.redis_url is not None:
+        return [*command, "--redis-url", settings.redis_url]
+    return [*command, "--redis-data", str(StateFolder.of(settings.deployment).redis_data)]
+
+
+def _variables() -> dict[str, str]:
+    """The caller's environment, with the place of this very `runtime` package in front of its search path."""
+    place = str(Path(runtime.__file__ or "").parent.parent)
+    path = os.pathsep.join(part for part in (place, os.environ.get("PYTHONPATH", "")) if part)
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def _start_detached(command: list[str], log: Path) -> dict[str, object]:
+    """Start the service as a daemon: nobody waits for it, and no object stands for it here."""
+    ours, theirs = os.pipe()
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, theirs, 1),
+        (os.POSIX_SPAWN_OPEN, 2, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+    ]
+    try:
+        os.posix_spawn(command[0], command, _variables(), file_actions=files, setsid=True)
+    finally:
+        os.close(theirs)
+    with os.fdopen(ours, "rb") as ready:
+        return _read_ready(ready, log)
+
+
+def _read_ready(output: IO[bytes], log: Path) -> dict[str, object]:
+    """The service's first line. Raises what the service says, or what its silence means."""
+    readable, _, _ = select.select([output.fileno()], [], [], START_S)
+    line = output.readline() if readable else b""
+    if not line:
+        last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no word from it"]
+        raise LambdaUnavailable(f"the local Lambda service does not start: {last[0]}")
+    ready: dict[str, object] = json.loads(line)
+    if "error" in ready:
+        fault = StoreUnavailable if ready["error"] == StoreUnavailable.code else LambdaUnavailable
+        raise fault(str(ready["message"]), hint=str(ready["hint"]))
+    return ready
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let go of the lifeline and wait; a service that does not go is killed."""
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.close()
+    process.stdout.close()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        # A service started by this very process is its child, and stays a zombie until it is waited for.
+        if os.waitpid(pid, os.WNOHANG)[0] == pid:
+            return False
+    except ChildProcessError:
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _stack(ready: Mapping[str, object], folder: Path, *, started: bool) -> LocalStack:
+    return LocalStack(
+        redis_url=str(ready["redis_url"]),
+        lambda_endpoint=str(ready["endpoint"]),
+        directory=folder,
+        started=started,
+        pid=int(str(ready["pid"])),
+    )
+
+
+def _with_redis(stack: LocalStack, redis_url: str) -> LocalStack:
+    return LocalStack(
+        redis_url=redis_url,
+        lambda_endpoint=stack.lambda_endpoint,
+        directory=stack.directory,
+        started=stack.started,
+        pid=stack.pid,
+    )

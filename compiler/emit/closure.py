@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-CLIENT_SIDE = ("dashboard", "inline", "launcher", "local", "watch")
+CLIENT_SIDE = ("dashboard", "inline", "launcher", "local", "run", "settings", "watch")
 """Modules and packages of `runtime` that stay with the client: everything else is shipped."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -8,10 +8,9 @@ minimum among them, and the union of their requirements. Whether the user's stat
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from hashlib import sha256
+from collections.abc import Iterable
 
+from compiler.code.requirements import layer_digest
 from compiler.graph.model import Graph
 from compiler.manifest.model import Resources, TaskOptions
 from compiler.planner.declared import declared_sizes
@@ -59,8 +58,3 @@ def _memory(stated: list[Resources]) -> int:
     if minima:
         return max(minima)
     return min([DEFAULT_MEMORY_MB, *(one.memory_max_mb for one in stated if one.memory_max_mb is not None)])
-
-
-def layer_digest(requirements: Sequence[str]) -> str:
-    """The digest of a normalised, sorted list of requirements, "" for none."""
-    return sha256(json.dumps(list(requirements)).encode()).hexdigest() if requirements else ""

@@ -32,7 +32,7 @@ def limited(**limits):
         replace(BASE, digest="f" * 64),
         replace(BASE, worker="~a", pages={3: b"three", 4: b"four"}),
         replace(BASE, values={"a": b"\x00\xff", "b.out": b""}),
-        replace(BASE, settings=WorkerSettings(lease_s=3.0, fan_out=2)),
+        replace(BASE, settings=WorkerSettings(lease_s=30.0, fan_out=2)),
     ],
 )
 def test_a_payload_survives_the_round_trip(payload):

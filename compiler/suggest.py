@@ -8,7 +8,7 @@ _LONGEST = 80
 
 
 def edit_distance(left: str, right: str) -> int:
-    """Damerau–Levenshtein distance in its optimal string alignment form: insert, delete, replace, swap neighbours."""
+    """Damerau-Levenshtein distance in its optimal string alignment form: insert, delete, replace, swap neighbours."""
     before: list[int] = []
     previous = list(range(len(right) + 1))
     for i, a in enumerate(left, 1):

@@ -35,8 +35,6 @@ def parse_resources(value: object) -> Resources:
     """`{memory, cpu, tmp, arch}`; a scalar memory is a minimum."""
     table = _mapping(value, "resources")
     least, most = _memory_range(table.get("memory"))
-    if least is not None and most is not None and least > most:
-        raise ValueError(f"the least memory, {least} MiB, is more than the most, {most} MiB")
     cpu = table.get("cpu")
     tmp = table.get("tmp")
     arch = table.get("arch")

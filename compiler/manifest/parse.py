@@ -27,8 +27,10 @@ from compiler.manifest.model import (
     Use,
     Workflow,
 )
+from compiler.manifest.names import check_names
 from compiler.manifest.options import parse_sla
 from compiler.manifest.plain import to_plain
+from compiler.manifest.schema import check_tree
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 
 TASK_OPTIONS = frozenset(
@@ -49,23 +51,32 @@ def load_manifest(source: Source) -> Manifest:
 
 
 def check_manifest(source: Source) -> tuple[Manifest | None, list[Diagnostic]]:
-    """Load and parse: the manifest as far as later phases can use it, and every diagnostic of this stage."""
-    tree, diagnostics = load_tree(source)
+    """Load and parse: the manifest as far as later phases can use it, and every diagnostic of this stage.
+
+    What YAML itself spoiled has no structure to speak of: complaints inside such a place are dropped.
+    """
+    tree, spoiled = load_tree(source)
     if tree is None:
-        return None, diagnostics
+        return None, spoiled
     manifest, found = parse_manifest(source, tree)
-    return manifest, diagnostics + found
+    places = [one.span for one in spoiled if one.span is not None]
+    found = [one for one in found if one.span is None or not any(_covers(place, one.span) for place in places)]
+    return (None if spoiled else manifest), spoiled + found
+
+
+def _covers(outer: Span, inner: Span) -> bool:
+    return outer.start <= inner.start <= outer.end
 
 
 def parse_manifest(source: Source, tree: MappingNode) -> tuple[Manifest | None, list[Diagnostic]]:
-    """The manifest in a tree, and what is wrong with its structure; None when it has no tasks to go on with."""
-    diagnostics: list[Diagnostic] = []
+    """The manifest in a tree, and what is wrong with its structure; None when that leaves nothing to go on with."""
+    diagnostics = [*check_tree(tree), *check_names(tree)]
+    errors = [one for one in diagnostics if one.severity is Severity.ERROR]
     tasks_node = tree.get("tasks")
-    name = _text(tree.get("name"))
-    if not isinstance(tasks_node, MappingNode):
+    if not isinstance(tasks_node, MappingNode) or errors:
         return None, diagnostics
-    manifest = _build(source, tree, name or "", tasks_node)
-    return replace(manifest, warnings=tuple(diagnostics)), diagnostics
+    manifest = _build(source, tree, _text(tree.get("name")) or "", tasks_node)
+    return replace(manifest, warnings=tuple(one for one in diagnostics if one not in errors)), diagnostics
 
 
 def _build(source: Source, tree: MappingNode, name: str, tasks_node: MappingNode) -> Manifest:

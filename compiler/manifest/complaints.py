@@ -1,0 +1,387 @@
+"""From a failed keyword of the JSON Schema to a diagnostic in the words of the language.
+
+A complaint names the code, the place and the remedy. Which keyword means which code is decided here, unless the schema
+says otherwise (`x-codes`); how a value is described to people is the schema's `x-what`. One mistake gives one
+diagnostic: a key that was mistyped is not also reported as missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from compiler.diagnostics import Diagnostic, Position, Related, Span
+from compiler.manifest.plain import to_plain
+from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
+from compiler.manifest.vocabulary import foreign_key, intended_key, synonyms
+from compiler.suggest import closest, did_you_mean
+
+_TYPE_NAMES = {
+    "null": "nothing",
+    "boolean": "true or false",
+    "integer": "an integer",
+    "number": "a number",
+    "string": "a text",
+    "array": "a list",
+    "object": "a mapping",
+}
+_DEFAULT_CODES = {
+    "type": "E103",
+    "enum": "E104",
+    "const": "E104",
+    "pattern": "E104",
+    "minimum": "E108",
+    "maximum": "E108",
+    "exclusiveMinimum": "E108",
+    "minItems": "E112",
+    "minProperties": "E112",
+    "minLength": "E112",
+    "maxProperties": "E105",
+    "uniqueItems": "E309",
+    "required": "E101",
+    "additionalProperties": "E102",
+    "anyOf": "E105",
+    "not": "E105",
+    "dependentRequired": "E105",
+}
+_MISSING = frozenset({"required", "anyOf", "dependentRequired"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A keyword that did not hold: its value in the schema, the schema around it, and the plain value it refused.
+
+    `path` leads from the root to that value; with `is_key` the value is a key of the mapping there.
+    """
+
+    keyword: str
+    wanted: Any
+    schema: Mapping[str, Any]
+    value: Any
+    path: tuple[str | int, ...]
+    is_key: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A node that failed: `key` is the key it is the value of, `name` how it is spoken of."""
+
+    node: Node
+    key: ScalarNode | None
+    name: str
+    is_root: bool
+
+
+def complain(failures: Sequence[Failure], tree: Node, name: str) -> list[Diagnostic]:
+    """One diagnostic for each mistake among the failures of a tree, whose root is spoken of by `name`."""
+    meant = _meant_keys(failures)
+    found: dict[tuple[str, Span | None, str], Diagnostic] = {}
+    for failure in failures:
+        if failure.keyword in _MISSING and _expected(failure) & meant.get(failure.path, frozenset()):
+            continue
+        place = _locate(tree, failure.path, name)
+        for diagnostic in _COMPLAINTS[failure.keyword](failure, place):
+            found.setdefault((diagnostic.code, diagnostic.span, diagnostic.message), diagnostic)
+    return list(found.values())
+
+
+def _locate(tree: Node, path: Sequence[str | int], name: str) -> Place:
+    node: Node = tree
+    key: ScalarNode | None = None
+    for part in path:
+        if isinstance(node, MappingNode):
+            name = f"`{part}`"
+            key = _key_node(node, str(part))
+            node = node.values[node.keys.index(key)]
+        else:
+            assert isinstance(node, SequenceNode), "a path leads through collections"
+            key, node = None, node.items[int(part)]
+            name = f"an item of {name}" if name.startswith("`") else name
+    return Place(node=node, key=key, name=name, is_root=not path)
+
+
+def _code(failure: Failure) -> str:
+    code = failure.schema.get("x-codes", {}).get(failure.keyword, _DEFAULT_CODES[failure.keyword])
+    assert isinstance(code, str), "x-codes holds codes"
+    return code
+
+
+def _meant_keys(failures: Sequence[Failure]) -> dict[tuple[str | int, ...], frozenset[str]]:
+    """For each mapping with unknown keys, the known ones that those stand for."""
+    meant: dict[tuple[str | int, ...], frozenset[str]] = {}
+    for failure in failures:
+        if failure.keyword == "additionalProperties":
+            known = tuple(failure.schema.get("properties", ()))
+            names = (intended_key(name, known) for name in _unknown_keys(failure))
+            meant[failure.path] = frozenset(name for name in names if name)
+    return meant
+
+
+def _unknown_keys(failure: Failure) -> list[str]:
+    patterns = [re.compile(pattern) for pattern in failure.schema.get("patternProperties", ())]
+    known = failure.schema.get("properties", {})
+    return [
+        name for name in failure.value if name not in known and not any(pattern.search(name) for pattern in patterns)
+    ]
+
+
+def _expected(failure: Failure) -> frozenset[str]:
+    """The keys whose absence a failure is about."""
+    if failure.keyword == "required":
+        return frozenset(failure.wanted)
+    if failure.keyword == "dependentRequired":
+        return frozenset(name for names in failure.wanted.values() for name in names)
+    return frozenset(name for choice in failure.wanted for name in choice.get("required", ()))
+
+
+def _show(node: Node) -> str:
+    """A value as the user wrote it, short."""
+    match node:
+        case MappingNode():
+            return "a mapping" if node.keys else "an empty mapping"
+        case SequenceNode():
+            return "a list" if node.items else "an empty list"
+        case ScalarNode(value=None):
+            return "nothing"
+        case ScalarNode(value=bool() | int() | float()):
+            return f"`{node.raw}`"
+        case ScalarNode(value=value):
+            text = str(value)
+            return f"`{text if len(text) <= 40 else text[:37] + '…'}`"
+
+
+def _kind(node: Node) -> str:
+    match node:
+        case MappingNode():
+            return "a mapping"
+        case SequenceNode():
+            return "a list"
+        case ScalarNode(value=None):
+            return "nothing"
+        case ScalarNode(value=bool()):
+            return f"the boolean `{node.raw}`"
+        case ScalarNode(value=int() | float()):
+            return f"the number `{node.raw}`"
+        case _:
+            return f"the text {_show(node)}"
+
+
+def _key_node(node: Node, name: str) -> ScalarNode:
+    assert isinstance(node, MappingNode), "only a mapping has keys"
+    return next(key for key in node.keys if key.value == name)
+
+
+def _lacking_span(place: Place) -> Span:
+    """Where something missing is reported: the key of the mapping that lacks it, the first line for the root."""
+    if place.key is not None:
+        return place.key.span
+    start = place.node.span.start
+    if place.is_root:
+        return Span(place.node.span.file, Position(1, 1), Position(1, 1))
+    return Span(place.node.span.file, start, Position(start.line, start.column + 1))
+
+
+def _type(failure: Failure, place: Place) -> list[Diagnostic]:
+    names = failure.wanted
+    allowed = [names] if isinstance(names, str) else list(names)
+    what = failure.schema.get("x-what") or _either([_TYPE_NAMES[name] for name in allowed])
+    message = f"{place.name} is {what}, not {_kind(place.node)}"
+    hint = _type_hint(place.node, allowed, failure.schema)
+    return [Diagnostic(code=_code(failure), message=message, span=place.node.span, hint=hint)]
+
+
+def _type_hint(node: Node, allowed: list[str], schema: Mapping[str, object]) -> str:
+    if not isinstance(node, ScalarNode) or node.value is None:
+        return ""
+    if "boolean" in allowed and isinstance(node.value, str) and node.value.lower() in ("yes", "no", "on", "off"):
+        return f"write {'true' if node.value.lower() in ('yes', 'on') else 'false'}"
+    is_number = isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
+    codes = schema.get("x-codes")
+    code = codes.get("pattern") if isinstance(codes, Mapping) else None
+    if is_number and code == "E109":
+        return f"add a unit: {node.raw}s"
+    if is_number and code == "E110":
+        return f"add a unit: {node.raw}MiB"
+    if "string" in allowed and "pattern" not in schema:
+        return f'quote it: "{node.raw}"'
+    return f"write [{node.raw}]" if allowed == ["array"] and len(node.raw) <= 40 and "{{" not in node.raw else ""
+
+
+def _either(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _choice(failure: Failure, place: Place, choices: Sequence[object]) -> list[Diagnostic]:
+    names = [str(choice) for choice in choices]
+    message = f"{place.name} is {_either(names)}, not {_show(place.node)}"
+    word = place.node.value if isinstance(place.node, ScalarNode) else ""
+    nearest = closest(str(word), names)
+    hint = f"write `{nearest}`" if nearest else ""
+    return [Diagnostic(code=_code(failure), message=message, span=place.node.span, hint=hint)]
+
+
+def _enum(failure: Failure, place: Place) -> list[Diagnostic]:
+    return _choice(failure, place, failure.wanted)
+
+
+def _const(failure: Failure, place: Place) -> list[Diagnostic]:
+    message = f"{place.name} is {failure.wanted}, not {_show(place.node)}"
+    hint = f"write {failure.wanted}"
+    return [Diagnostic(code=_code(failure), message=message, span=place.node.span, hint=hint)]
+
+
+def _pattern(failure: Failure, place: Place) -> list[Diagnostic]:
+    if failure.is_key:
+        key = _key_node(place.node, str(failure.value))
+        return [_bad_text(failure, key, f"{_show(key)} is not")]
+    if choices := failure.schema.get("x-choices"):
+        return _choice(failure, place, choices)
+    return [_bad_text(failure, place.node, f"{_show(place.node)} is not")]
+
+
+def _bad_text(failure: Failure, node: Node, subject: str) -> Diagnostic:
+    what = failure.schema.get("x-what", "a text of the right form")
+    code = _code(failure)
+    text = str(node.value) if isinstance(node, ScalarNode) else ""
+    hint = _text_hint(code, text, str(failure.wanted))
+    return Diagnostic(code=code, message=f"{subject} {what}", span=node.span, hint=hint)
+
+
+def _text_hint(code: str, text: str, pattern: str) -> str:
+    if code == "E113" and "{{" in text:
+        return "name the function itself; choose between functions with several tasks"
+    if code == "E113" and ":" not in text and "." in text:
+        module, _, function = text.rpartition(".")
+        return f"write {module}:{function}"
+    if code in ("E109", "E110", "E107"):
+        for attempt in _attempts(code, text):
+            if attempt != text and re.search(pattern, attempt):
+                return f"write {attempt}"
+    return "leave out the expression" if "{{" in text else ""
+
+
+def _attempts(code: str, text: str) -> Iterable[str]:
+    if code == "E107":
+        yield re.sub(r"[^A-Za-z0-9._-]", "-", text)
+        yield re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+        yield re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+        return
+    close = re.sub(r"\s+", "", text)
+    yield close
+    if code == "E109":
+        yield re.sub(r"(?i)(ms|[smhd])[a-z]*", lambda found: found.group(1).lower(), close)
+    else:
+        yield re.sub(r"(?i)([kmg])i?b?$", lambda found: f"{found.group(1).upper()[0]}iB", close).replace("kiB", "KiB")
+
+
+def _bound(relation: str) -> Callable[[Failure, Place], list[Diagnostic]]:
+    def explain(failure: Failure, place: Place) -> list[Diagnostic]:
+        message = f"{place.name} is {relation} {failure.wanted}, not {_show(place.node)}"
+        return [Diagnostic(code=_code(failure), message=message, span=place.node.span)]
+
+    return explain
+
+
+def _empty(failure: Failure, place: Place) -> list[Diagnostic]:
+    message = f"{place.name} is empty"
+    return [Diagnostic(code=_code(failure), message=message, span=place.node.span, hint="write at least one entry")]
+
+
+def _required(failure: Failure, place: Place) -> list[Diagnostic]:
+    return [
+        Diagnostic(
+            code=_code(failure),
+            message=f"{place.name} has no `{name}`",
+            span=_lacking_span(place),
+            hint=f"add `{name}:`",
+        )
+        for name in failure.wanted
+        if name not in failure.value
+    ]
+
+
+def _any_of(failure: Failure, place: Place) -> list[Diagnostic]:
+    message = f"{place.name} has none of {', '.join(sorted(_expected(failure)))}"
+    hint = str(failure.schema.get("x-missing", "write one of them"))
+    return [Diagnostic(code=_code(failure), message=message, span=_lacking_span(place), hint=hint)]
+
+
+def _additional(failure: Failure, place: Place) -> list[Diagnostic]:
+    known = tuple(failure.schema.get("properties", ()))
+    found = []
+    for name in _unknown_keys(failure):
+        key = _key_node(place.node, name)
+        if foreign := foreign_key(name, known):
+            message = f"`{name}` is the word of another system: here it is `{foreign}`"
+            found.append(Diagnostic(code="E114", message=message, span=key.span, hint=f"write `{foreign}`"))
+            continue
+        message = f"{place.name} has no key {_show(key)}"
+        hint = did_you_mean(name, known, synonyms(known))
+        found.append(Diagnostic(code=_code(failure), message=message, span=key.span, hint=hint))
+    return found
+
+
+def _exclusive(failure: Failure, place: Place) -> list[Diagnostic]:
+    assert isinstance(place.node, MappingNode), "only keys of a mapping exclude each other"
+    group = failure.schema.get("x-group") or [key.value for key in place.node.keys]
+    first, *others = [key for key in place.node.keys if key.value in group]
+    related = (Related(span=first.span, message=f"`{first.value}` is here"),)
+    return [
+        Diagnostic(
+            code=_code(failure),
+            message=f"`{key.value}` and `{first.value}` exclude each other",
+            span=key.span,
+            hint="keep one of the two",
+            related=related,
+        )
+        for key in others
+    ]
+
+
+def _dependent(failure: Failure, place: Place) -> list[Diagnostic]:
+    found = []
+    for name, needs in failure.wanted.items():
+        lacking = [need for need in needs if need not in failure.value]
+        if name in failure.value and lacking:
+            message = f"`{name}` stands without `{lacking[0]}`"
+            hint = f"add `{lacking[0]}:`, or remove `{name}:`"
+            found.append(
+                Diagnostic(code=_code(failure), message=message, span=_key_node(place.node, name).span, hint=hint)
+            )
+    return found
+
+
+def _unique(failure: Failure, place: Place) -> list[Diagnostic]:
+    assert isinstance(place.node, SequenceNode), "only items of a list are unique"
+    seen: list[object] = []
+    found = []
+    for item in place.node.items:
+        value = to_plain(item)
+        if value in seen:
+            message = f"{_show(item)} stands here a second time"
+            found.append(Diagnostic(code=_code(failure), message=message, span=item.span, hint="keep one of the two"))
+        seen.append(value)
+    return found
+
+
+_COMPLAINTS: dict[str, Callable[[Failure, Place], list[Diagnostic]]] = {
+    "type": _type,
+    "enum": _enum,
+    "const": _const,
+    "pattern": _pattern,
+    "minimum": _bound("at least"),
+    "maximum": _bound("at most"),
+    "exclusiveMinimum": _bound("more than"),
+    "minItems": _empty,
+    "minProperties": _empty,
+    "minLength": _empty,
+    "maxProperties": _exclusive,
+    "uniqueItems": _unique,
+    "required": _required,
+    "additionalProperties": _additional,
+    "anyOf": _any_of,
+    "not": _exclusive,
+    "dependentRequired": _dependent,
+}

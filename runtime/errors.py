@@ -77,9 +77,7 @@ class RunFailed(RuntimeFault):
     code = "run-failed"
     exit_code = 1
 
-    def __init__(
-        self, message: str, *, records: tuple[dict[str, object], ...] = (), hint: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, records: tuple[dict[str, object], ...] = (), hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.records = records
 

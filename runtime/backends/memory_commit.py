@@ -165,7 +165,8 @@ class CommitRun:
 
     def _tell(self) -> None:
         if self.stored or self.settled:
-            data = {"worker": self.commit.worker, "slots": self.stored, "tasks": self.settled}
+            now = int(self.now * 1_000_000)
+            data = {"worker": self.commit.worker, "slots": self.stored, "tasks": self.settled, "now": now}
             self.state.tell("stored" if self.stored else "settled", json.dumps(data))
         for worker, values in self.hints.items():
             self.state.hints[worker].append(HintMessage(id=self.state.next_id(), arrived=values))

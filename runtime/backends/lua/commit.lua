@@ -179,7 +179,7 @@ end
 if #stored > 0 or #settled > 0 then
   event(EVENTS, life, #stored > 0 and 'stored' or 'settled', '{"worker":' .. cjson.encode(W)
     .. ',"slots":' .. (#stored > 0 and cjson.encode(stored) or '[]')
-    .. ',"tasks":[' .. table.concat(settled, ',') .. ']}')
+    .. ',"tasks":[' .. table.concat(settled, ',') .. '],"now":' .. int(now) .. '}')
 end
 for _, dest in ipairs(hint_order) do
   local key = KEYS[dest[3]]

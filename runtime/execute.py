@@ -1,0 +1,133 @@
+"""Calling the user's function: arguments put together, a time limit, and whatever may come out of it as an `Outcome`.
+
+This is the boundary to user code: anything may be raised here, also what is no `Exception`, and all of it
+becomes a failure of the task, never of the worker.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+from runtime.code import CodeLoader, user_traceback
+from runtime.errors import RuntimeFault
+from runtime.plan import Blob, Ref, Task, Value, map_refs, slot_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFailure:
+    """Why an attempt failed, in the user's terms."""
+
+    kind: str
+    message: str
+    traceback: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of an attempt: the values of its slots, or a failure."""
+
+    outputs: Mapping[str, object] = field(default_factory=dict)
+    failure: TaskFailure | None = None
+
+
+class TaskTimeout(BaseException):
+    """Raised inside user code when its time is up; no `except Exception` of the user's swallows it."""
+
+
+class Execution:
+    """Runs tasks one after another. `literals(digest)` returns a large literal of the manifest."""
+
+    def __init__(self, loader: CodeLoader, literals: Callable[[str], object]) -> None:
+        self._loader = loader
+        self._literals = literals
+
+    def run(self, task: Task, inputs: Mapping[str, object]) -> Outcome:
+        """Call the task's function with the values of its in-edges (`inputs`: slot → value)."""
+        try:
+            function = self._loader.load(task.function)
+            args, kwargs = self._bind(task, inputs)
+            with _time_limit(task.timeout_s):
+                result = function(*args, **kwargs)
+        except TaskTimeout:
+            return _failed("Timeout", f"{task.name} ran longer than its timeout of {task.timeout_s:g} s")
+        except RuntimeFault:
+            raise
+        except BaseException as err:  # noqa: BLE001  the boundary to user code
+            return Outcome(
+                failure=TaskFailure(
+                    kind=type(err).__name__, message=_text_of(err), traceback=user_traceback(err, self._loader)
+                )
+            )
+        return self._outputs(task, result)
+
+    def _bind(self, task: Task, inputs: Mapping[str, object]) -> tuple[list[object], dict[str, object]]:
+        def value_of(leaf: Ref | Blob) -> object:
+            if isinstance(leaf, Blob):
+                return self._literals(leaf.digest)
+            value = inputs[task.in_edges[leaf.edge].slot]
+            for step in leaf.path:
+                value = value[step]  # type: ignore[index]
+            return value
+
+        return (
+            [map_refs(arg, value_of) for arg in task.args],
+            {name: map_refs(arg, value_of) for name, arg in task.kwargs.items()},
+        )
+
+    def _outputs(self, task: Task, result: object) -> Outcome:
+        if not task.outputs:
+            return Outcome(outputs={task.name: result})
+        if not isinstance(result, dict) or set(result) != set(task.outputs):
+            got = f"the keys {sorted(map(str, result))}" if isinstance(result, dict) else f"a {type(result).__name__}"
+            wanted = ", ".join(task.outputs)
+            return _failed(
+                "OutputMismatch", f"{task.name} must return a dict with the keys {wanted}; it returned {got}"
+            )
+        return Outcome(outputs={slot_name(task.name, name): result[name] for name in task.outputs})
+
+
+def _failed(kind: str, message: str) -> Outcome:
+    return Outcome(failure=TaskFailure(kind=kind, message=message))
+
+
+def _text_of(err: BaseException) -> str:
+    try:
+        return str(err)
+    except BaseException:  # noqa: BLE001  the exception's own __str__ is user code
+        return f"<{type(err).__name__} whose __str__ fails>"
+
+
+@contextmanager
+def alarm_handler() -> Iterator[None]:
+    """While this is open, the alarm of `_time_limit` raises `TaskTimeout` in the main thread."""
+
+    def on_alarm(signum: int, frame: FrameType | None) -> None:
+        raise TaskTimeout
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGALRM, on_alarm)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Set the alarm; off the main thread there is no limit but the invocation's."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)

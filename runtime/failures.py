@@ -1,0 +1,44 @@
+"""Error records: what the store and the user get to know of a task that failed, as one JSON object."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+MESSAGE_LIMIT = 4_000
+TRACEBACK_LIMIT = 16_000
+
+
+def error_record(
+    *,
+    task: str,
+    attempt: int,
+    worker: str,
+    kind: str,
+    message: str,
+    traceback: str = "",
+    line: int = 0,
+    hint: str = "",
+) -> str:
+    """JSON text of a record; `kind` is the exception's type name, or Killed, Timeout, NotSerializable.
+
+    `line` is the manifest's line of the task. Long texts are cut in the middle.
+    """
+    record: Mapping[str, object] = {
+        "task": task,
+        "attempt": attempt,
+        "worker": worker,
+        "type": kind,
+        "message": _cut(message, MESSAGE_LIMIT),
+        "traceback": _cut(traceback, TRACEBACK_LIMIT),
+        "line": line,
+        "hint": hint,
+    }
+    return json.dumps(record, ensure_ascii=False)
+
+
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]}\n… {len(text) - limit} characters left out …\n{text[-half:]}"

@@ -1,0 +1,120 @@
+"""Which slots a worker has in memory, which its tasks still lack, and which it shall fetch or forget.
+
+Names only: the values are the driver's. A slot is *in memory* when it was produced, fetched or hinted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from runtime.plan import Task, iter_refs
+
+
+def argument_slots(task: Task) -> frozenset[str]:
+    """The slots whose values the task's arguments need (an `after` edge needs none)."""
+    values = [*task.args, *task.kwargs.values()]
+    return frozenset(task.in_edges[ref.edge].slot for value in values for ref in iter_refs(value))
+
+
+class Inputs:
+    """Slots in memory and tasks that wait for slots."""
+
+    def __init__(self) -> None:
+        self.in_memory: set[str] = set()
+        self._needs: dict[str, dict[str, None]] = {}
+        self._lacking: dict[str, set[str]] = {}
+        self._held: set[str] = set()
+        self._required: set[str] = set()
+        self._wanted: dict[str, None] = {}
+        self._fetching: set[str] = set()
+
+    @property
+    def is_fetching(self) -> bool:
+        return bool(self._fetching or self._wanted)
+
+    def register(self, task: Task) -> None:
+        """`task` will run here: its inputs stay in memory until it has."""
+        for edge in task.in_edges:
+            self._needs.setdefault(edge.slot, {})[task.name] = None
+
+    def waiters(self, slot: str) -> tuple[str, ...]:
+        """The registered tasks that need `slot` and have not run."""
+        return tuple(self._needs.get(slot, ()))
+
+    def lacking(self, task: Task) -> set[str]:
+        """The slots that `task` waits for; from its first asking on it is kept up to date by `arrived`."""
+        found = self._lacking.get(task.name)
+        if found is None:
+            found = {edge.slot for edge in task.in_edges} - self.in_memory
+            self._lacking[task.name] = found
+        return found
+
+    def all_lacking(self) -> dict[str, tuple[str, ...]]:
+        return {task: tuple(sorted(slots)) for task, slots in self._lacking.items() if slots}
+
+    def complete(self, task: Task) -> set[str]:
+        """All in-edges of `task` have arrived: it waits for nothing but values; returns those to be fetched."""
+        lacking = set(argument_slots(task)) - self.in_memory
+        self._lacking[task.name] = lacking
+        self._required |= lacking
+        return lacking
+
+    def want(self, slots: Iterable[str]) -> None:
+        for slot in sorted(slots):
+            if slot not in self._fetching and slot not in self.in_memory:
+                self._wanted[slot] = None
+
+    def take_wanted(self) -> tuple[str, ...]:
+        """The slots to fetch now, each once."""
+        slots = tuple(self._wanted)
+        self._fetching.update(slots)
+        self._wanted.clear()
+        return slots
+
+    def fetched(self, found: Iterable[str], missing: Iterable[str]) -> list[str]:
+        """Returns the missing slots that some task cannot do without."""
+        self._fetching.difference_update(found)
+        self._fetching.difference_update(missing)
+        return [slot for slot in missing if slot in self._required and self._needs.get(slot)]
+
+    def arrived(self, slots: Iterable[str]) -> list[str]:
+        """These slots are in memory now; returns the registered tasks that they feed, each once, in order."""
+        fed: dict[str, None] = {}
+        for slot in slots:
+            self.in_memory.add(slot)
+            self._wanted.pop(slot, None)
+            for task in self._needs.get(slot, ()):
+                fed[task] = None
+                lacking = self._lacking.get(task)
+                if lacking is not None:
+                    lacking.discard(slot)
+        return list(fed)
+
+    def hold(self, slots: Iterable[str]) -> None:
+        """Keep these slots although nobody needs them: they are on their way to the store."""
+        self._held.update(slots)
+
+    def release(self, slots: Iterable[str]) -> tuple[str, ...]:
+        """These slots are stored; returns those that nobody here needs any more."""
+        slots = tuple(slots)
+        self._held.difference_update(slots)
+        return self._forget(slots)
+
+    def ran(self, task: Task) -> tuple[str, ...]:
+        """`task` has run; returns the slots that nobody here needs any more."""
+        self._lacking.pop(task.name, None)
+        slots = tuple(dict.fromkeys(edge.slot for edge in task.in_edges))
+        for slot in slots:
+            needs = self._needs.get(slot)
+            if needs is not None:
+                needs.pop(task.name, None)
+                if not needs:
+                    del self._needs[slot]
+        return self._forget(slots)
+
+    def _forget(self, slots: Iterable[str]) -> tuple[str, ...]:
+        gone = tuple(
+            slot for slot in slots if slot in self.in_memory and slot not in self._held and slot not in self._needs
+        )
+        self.in_memory.difference_update(gone)
+        return gone

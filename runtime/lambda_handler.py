@@ -1,0 +1,161 @@
+"""The Lambda function of every environment class: one event is one invocation of one worker.
+
+Composes the worker with its backends; here, in the launcher and in the command line, and nowhere else. The
+one module-level state is the environment itself: absent in a cold start, reused by every later event.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from runtime.backends.awslambda import LambdaInvoker
+from runtime.backends.redis import RedisBackend, connect
+from runtime.code import CodeLoader
+from runtime.driver import Driver, Invocation, Ports
+from runtime.errors import BundleInvalid, RuntimeFault, StoreUnavailable
+from runtime.pages import decode_subdag
+from runtime.payload import Payload, make_payload, read_payload
+from runtime.plan import Task
+from runtime.ports import Call, RunEnd
+from runtime.trust import Trust
+from runtime.worker import Worker
+
+PAGE_PREFIX = "page:"
+
+
+class Environment:
+    """What outlives an invocation: connections, the loaded code and the blobs of this deployment.
+
+    `variables` are the function's: TREADLE_REDIS_URL, TREADLE_DEPLOYMENT, TREADLE_KEY (hex),
+    TREADLE_FUNCTION_PREFIX, and AWS's own.
+    """
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self.deployment = variables["TREADLE_DEPLOYMENT"]
+        self._key = bytes.fromhex(variables["TREADLE_KEY"])
+        self._client = connect(variables["TREADLE_REDIS_URL"])
+        self._invoker = LambdaInvoker(
+            endpoint_url=variables.get("AWS_ENDPOINT_URL_LAMBDA"),
+            region=variables.get("AWS_REGION", "us-east-1"),
+            function_prefix=variables["TREADLE_FUNCTION_PREFIX"],
+        )
+        self._blobs: dict[str, bytes] = {}
+        self._literals: dict[str, object] = {}
+        self._loader = CodeLoader(self._units)
+        self._backend: RedisBackend | None = None
+        self._trust = Trust(key=self._key, deployment=self.deployment, run="")
+
+    def serve(self, event: Mapping[str, Any], remaining_s: float, *, is_cold: bool) -> dict[str, object]:
+        """Run the worker of one payload to its end; returns what the invocation answers."""
+        run = str(event.get("run", ""))
+        trust = Trust(key=self._key, deployment=self.deployment, run=run)
+        payload = read_payload(event, unseal=trust.open_subdag)
+        backend = RedisBackend(self._client, self.deployment, run, payload.settings)
+        self._backend, self._trust = backend, trust
+        try:
+            reason = self._drive(payload, backend, trust, remaining_s, is_cold=is_cold)
+        except StoreUnavailable:
+            raise
+        except RuntimeFault as fault:
+            backend.coordinator.end(RunEnd.FAILED, f"worker {payload.worker}: {fault.code}: {fault.message}")
+            raise
+        except Exception as err:
+            backend.coordinator.end(RunEnd.FAILED, f"worker {payload.worker}: internal error: {err!r}")
+            raise
+        return {"run": run, "worker": payload.worker, "reason": reason}
+
+    def _drive(
+        self, payload: Payload, backend: RedisBackend, trust: Trust, remaining_s: float, *, is_cold: bool
+    ) -> str:
+        deadline = time.monotonic() + remaining_s - payload.settings.time_margin_s
+        tasks = self._records(payload)
+        self._loader.activate(sorted({task.function.unit for task in tasks.values()}))
+        worker = Worker(
+            worker=payload.worker,
+            token=secrets.token_hex(8),
+            env=payload.env,
+            settings=payload.settings,
+            tasks=tasks,
+            pages={task.page for task in tasks.values()},
+        )
+        invocation = Invocation(
+            worker=worker,
+            run=payload.run,
+            trust=trust,
+            called_at=payload.at,
+            values=payload.values,
+            deadline=deadline,
+            is_cold=is_cold,
+            may_exit=True,
+        )
+
+        def invoke(call: Call, values: Mapping[str, bytes]) -> None:
+            self._invoker.invoke(call.env, self._payload_of(call, values, payload, trust))
+
+        ports = Ports(coordinator=backend.coordinator, values=backend.values, signals=backend.signals, invoke=invoke)
+        return Driver(invocation, ports, self._loader, self._literal).run()
+
+    def _records(self, payload: Payload) -> dict[str, Task]:
+        if payload.subdag:
+            return dict(decode_subdag(payload.subdag).tasks)
+        if payload.digest:
+            return dict(decode_subdag(self._blob(payload.digest)).tasks)
+        tasks: dict[str, Task] = {}
+        for page in payload.pages.values():
+            tasks.update(decode_subdag(page).tasks)
+        return tasks
+
+    def _payload_of(self, call: Call, values: Mapping[str, bytes], payload: Payload, trust: Trust) -> bytes:
+        """What a called worker is told: how to find its records, and small inputs of its start tasks."""
+        is_page = call.subdag.startswith(PAGE_PREFIX)
+        return make_payload(
+            Payload(
+                run=payload.run,
+                worker=call.worker,
+                env=call.env,
+                at=call.called_at,
+                start=call.start,
+                digest="" if is_page else call.subdag,
+                values=values,
+                settings=payload.settings,
+            ),
+            seal=trust.seal_subdag,
+        )
+
+    def _units(self, digests: Sequence[str]) -> list[bytes]:
+        assert self._backend is not None, "code is loaded only while an invocation is served"
+        found: list[bytes] = []
+        for digest, sealed in zip(digests, self._backend.values.get_blobs(digests), strict=True):
+            if sealed is None:
+                raise BundleInvalid(f"blob {digest[:12]}… is not in the store", hint="launch the run again")
+            found.append(self._trust.open_blob(digest, sealed))
+        return found
+
+    def _blob(self, digest: str) -> bytes:
+        if digest not in self._blobs:
+            (self._blobs[digest],) = self._units((digest,))
+        return self._blobs[digest]
+
+    def _literal(self, digest: str) -> object:
+        if digest not in self._literals:
+            self._literals[digest] = json.loads(self._blob(digest))
+        return self._literals[digest]
+
+
+_environment: Environment | None = None
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, object]:
+    """Lambda's entry point. An event {"prewarm": …} makes the environment ready and does nothing more."""
+    global _environment  # noqa: PLW0603  the environment's life is the module's
+    is_cold = _environment is None
+    if _environment is None:
+        _environment = Environment(os.environ)
+    if "prewarm" in event:
+        return {"prewarm": event["prewarm"], "cold": is_cold}
+    return _environment.serve(event, context.get_remaining_time_in_millis() / 1000, is_cold=is_cold)

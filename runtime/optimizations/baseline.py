@@ -1,0 +1,35 @@
+"""The default behaviour at the decision points: what happens to an edge that no optimization claims.
+
+A stored output travels through the store; an output whose only consumers this worker runs itself stays in
+its memory. Pure: it looks at records and at what the worker will run, and answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+from runtime.locality import Locality
+from runtime.plan import OutEdge, Task
+
+
+class Delivery(Enum):
+    """LOCAL: the consumer runs here and takes the value from memory. REMOTE: store the value and let it arrive."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+
+
+def deliver(task: Task, edges: Sequence[OutEdge], locality: Locality) -> Delivery:
+    """Decide for one output with all its out-edges: one remote consumer stores the value, and then it arrives everywhere.
+
+    A pinned consumer on this worker is local. A flexible consumer is local when this worker will hold all
+    of its inputs and this output feeds nobody else: a fan-out is always stored, so that it can be delegated.
+    """
+    if task.is_target or not edges:
+        return Delivery.REMOTE
+    if all(edge.worker == locality.worker for edge in edges):
+        return Delivery.LOCAL
+    if len(edges) == 1 and locality.is_mine(edges[0].consumer):
+        return Delivery.LOCAL
+    return Delivery.REMOTE

@@ -1,0 +1,164 @@
+"""The launcher's decisions, pure: what a run's state shall be (rebuild), and how a run that goes on is watched.
+
+Launch, resume and recovery are one computation, `rebuild_state`: from the outputs that can be read (none at
+launch), what is needed, what is done, what has arrived and what is granted to whom.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from runtime.bundle import LoadedBundle, RunGraph
+from runtime.plan import flexible_worker
+from runtime.ports import RebuildPart, RunEvent, WorkerRow
+from runtime.spans import Span, StartUp, decode_spans
+
+EMPTY = frozenset[str]()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunState:
+    """The absolute state of a run: the parts to write, and every worker's row."""
+
+    part: RebuildPart
+    rows: tuple[WorkerRow, ...]
+
+
+def rebuild_state(
+    bundle: LoadedBundle, readable: frozenset[str] = EMPTY, dangling: frozenset[str] = EMPTY, *, fan_out: int
+) -> RunState:
+    """The state that follows from the slots that can be read; `dangling` ones are forgotten. Linear in the graph.
+
+    Needed are the targets that cannot be read, and the producers of what needed tasks lack. A needed task all
+    of whose inputs can be read is granted: to its pinned worker, or at launch to the plan's entry that lists
+    it, later to a flexible worker that shares them out.
+    """
+    graph = bundle.graph()
+    needed = _needed(graph, readable)
+    arrived: dict[str, tuple[str, ...]] = {}
+    ready: list[int] = []
+    for instance in needed:
+        sources = graph.in_edges[instance]
+        slots = tuple(slot for slot in (graph.slot(*edge) for edge in sources) if slot in readable)
+        if slots:
+            arrived[graph.names[instance]] = slots
+        if len(slots) == len(sources):
+            ready.append(instance)
+    starters = _entry_of(bundle) if not readable else _shared_out(graph, ready, fan_out)
+    grants: dict[str, dict[str, int]] = {}
+    flexible: dict[str, int] = {}
+    for instance in ready:
+        name, pinned = graph.names[instance], graph.workers[instance]
+        worker = pinned if pinned is not None else starters[name]
+        grants.setdefault(worker, {})[name] = graph.pages[instance]
+        if pinned is None:
+            flexible.setdefault(worker, instance)
+    is_needed = set(needed)
+    done = tuple(
+        (graph.workers[instance] or "", name) for instance, name in enumerate(graph.names) if instance not in is_needed
+    )
+    return RunState(
+        part=RebuildPart(arrived=arrived, grants=grants, done=done, dangling=tuple(sorted(dangling))),
+        rows=(*_pinned_rows(bundle, grants), *_flexible_rows(bundle, graph, flexible)),
+    )
+
+
+def _needed(graph: RunGraph, readable: frozenset[str]) -> list[int]:
+    """Instances that must run, in order of the graph."""
+    found = {
+        instance
+        for instance, is_target in enumerate(graph.targets)
+        if is_target and not readable.issuperset(graph.slots(instance))
+    }
+    stack = list(found)
+    while stack:
+        for producer, output in graph.in_edges[stack.pop()]:
+            if producer not in found and graph.slot(producer, output) not in readable:
+                found.add(producer)
+                stack.append(producer)
+    return sorted(found)
+
+
+def _entry_of(bundle: LoadedBundle) -> dict[str, str]:
+    return {name: entry.worker for entry in bundle.entries for name in entry.start}
+
+
+def _shared_out(graph: RunGraph, ready: Iterable[int], fan_out: int) -> dict[str, str]:
+    """Each flexible task's worker: contiguous lists, at most `fan_out` per class."""
+    by_env: dict[int, list[str]] = {}
+    for instance in ready:
+        if graph.workers[instance] is None:
+            by_env.setdefault(graph.envs[instance], []).append(graph.names[instance])
+    workers: dict[str, str] = {}
+    for names in by_env.values():
+        size = -(-len(names) // max(1, fan_out))
+        workers.update({name: flexible_worker(names[at - at % size]) for at, name in enumerate(names)})
+    return workers
+
+
+def _pinned_rows(bundle: LoadedBundle, grants: Mapping[str, Mapping[str, int]]) -> list[WorkerRow]:
+    return [
+        WorkerRow(worker=name, env=bundle.classes[row.env], subdag=row.subdag, has_todo=name in grants)
+        for name, row in bundle.workers.items()
+    ]
+
+
+def _flexible_rows(bundle: LoadedBundle, graph: RunGraph, flexible: Mapping[str, int]) -> list[WorkerRow]:
+    return [
+        WorkerRow(
+            worker=name,
+            env=bundle.classes[graph.envs[instance]],
+            subdag=f"page:{graph.pages[instance]}",
+            has_todo=True,
+        )
+        for name, instance in flexible.items()
+    ]
+
+
+@dataclass(slots=True, kw_only=True)
+class RunWatch:
+    """What the launcher has seen of a run: fed with the event stream, it says how far the run is.
+
+    Events are wake-ups and may be lost; `is_complete` is believed only after a look at the state.
+    """
+
+    total: int
+    targets: frozenset[str]
+    done: int = 0
+    last_commit: float = 0.0
+    failure: str = ""
+    seen: set[str] = field(default_factory=set)
+    begun: int = 0
+    live: set[str] = field(default_factory=set)
+    workers: set[str] = field(default_factory=set)
+    spans: list[Span] = field(default_factory=list)
+    start_ups: int = 0
+
+    def take(self, event: RunEvent) -> None:
+        """Note one event of the stream."""
+        match event.kind:
+            case "stored" | "settled":
+                data = json.loads(event.data)
+                self.done += len(data["tasks"])
+                self.seen.update(slot for slot in data["slots"] if slot in self.targets)
+                if data["slots"]:
+                    self.last_commit = max(self.last_commit, data["now"] / 1_000_000)
+            case "begun":
+                worker = json.loads(event.data)["worker"]
+                self.begun += 1
+                self.workers.add(worker)
+                self.live.add(worker)
+            case "left":
+                self.live.discard(json.loads(event.data)["worker"])
+            case "span":
+                spans = decode_spans(event.data)
+                self.spans.extend(spans)
+                self.start_ups += sum(isinstance(span, StartUp) for span in spans)
+            case "failed":
+                self.failure = event.data
+
+    @property
+    def has_all_targets(self) -> bool:
+        return len(self.seen) == len(self.targets)

@@ -1,0 +1,549 @@
+"""The worker: a state machine without input or output, the only description of how a worker behaves.
+
+`step(event, now) → effects`. It decides over names of tasks and slots; values, bytes, threads and the
+clock are its driver's. Three drivers run it: threads over a store (`runtime.driver`), virtual time, and
+a seed of faults.
+
+The life of an incarnation: *begin* returns the worker's grants. A granted task's inputs are fetched, it
+runs, its outputs are delivered (`optimizations.baseline` decides: kept in memory or stored), local
+consumers follow without a trip to the store, stored outputs go with the next commit; at most one commit
+is in flight. With nothing left to do a pinned worker lingers while its other tasks may still become
+ready, then spills what they need, and leaves; the store refuses the leave while grants are there.
+
+Departure from the house plan: `step` runs under a lock on whichever thread has the event, and user code
+alone on the main thread; with both there a long task would hold back the commit of the one before it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from enum import Enum
+
+from runtime.config import WorkerSettings
+from runtime.events import (
+    Begun,
+    Committed,
+    Drop,
+    Effect,
+    Event,
+    Executed,
+    Failed,
+    Fetch,
+    Fetched,
+    Hinted,
+    Invoked,
+    Leave,
+    LoadPages,
+    PagesLoaded,
+    Renew,
+    Renewed,
+    ReportLost,
+    RunTask,
+    Seal,
+    Sealed,
+    SendCommit,
+    SetTimer,
+    Subscribe,
+    TimeNearlyUp,
+    TimerFired,
+)
+from runtime.failures import error_record
+from runtime.inputs import Inputs
+from runtime.locality import Locality
+from runtime.optimizations.baseline import Delivery, deliver
+from runtime.outbox import Outbox
+from runtime.plan import EnvClass, OutEdge, Task, is_flexible, slot_name
+from runtime.ports import Answer, Attempt, Called, Commit, Failure, Mode, Status
+from runtime.settling import Settling
+
+SLACK_GRANTS = 4
+"""How many waiting grants a flexible worker may have before it leaves new ones to others."""
+
+LINGER_WHILE_CALLED_S = 0.001
+
+
+class Stage(Enum):
+    """Where a task stands in this incarnation; a task that is in no stage was not looked at."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    RUNNING = "running"
+    DONE = "done"
+
+
+class Worker:
+    """One incarnation of one worker. `tasks` are the records at hand: a pinned SubDag, or the first pages."""
+
+    def __init__(
+        self,
+        *,
+        worker: str,
+        token: str,
+        env: EnvClass,
+        settings: WorkerSettings,
+        tasks: Mapping[str, Task],
+        pages: Iterable[int] = (),
+    ) -> None:
+        self.worker = worker
+        self.token = token
+        self.env = env
+        self.settings = settings
+        self.tasks: dict[str, Task] = dict(tasks)
+        self.grants: dict[str, int] = {}
+        self.has_left = False
+        self._has_begun = False
+        self._is_flexible = is_flexible(worker)
+        self._pages = set(pages)
+        self._stage: dict[str, Stage] = {}
+        self._unfinished = 0
+        self._locality = Locality(worker, env, self.tasks)
+        self._inputs = Inputs()
+        self._settling = Settling()
+        self._outbox = Outbox(self._settling, env, settings.fan_out)
+        self._remote: dict[str, tuple[str, ...]] = {}
+        self._stored: set[str] = set()
+        self._probed: set[str] = set()
+        self._pages_wanted: set[int] = set()
+        self._pages_loading = False
+        self._ready: deque[str] = deque()
+        self._running: str | None = None
+        self._announcing: str | None = None
+        self._announced: set[str] = set()
+        self._retrying: set[str] = set()
+        self._spilling: set[str] = set()
+        self._attempts: dict[str, int] = {}
+        self._is_cautious = False
+        self._in_flight: tuple[Mode, tuple[str, ...], tuple[str, ...], frozenset[str]] | None = None
+        self._refused_leaves = 0
+        self._seq = 0
+        self._called = 0
+        self._is_renewing = False
+        self._linger_set = False
+        self._has_lingered = False
+        self._is_stopping = False
+        self._effects: list[Effect] = []
+
+    def step(self, event: Event, now: float) -> list[Effect]:
+        """Take one event; return what is to be done, in order. An event after the end has no effect."""
+        if self.has_left:
+            return []
+        self._effects = []
+        self._take(event)
+        if self._has_begun and not self.has_left:
+            self._advance()
+        return self._effects
+
+    def waits_for(self) -> dict[str, tuple[str, ...]]:
+        """For each task in play that cannot run: the slots it lacks (what a deadlock report prints)."""
+        return self._inputs.all_lacking()
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Begun():
+                self._on_begun(event)
+            case Executed(task):
+                self._on_executed(task)
+            case Sealed(task):
+                self._on_sealed(task)
+            case Failed():
+                self._on_failed(event)
+            case Fetched():
+                self._on_fetched(event)
+            case PagesLoaded():
+                self._on_pages(event)
+            case Committed(answer):
+                self._on_committed(answer)
+            case Renewed(answer):
+                self._on_renewed(answer)
+            case Hinted(slots):
+                self._on_hinted(slots)
+            case Invoked(worker, called_at):
+                self._outbox.note(Called(worker=worker, called_at=called_at))
+            case TimerFired(name):
+                self._on_timer(name)
+            case TimeNearlyUp():
+                self._is_stopping = True
+
+    # ---- events -----------------------------------------------------------------------------------------
+
+    def _on_begun(self, event: Begun) -> None:
+        begin = event.begin
+        if begin.status is not Status.GO:
+            self._leave(begin.status.value)
+            return
+        self._has_begun = True
+        self._settling.settled.update(begin.done)
+        self._stage.update(dict.fromkeys(begin.done, Stage.DONE))
+        self._stored.update(begin.stored)
+        self._attempts.update(begin.attempts or {})
+        self._is_cautious = begin.tries > 1
+        if not self._is_flexible:
+            mine = [task for task in self.tasks.values() if task.name not in self._stage]
+            self._unfinished = len(mine)
+            for task in mine:
+                self._inputs.register(task)
+            if any(edge.worker != self.worker for task in mine for edge in task.in_edges):
+                self._effects.append(Subscribe())
+        self._take_grants(begin.todo)
+
+    def _on_executed(self, task: str) -> None:
+        remote = self._remote_slots(self.tasks[task])
+        if remote:
+            self._effects.append(Seal(task, remote))
+        else:
+            self._finish(self.tasks[task])
+
+    def _on_sealed(self, task: str) -> None:
+        if task in self._spilling:
+            self._spilling.discard(task)
+        else:
+            self._finish(self.tasks[task])
+
+    def _on_failed(self, event: Failed) -> None:
+        if self._running == event.task:
+            self._running = None
+        number = self._attempts.get(event.task, 0) + (not self._is_cautious)
+        self._attempts[event.task] = number
+        retry = self.tasks[event.task].retry
+        if (event.killed or not retry.kills_only) and number <= retry.max and self._stage[event.task] is Stage.RUNNING:
+            self._stage[event.task] = Stage.READY
+            self._outbox.note(Attempt(task=event.task, number=number))
+            self._retrying.add(event.task)
+            self._effects.append(SetTimer(f"retry:{event.task}", retry.delay_s))
+        else:
+            self._outbox.note(Failure(task=event.task, record=event.record))
+
+    def _on_fetched(self, event: Fetched) -> None:
+        lost = self._inputs.fetched(event.found, event.missing)
+        self._arrive(event.found)
+        if lost:
+            self._effects.append(ReportLost(lost[0]))
+            self._leave("lost")
+
+    def _on_pages(self, event: PagesLoaded) -> None:
+        self._pages_loading = False
+        if event.missing:
+            self._leave("lost")
+            return
+        new = {name: task for name, task in event.tasks.items() if name not in self.tasks}
+        self.tasks.update(new)
+        self._pages.update(task.page for task in event.tasks.values())
+        self._locality.loaded(new)
+        for name in self.grants:
+            self._admit(name)
+
+    def _on_committed(self, answer: Answer) -> None:
+        assert self._in_flight is not None, "an answer to a commit that was not sent"
+        mode, settled, stored, announced = self._in_flight
+        self._in_flight = None
+        if not self._accepts(answer):
+            return
+        for task in settled:
+            self.grants.pop(task, None)
+        if answer.left:
+            self._leave("left" if mode is Mode.LEAVE else "handed over")
+            return
+        if self._announcing is not None and self._announcing in announced:
+            self._announced.add(self._announcing)
+            self._ready.appendleft(self._announcing)
+            self._announcing = None
+        if answer.todo is not None:
+            self._take_grants(answer.todo)
+        self._stored.update(stored)
+        self._drop(self._inputs.release(stored))
+        if mode is Mode.LEAVE and not self._is_busy():
+            self._refused_leaves += 1
+            assert self._refused_leaves < 3, f"{self.worker} can neither leave nor go on: {self.waits_for()}"
+            self._has_lingered = False
+
+    def _on_renewed(self, answer: Answer) -> None:
+        self._is_renewing = False
+        if self._accepts(answer) and answer.todo is not None and self._in_flight is None:
+            self._take_grants(answer.todo)
+
+    def _on_hinted(self, slots: tuple[str, ...]) -> None:
+        self._has_lingered = False
+        self._arrive(slots)
+        if not slots and not self._is_renewing:
+            self._is_renewing = True
+            self._effects.append(Renew())
+
+    def _on_timer(self, name: str) -> None:
+        kind, _, task = name.partition(":")
+        if kind == "linger":
+            self._linger_set, self._has_lingered = False, True
+        elif task in self._retrying:
+            self._retrying.discard(task)
+            self._ready.append(task)
+
+    # ---- grants and inputs ------------------------------------------------------------------------------
+
+    def _accepts(self, answer: Answer) -> bool:
+        self._called = answer.called
+        if answer.status is not Status.OK:
+            self._leave(answer.status.value)
+        return not self.has_left
+
+    def _take_grants(self, todo: Mapping[str, int]) -> None:
+        new = [name for name in todo if name not in self.grants]
+        self.grants = dict(todo)
+        self._locality.add(new)
+        for name in new:
+            self._admit(name)
+
+    def _admit(self, name: str) -> None:
+        """Bring a granted task into play: all its inputs are in memory or in the store."""
+        task = self.tasks.get(name)
+        if task is None:
+            assert self._is_flexible and self.grants[name] not in self._pages, (
+                f"page {self.grants[name]} does not hold {name}"
+            )
+            self._pages_wanted.add(self.grants[name])
+            return
+        stage = self._stage.get(name)
+        if stage not in (None, Stage.WAITING):
+            return
+        remote = self._remote_slots(task)
+        if remote and self._stored.issuperset(remote):
+            self._resend(task, remote)
+            return
+        self._enter(task)
+        self._inputs.want(self._inputs.complete(task))
+        self._make_ready(task)
+
+    def _enter(self, task: Task) -> None:
+        if task.name not in self._stage:
+            self._stage[task.name] = Stage.WAITING
+            self._inputs.register(task)
+
+    def _arrive(self, slots: Iterable[str]) -> None:
+        """Slots came into memory: tasks that lack nothing more are ready, those that lack remote slots ask for them."""
+        for name in self._inputs.arrived(slots):
+            task = self.tasks[name]
+            if self._stage.get(name) in (None, Stage.WAITING):
+                self._stage[name] = Stage.WAITING
+                if not self._make_ready(task):
+                    self._probe(task)
+
+    def _make_ready(self, task: Task) -> bool:
+        if self._inputs.lacking(task):
+            return False
+        self._stage[task.name] = Stage.READY
+        self._ready.append(task.name)
+        return True
+
+    def _probe(self, task: Task) -> None:
+        """Look once whether the slots that nobody here will produce are in the store already: hints may be lost."""
+        if task.name in self._probed:
+            return
+        lacking = self._inputs.lacking(task)
+        outside = [edge for edge in task.in_edges if edge.slot in lacking and not self._is_produced_here(edge.producer)]
+        if len({edge.slot for edge in outside}) == len(lacking):
+            self._probed.add(task.name)
+            self._inputs.want(lacking)
+
+    def _is_produced_here(self, producer: str) -> bool:
+        """`producer` will still run here."""
+        if self._stage.get(producer) is Stage.DONE:
+            return False
+        task = self.tasks.get(producer)
+        return self._locality.is_mine(producer) or (task is not None and task.worker == self.worker)
+
+    def _drop(self, slots: tuple[str, ...]) -> None:
+        if slots:
+            self._effects.append(Drop(slots))
+
+    # ---- outputs ----------------------------------------------------------------------------------------
+
+    def _slot_edges(self, task: Task) -> dict[str, list[OutEdge]]:
+        names: tuple[str | None, ...] = task.outputs or (None,)
+        edges: dict[str, list[OutEdge]] = {slot_name(task.name, output): [] for output in names}
+        for edge in task.out_edges:
+            edges[slot_name(task.name, edge.output)].append(edge)
+        return edges
+
+    def _remote_slots(self, task: Task) -> tuple[str, ...]:
+        """The slots of `task` that are to be stored; decided once. An output that nobody reads is not stored."""
+        found = self._remote.get(task.name)
+        if found is None:
+            found = tuple(
+                slot
+                for slot, edges in self._slot_edges(task).items()
+                if (edges or task.is_target)
+                and (self._is_cautious or deliver(task, edges, self._locality) is Delivery.REMOTE)
+            )
+            self._remote[task.name] = found
+        return found
+
+    def _finish(self, task: Task) -> None:
+        """`task` ran and what is to be stored is sealed: deliver its outputs, feed its local consumers."""
+        self._running = None
+        self._close(task)
+        remote = self._remote_slots(task)
+        slots = self._slot_edges(task)
+        self._inputs.hold(remote)
+        consumers = [e.consumer for slot, edges in slots.items() if slot not in remote for e in edges]
+        self._outbox.settle(self._settling.finished(task.name, len(remote), consumers))
+        for slot in remote:
+            self._outbox.put(task.name, slot, slots[slot], with_value=True)
+        for edge in task.out_edges:
+            if edge.worker is None and self._locality.is_mine(edge.consumer):
+                self._enter_mine(self.tasks[edge.consumer])
+        self._drop(self._inputs.ran(task))
+        self._arrive(slots)
+        self._drop(self._inputs.release(slot for slot in slots if slot not in remote))
+
+    def _enter_mine(self, task: Task) -> None:
+        """A flexible task that will run here without a grant: inputs that were dropped since are read again."""
+        if task.name in self._stage:
+            return
+        self._enter(task)
+        self._inputs.want(
+            edge.slot
+            for edge in task.in_edges
+            if self._stage.get(edge.producer) is Stage.DONE and edge.slot in self._stored
+        )
+
+    def _resend(self, task: Task, remote: tuple[str, ...]) -> None:
+        """`task` is stored but not settled: it is not run, its arrivals are sent again."""
+        self._close(task)
+        slots = self._slot_edges(task)
+        self._settling.finished(task.name, len(remote), ())
+        for slot in remote:
+            self._outbox.put(task.name, slot, slots[slot], with_value=False)
+        self._drop(self._inputs.ran(task))
+
+    def _close(self, task: Task) -> None:
+        self._stage[task.name] = Stage.DONE
+        self._unfinished -= 1
+
+    # ---- what comes next --------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        self._start_next()
+        if self._pages_wanted and not self._pages_loading:
+            self._pages_loading = True
+            self._effects.append(LoadPages(tuple(sorted(self._pages_wanted))))
+            self._pages_wanted.clear()
+        if wanted := self._inputs.take_wanted():
+            self._effects.append(Fetch(wanted))
+        if self._in_flight is not None or self._spilling:
+            return
+        if self._outbox:
+            self._commit(self._mode_of_next())
+        elif not self._is_busy():
+            self._rest()
+
+    def _start_next(self) -> None:
+        is_leaving = self._in_flight is not None and self._in_flight[0] is not Mode.STAY
+        if self._running is not None or self._is_stopping or is_leaving or not self._ready:
+            return
+        if self._announcing is not None:
+            return
+        name = self._ready.popleft()
+        if self._is_cautious and name not in self._announced:
+            self._announce(self.tasks[name])
+            return
+        self._announced.discard(name)
+        self._has_lingered = False
+        self._running = name
+        self._stage[name] = Stage.RUNNING
+        self._effects.append(RunTask(name, self._attempts.get(name, 0) + (not self._is_cautious)))
+
+    def _announce(self, task: Task) -> None:
+        """After a death each attempt is written before it runs, so that a task that kills its process is known."""
+        made = self._attempts.get(task.name, 0)
+        if made > task.retry.max:
+            record = error_record(
+                task=task.name,
+                attempt=made,
+                worker=self.worker,
+                kind="Killed",
+                message=f"the process of {task.name} was killed in each of its {made} attempts",
+                line=task.line,
+                hint="look at the environment's log; raise resources.memory if it ran out of memory",
+            )
+            self._outbox.note(Failure(task=task.name, record=record))
+            return
+        self._attempts[task.name] = made + 1
+        self._announcing = task.name
+        self._outbox.note(Attempt(task=task.name, number=made + 1))
+
+    def _is_busy(self) -> bool:
+        return bool(
+            self._running is not None
+            or (self._ready and not self._is_stopping)
+            or self._announcing is not None
+            or self._retrying
+            or self._inputs.is_fetching
+            or self._pages_wanted
+            or self._pages_loading
+        )
+
+    def _may_wait(self) -> bool:
+        """Tasks of this worker may still become ready by what others do."""
+        return not self._is_flexible and self._unfinished > 0
+
+    def _mode_of_next(self) -> Mode:
+        if self._is_busy() or self._is_stopping or self._may_wait() or not self._outbox.fits_one_commit:
+            return Mode.STAY
+        return Mode.LEAVE
+
+    def _rest(self) -> None:
+        """Nothing runs, nothing is on its way: wait a little for others, or spill what they may complete, and leave."""
+        if self._may_wait() and not self._has_lingered and not self._is_stopping:
+            if not self._linger_set:
+                self._linger_set = True
+                pause = min(self.settings.linger_s, LINGER_WHILE_CALLED_S) if self._called else self.settings.linger_s
+                self._effects.append(SetTimer("linger", pause))
+            return
+        if self._spill():
+            return
+        self._commit(Mode.HANDOVER if self._is_stopping else Mode.LEAVE)
+
+    def _spill(self) -> bool:
+        """Store the outputs kept in memory that unfinished tasks here need; they arrive at all their consumers."""
+        for name in self._settling.unsettled():
+            task = self.tasks[name]
+            kept = {
+                slot: edges
+                for slot, edges in self._slot_edges(task).items()
+                if slot not in self._remote_slots(task) and any(self._is_open(edge.consumer) for edge in edges)
+            }
+            if kept:
+                self._remote[name] = (*self._remote_slots(task), *kept)
+                self._spilling.add(name)
+                self._inputs.hold(kept)
+                self._effects.append(Seal(name, tuple(kept)))
+                for slot, edges in kept.items():
+                    self._settling.respilled(name, [edge.consumer for edge in edges])
+                    self._outbox.put(name, slot, edges, with_value=True)
+        return bool(self._spilling)
+
+    def _is_open(self, task: str) -> bool:
+        return self._stage.get(task) is not Stage.DONE
+
+    def _commit(self, mode: Mode) -> None:
+        batch = self._outbox.take()
+        take = 0
+        if self._is_flexible and not self._is_stopping and batch.share:
+            take = max(0, batch.share + SLACK_GRANTS - len(self._ready))
+        self._seq += 1
+        announced = frozenset(item.task for item in batch.items if isinstance(item, Attempt))
+        self._in_flight = (mode, batch.settled, batch.stored, announced)
+        commit = Commit(
+            worker=self.worker,
+            token=self.token,
+            seq=self._seq,
+            env=self.env,
+            items=batch.items,
+            mode=mode,
+            take=take,
+            known=len(self.grants.keys() - set(batch.settled)),
+        )
+        self._effects.append(SendCommit(commit, batch.fill))
+
+    def _leave(self, reason: str) -> None:
+        self.has_left = True
+        self._effects.append(Leave(reason))

@@ -66,7 +66,7 @@ TIME_UP = "time-up"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """What the driver asks of the world. `invoke` sends one invocation, with small sealed inputs of its start tasks."""
+    """What the driver asks of the world. `invoke` sends one invocation with small sealed inputs of its start tasks."""
 
     coordinator: Coordinator
     values: ValueStore
@@ -89,8 +89,6 @@ class Invocation:
     deadline: float | None = None
     is_cold: bool = False
     may_exit: bool = False
-    span_env: str = ""
-    planner: str = ""
 
 
 class Driver:

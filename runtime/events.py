@@ -146,9 +146,9 @@ class LoadPages:
 
 @dataclass(frozen=True, slots=True)
 class SendCommit:
-    """Send the commit; put the sealed value into each `Store` whose slot is in `fill`; then invoke what the answer asks.
+    """Send the commit, the sealed value put into each `Store` whose slot is in `fill`; then invoke what it asks for.
 
-    Answered by `Committed` (after a `Hinted`-like replacement of the values of slots that had another winner).
+    Slots that another incarnation had stored first get the winner's value. Answered by `Committed`.
     """
 
     commit: Commit

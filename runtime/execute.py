@@ -15,7 +15,7 @@ from types import FrameType
 
 from runtime.code import CodeLoader, user_traceback
 from runtime.errors import RuntimeFault
-from runtime.plan import Blob, Ref, Task, Value, map_refs, slot_name
+from runtime.plan import Blob, Ref, Task, map_refs, slot_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,7 +82,7 @@ class Outbox:
         notes, self._notes = self._notes, []
         stores: list[Item] = []
         closing: set[str] = set()
-        for out, start, edges in parts:
+        for out, _, edges in parts:
             closed = self._settling.slot_sent(out.task) if out.sent == len(out.edges) else []
             closing.update(closed[:1])
             settled.extend(closed)

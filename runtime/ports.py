@@ -153,7 +153,7 @@ class Answer:
     status: Status
     todo: Mapping[str, int] | None = None
     calls: tuple[Call, ...] = ()
-    winners: Mapping[str, "bytes | Reference"] | None = None
+    winners: Mapping[str, bytes | Reference] | None = None
     called: int = 0
     now: float = 0.0
     left: bool = False
@@ -265,7 +265,7 @@ class Coordinator(Protocol):
 class ValueStore(Protocol):
     """Values and blobs, as sealed bytes; sealing and opening is the caller's."""
 
-    def fetch(self, slots: Sequence[str]) -> list["bytes | Reference | None"]:
+    def fetch(self, slots: Sequence[str]) -> list[bytes | Reference | None]:
         """The stored values of `slots`, in order, in one round trip; None where nothing is stored."""
         ...
 

@@ -38,10 +38,7 @@ def result_object(result: RunResult) -> dict[str, object]:
 
 def result_text(result: RunResult) -> str:
     """The value, cut to a screen."""
-    if isinstance(result.result, str):
-        text = result.result
-    else:
-        text = _safe_pretty(result.result)
+    text = result.result if isinstance(result.result, str) else _safe_pretty(result.result)
     lines = text.splitlines() or [""]
     if len(lines) > SHOWN_LINES:
         lines = [*lines[:SHOWN_LINES], f"… {len(lines) - SHOWN_LINES} more lines (--json prints all)"]

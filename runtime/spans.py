@@ -41,7 +41,7 @@ class TaskSpan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartUp:
-    """One invocation of one worker: start-up = handler's first line − invocation sent.
+    """One invocation of one worker: start-up = handler's first line - invocation sent.
 
     `state` is cold when the environment was newly made for it, warm when it was reused.
     `bytes_in` and `bytes_out` are what the worker fetched from and put into the store.

@@ -21,7 +21,7 @@ class Delivery(Enum):
 
 
 def deliver(task: Task, edges: Sequence[OutEdge], locality: Locality) -> Delivery:
-    """Decide for one output with all its out-edges: one remote consumer stores the value, and then it arrives everywhere.
+    """Decide for one output with all its out-edges: for one remote consumer it is stored, and arrives everywhere.
 
     A pinned consumer on this worker is local. A flexible consumer is local when this worker will hold all
     of its inputs and this output feeds nobody else: a fan-out is always stored, so that it can be delegated.

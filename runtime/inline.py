@@ -1,0 +1,139 @@
+"""A whole workflow in this process, one task after another, for a debugger: the real worker over memory.
+
+One pinned worker holds every task, so nothing is invoked and only outputs are stored. User code runs on the
+caller's thread; what is written and read goes through the same envelopes as elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from runtime.backends.memory import MemoryBackend
+from runtime.bundle import LoadedBundle
+from runtime.code import CodeLoader
+from runtime.config import WorkerSettings
+from runtime.driver import Driver, Invocation, Ports
+from runtime.errors import RunFailed
+from runtime.pages import decode_subdag
+from runtime.plan import EnvClass, InEdge, OutEdge, Task
+from runtime.ports import Call, RebuildPart, Reference, WorkerRow
+from runtime.results import Progress, RunResult, assemble, result_slots
+from runtime.trust import Trust
+from runtime.worker import Worker
+
+WORKER = "inline"
+
+
+def run_inline(
+    bundle: LoadedBundle,
+    settings: WorkerSettings,
+    *,
+    source_root: str = "",
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> RunResult:
+    """Run the bundle here and now. `source_root`: where the user's files are, so that breakpoints in them work.
+
+    Raises `RunFailed` with the error records of tasks.
+    """
+    began = time.monotonic()
+    run = f"{int(time.time() * 1000)}_{bundle.name}_inline_{bundle.graph_signature}"
+    tasks = _all_tasks(bundle)
+    env = bundle.classes[0] if bundle.classes else EnvClass(memory_mb=1769)
+    backend = MemoryBackend(settings)
+    (call,) = _start(backend, tasks, env)
+    trust = Trust(key=secrets.token_bytes(32), deployment=WORKER, run=run)
+    loader = CodeLoader(lambda digests: [bundle.blob(digest) for digest in digests], source_root=source_root)
+    literals = {digest: json.loads(bundle.blob(digest)) for digest in bundle.literals}
+    progress(Progress(state="running", done=0, total=len(tasks), workers=1))
+    try:
+        loader.activate(bundle.units)
+        worker = Worker(worker=WORKER, token=secrets.token_hex(8), env=env, settings=settings, tasks=tasks)
+        ports = Ports(
+            coordinator=backend.coordinator, values=backend.values, signals=backend.signals, invoke=_invoke_nobody
+        )
+        invocation = Invocation(worker=worker, run=run, trust=trust, called_at=call.called_at)
+        Driver(invocation, ports, loader, literals.__getitem__).run()
+        value = _collect(bundle, backend, trust, literals)
+    finally:
+        loader.close()
+    elapsed = time.monotonic() - began
+    progress(Progress(state="collecting", done=len(tasks), total=len(tasks)))
+    return RunResult(
+        run=run,
+        result=value,
+        result_kind=bundle.result_kind,
+        planner=WORKER,
+        makespan_s=elapsed,
+        wall_s=elapsed,
+        tasks=len(tasks),
+        workers=1,
+        invocations=0,
+        cold_starts=0,
+        warm_starts=0,
+        bytes_moved=0,
+    )
+
+
+def _all_tasks(bundle: LoadedBundle) -> dict[str, Task]:
+    records: dict[str, Task] = {}
+    for blob in (*map(bundle.subdag, bundle.workers), *map(bundle.page, range(len(bundle.pages)))):
+        records.update(decode_subdag(blob).tasks)
+    return {name: _brought_here(record) for name, record in records.items()}
+
+
+def _brought_here(task: Task) -> Task:
+    """The same task, pinned to the one worker there is."""
+
+    def in_edge(edge: InEdge) -> InEdge:
+        return edge if edge.worker == WORKER else replace(edge, worker=WORKER)
+
+    def out_edge(edge: OutEdge) -> OutEdge:
+        return replace(edge, worker=WORKER, page=-1)
+
+    return replace(
+        task,
+        worker=WORKER,
+        page=-1,
+        in_edges=tuple(map(in_edge, task.in_edges)),
+        out_edges=tuple(map(out_edge, task.out_edges)),
+    )
+
+
+def _start(backend: MemoryBackend, tasks: Mapping[str, Task], env: EnvClass) -> Sequence[Call]:
+    roots = {name: -1 for name, task in tasks.items() if not task.in_edges}
+    backend.coordinator.rebuild_start()
+    backend.coordinator.rebuild_part(RebuildPart(arrived={}, grants={WORKER: roots}, done=()))
+    return backend.coordinator.rebuild_end([WorkerRow(worker=WORKER, env=env, subdag="", has_todo=True)])
+
+
+def _invoke_nobody(call: Call, values: Mapping[str, bytes]) -> None:
+    raise AssertionError(f"an inline run has one worker, but {call.worker} was called")
+
+
+def _collect(
+    bundle: LoadedBundle, backend: MemoryBackend, trust: Trust, literals: Mapping[str, object]
+) -> object:
+    status = backend.coordinator.status()
+    if status.meta == "failed":
+        records = tuple(json.loads(text) for _, text in sorted(status.errors.items()))
+        raise RunFailed(status.reason, records=records)
+    graph = bundle.graph()
+    if bundle.result_kind == "sinks":
+        flagged = enumerate(graph.targets)
+        slots = [slot for instance, is_target in flagged if is_target for slot in graph.slots(instance)]
+        return _values(slots, backend, trust)
+    slots = result_slots(bundle.result_edges)
+    return assemble(bundle.result, slots, _values(slots, backend, trust), literals)
+
+
+def _values(slots: list[str], backend: MemoryBackend, trust: Trust) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for slot, stored in zip(slots, backend.values.fetch(slots), strict=True):
+        sealed = backend.values.get_large(stored.key) if isinstance(stored, Reference) else stored
+        assert sealed is not None, f"{slot} was not stored, though the run did not fail"
+        found[slot] = trust.open_value(slot, sealed)
+    return found

@@ -39,6 +39,7 @@ SHORT_ARGS = 24
 """Scalar arguments up to this many characters stand in the record; longer ones and trees are interned."""
 
 _DEFAULT_RETRY = Retry()
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
 
 
 class _Table:
@@ -58,7 +59,7 @@ class _Table:
 
 def dumps(data: object) -> str:
     """Compact JSON without a space, in the order given."""
-    return json.dumps(data, separators=(",", ":"), ensure_ascii=True)
+    return _ENCODER.encode(data)
 
 
 def env_row(env: EnvClass) -> list[object]:
@@ -264,23 +265,22 @@ def _decode_tasks(tables: Any) -> Mapping[str, Task]:
 
 
 def _in_edges(names: list[str], position: int, row: list[int], origins: Any) -> tuple[InEdge, ...]:
-    edges = []
-    for name, origin in zip(row[::2], row[1::2], strict=True):
-        output, worker = origins[origin]
-        edges.append(InEdge(producer=_at(names, position + name), output=output, worker=worker))
-    return tuple(edges)
+    pairs = iter(row)
+    return tuple(
+        [
+            InEdge(producer=names[position + name], output=output, worker=worker)
+            for name, origin in zip(pairs, pairs, strict=True)
+            for output, worker in (origins[origin],)
+        ]
+    )
 
 
 def _out_edges(names: list[str], position: int, row: list[int], ends: list[Any]) -> tuple[OutEdge, ...]:
-    edges = []
-    for name, end in zip(row[::2], row[1::2], strict=True):
-        need, env, output, worker, page = ends[end]
-        consumer = _at(names, position + name)
-        edges.append(OutEdge(consumer=consumer, need=need, env=env, output=output, worker=worker, page=page))
-    return tuple(edges)
-
-
-def _at(names: list[str], index: int) -> str:
-    if index < 0:
-        raise IndexError("an edge points before the first name")
-    return names[index]
+    pairs = iter(row)
+    return tuple(
+        [
+            OutEdge(consumer=names[position + name], need=need, env=env, output=output, worker=worker, page=page)
+            for name, end in zip(pairs, pairs, strict=True)
+            for need, env, output, worker, page in (ends[end],)
+        ]
+    )

@@ -61,8 +61,8 @@ class Build:
 def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
     """Encode records, graph and plan, and gather them with code and runtime under one index."""
     literals = Literals()
-    layout = lay_out(graph, plan, functions.by_family, literals)
     names = [graph.name_of(instance) for instance in range(len(graph))]
+    layout = lay_out(graph, plan, names=names, functions=functions.by_family, literals=literals)
     blobs = _Blobs()
     for digest, data in (*functions.units.items(), *literals.blobs.items()):
         assert digest_of(data) == digest, "a blob is named by the digest of its bytes"
@@ -84,7 +84,7 @@ def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
         "requirements": sorted({name for option in graph.option_table for name in option.requirements}),
         "result": _result(graph, names),
         "graph": blobs.add(canonical_json(graph_document(graph, names))),
-        "plan": blobs.add(canonical_json(plan_document(graph, plan, layout.page_of))),
+        "plan": blobs.add(canonical_json(plan_document(plan, names, layout.page_of))),
         "closure": blobs.add(shipped_closure()),
         "package": package,
         "launch": digest_of(launch),
@@ -124,7 +124,8 @@ def _output(graph: Graph, producer: int, output: int) -> str | None:
 def graph_document(graph: Graph, names: Sequence[str]) -> dict[str, object]:
     """The graph in columns, as `runtime.bundle.RunGraph` reads it."""
     table = sorted({family.outputs for family in graph.families})
-    families = [graph.families[family] for family in graph.family_of]
+    outputs = [table.index(family.outputs) for family in graph.families]
+    lines = [family.span.start.line for family in graph.families]
     targets = frozenset(graph.targets)
     return {
         "schema": SCHEMA_VERSION,
@@ -133,15 +134,15 @@ def graph_document(graph: Graph, names: Sequence[str]) -> dict[str, object]:
         "producers": [producer for sources in graph.in_edges for producer, _ in sources],
         "producer_outputs": [output for sources in graph.in_edges for _, output in sources],
         "output_table": table,
-        "outputs": [table.index(family.outputs) for family in families],
+        "outputs": [outputs[family] for family in graph.family_of],
         "targets": [int(instance in targets) for instance in range(len(graph))],
-        "lines": [family.span.start.line for family in families],
+        "lines": [lines[family] for family in graph.family_of],
     }
 
 
-def plan_document(graph: Graph, plan: Plan, page_of: Sequence[int]) -> dict[str, object]:
+def plan_document(plan: Plan, names: Sequence[str], page_of: Sequence[int]) -> dict[str, object]:
     """The plan in columns: worker, class and page of each instance, and the entries by instance number."""
-    number_of = {name: number for number, name in enumerate(map(graph.name_of, range(len(graph))))}
+    number_of = {name: number for number, name in enumerate(names)}
     class_of = {env: index for index, env in enumerate(plan.classes)}
     return {
         "schema": SCHEMA_VERSION,

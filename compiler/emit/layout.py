@@ -14,7 +14,7 @@ from compiler.emit.literals import Literals
 from compiler.graph.model import Graph
 from compiler.planner.model import FLEXIBLE, Plan
 from runtime.pages import dumps, encode_subdag, encode_value
-from runtime.plan import Function, InEdge, OutEdge, Task, Value
+from runtime.plan import Function, InEdge, OutEdge, Task
 
 PAGE_BYTES = 4096
 """A page is cut before it would exceed this; one record that is larger has a page of its own."""
@@ -23,6 +23,7 @@ _TABLE_BYTES = 700
 _RECORD_BYTES = 14
 _EDGE_BYTES = 5
 _QUOTES_BYTES = 3
+_SCALAR_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +35,11 @@ class Layout:
     subdags: Mapping[str, bytes]
 
 
-def lay_out(graph: Graph, plan: Plan, functions: Sequence[Function], literals: Literals) -> Layout:
-    """Encode every record of the plan; `functions` are by family."""
-    records = Records(graph, plan, functions, literals)
+def lay_out(
+    graph: Graph, plan: Plan, *, names: Sequence[str], functions: Sequence[Function], literals: Literals
+) -> Layout:
+    """Encode every record of the plan; `names` are by instance, `functions` by family."""
+    records = Records(graph, plan, names=names, functions=functions, literals=literals)
     groups = cut_pages(records)
     for number, group in enumerate(groups):
         for instance in group:
@@ -55,13 +58,15 @@ def lay_out(graph: Graph, plan: Plan, functions: Sequence[Function], literals: L
 
 
 class Records:
-    """Makes the record of any instance. Names and arguments are computed once each."""
+    """Makes the record of any instance."""
 
-    def __init__(self, graph: Graph, plan: Plan, functions: Sequence[Function], literals: Literals) -> None:
+    def __init__(
+        self, graph: Graph, plan: Plan, *, names: Sequence[str], functions: Sequence[Function], literals: Literals
+    ) -> None:
         self.graph = graph
         self.plan = plan
         self.functions = functions
-        self.names = [graph.name_of(instance) for instance in range(len(graph))]
+        self.names = names
         self.consumers = graph.consumers()
         self.page_of = [-1] * len(graph)
         self.args = [literals.args(args) for args in graph.args]
@@ -150,9 +155,8 @@ def _parts(records: Records, instance: int) -> Iterator[tuple[object, int]]:
     for neighbour in (instance, *neighbours):
         yield neighbour, len(records.names[neighbour]) + _QUOTES_BYTES
     for value in (*records.args[instance], *records.kwargs[instance].items()):
-        text = _text(value)
-        yield text, len(text)
-
-
-def _text(value: Value | tuple[str, Value]) -> str:
-    return dumps(encode_value(list(value) if isinstance(value, tuple) else value))
+        if isinstance(value, (str, list, tuple, dict)):
+            text = dumps(encode_value(list(value) if isinstance(value, tuple) else value))
+            yield text, len(text)
+        else:
+            yield (value,), _SCALAR_BYTES

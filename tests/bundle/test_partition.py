@@ -15,7 +15,8 @@ from tests.factories import graph_of, make_functions, make_tree
 
 
 def laid_out(graph, plan):
-    return lay_out(graph, plan, make_functions(graph).by_family, Literals())
+    names = [graph.name_of(instance) for instance in range(len(graph))]
+    return lay_out(graph, plan, names=names, functions=make_functions(graph).by_family, literals=Literals())
 
 
 @st.composite

@@ -29,7 +29,7 @@ _MARKERS = _VERSIONED | {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """One requirement. `name` is normalised (PEP 503), `url` stands in place of `clauses`, `marker` is "" for always."""
+    """One requirement. `name` is normalised (PEP 503), `url` replaces `clauses`, `marker` is "" for always."""
 
     name: str
     written_name: str

@@ -117,12 +117,11 @@ def _of_call(node: ast.Call, module: SourceModule) -> Iterator[Import]:
         return
     text, is_whole = _known_text(node.args[0])
     dots = len(text) - len(text.lstrip("."))
-    name = absolute_name(module, text[dots:], dots)
     line, column = node.lineno, node.col_offset + 1
-    if is_whole and name:
-        yield Import(module=name, line=line, column=column)
-    elif "." in name.strip("."):
-        yield Import(module=name.rpartition(".")[0], line=line, column=column, prefix_only=True)
+    known = text[dots:] if is_whole else text[dots:].rpartition(".")[0]
+    name = absolute_name(module, known, dots)
+    if name:
+        yield Import(module=name, line=line, column=column, prefix_only=not is_whole)
 
 
 def _known_text(node: ast.expr) -> tuple[str, bool]:

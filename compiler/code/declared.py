@@ -1,0 +1,169 @@
+"""The requirements that a manifest declares: checked where they stand, and asked which modules they may provide.
+
+Nothing is installed or imported. What is installed beside the compiler serves only to tell whose a module is;
+where that leaves a doubt, the answer is "perhaps".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+
+from compiler.code.requirements import RequirementFileFault, read_requirements_file
+from compiler.diagnostics import Diagnostic, Span
+from compiler.manifest.model import Manifest
+from compiler.manifest.tree import Node, ScalarNode, SequenceNode
+from runtime.requirements import Requirement, normalise_name, parse_requirement
+
+EXPRESSION = "${{"
+
+
+class Declared:
+    """Every requirement of a manifest, the workflow's and the tasks'."""
+
+    def __init__(self, requirements: Sequence[Requirement], *, has_unread: bool = False) -> None:
+        self._names = frozenset(requirement.name for requirement in requirements)
+        self._has_unread = has_unread
+
+    def __bool__(self) -> bool:
+        return bool(self._names) or self._has_unread
+
+    def may_provide(self, module: str) -> bool:
+        """Whether a module may come from a declared requirement."""
+        top = module.partition(".")[0]
+        if normalise_name(top) in self._names or self._has_unread:
+            return True
+        owners = self.owners(top)
+        return bool(owners & self._closure) or (not owners and self._has_unknown)
+
+    def certainly_lacks(self, module: str) -> bool:
+        """Whether a module is that of an installed package which no declared one brings along."""
+        owners = self.owners(module.partition(".")[0])
+        return bool(owners) and not self._has_unknown and not self.may_provide(module)
+
+    def owners(self, top: str) -> frozenset[str]:
+        """The installed packages that have a module of this name."""
+        return frozenset(normalise_name(name) for name in self._installed.get(top, ()))
+
+    @cached_property
+    def _installed(self) -> Mapping[str, list[str]]:
+        return packages_distributions()
+
+    @property
+    def _has_unknown(self) -> bool:
+        return None in self._resolved or self._has_unread
+
+    @property
+    def _closure(self) -> frozenset[str]:
+        return frozenset(name for name in self._resolved if name is not None)
+
+    @cached_property
+    def _resolved(self) -> frozenset[str | None]:
+        """The declared packages and what they need in turn; None stands for those that are not installed here."""
+        found: set[str | None] = set()
+        waiting = list(self._names)
+        while waiting:
+            name = waiting.pop()
+            if name in found:
+                continue
+            try:
+                needs = distribution(name).requires or []
+            except PackageNotFoundError:
+                found |= {None} if name in self._names else set()
+                continue
+            found.add(name)
+            waiting += [need for need in map(_name_of, needs) if need]
+        return frozenset(found)
+
+
+def check_requirements(manifest: Manifest) -> tuple[list[Diagnostic], Declared]:
+    """What is wrong with the requirements as written (E404, E408, E410, W408), and what they are."""
+    diagnostics: list[Diagnostic] = []
+    found: list[Requirement] = []
+    has_unread = False
+    for node in _nodes(manifest):
+        if isinstance(node, SequenceNode):
+            for item in node.items:
+                has_unread |= _check_item(item, found, diagnostics)
+        elif isinstance(node, ScalarNode) and isinstance(node.value, str):
+            has_unread |= _check_file(node, node.value, manifest, found, diagnostics)
+    return diagnostics, Declared(found, has_unread=has_unread)
+
+
+def _nodes(manifest: Manifest) -> Iterator[Node]:
+    """Every `requirements:` that is written, once."""
+    written = [manifest.requirements, manifest.defaults.get("requirements")]
+    written += [function.options.get("requirements") for function in manifest.functions.values()]
+    written += [task.options.get("requirements") for task in manifest.tasks.values()]
+    seen: set[int] = set()
+    for node in written:
+        if node is not None and id(node) not in seen:
+            seen.add(id(node))
+            yield node
+
+
+def _check_item(item: Node, found: list[Requirement], diagnostics: list[Diagnostic]) -> bool:
+    """Whether the item stays unread: an expression, or a mistake that another check reports."""
+    if not isinstance(item, ScalarNode) or not isinstance(item.value, str) or EXPRESSION in item.value:
+        return True
+    try:
+        requirement = parse_requirement(item.value)
+    except ValueError as err:
+        diagnostics.append(Diagnostic(code="E410", message=str(err), span=item.span, hint=_REQUIREMENT_HINT))
+        return True
+    found.append(requirement)
+    if not requirement.is_pinned:
+        diagnostics.append(_unpinned([requirement], item.span))
+    return False
+
+
+def _check_file(
+    node: ScalarNode, path: str, manifest: Manifest, found: list[Requirement], diagnostics: list[Diagnostic]
+) -> bool:
+    if EXPRESSION in path:
+        return True
+    try:
+        lines = read_requirements_file(path, manifest.source.root)
+    except RequirementFileFault as fault:
+        hint = _REQUIREMENT_HINT if fault.code == "E410" else _file_hint(path)
+        diagnostics.append(Diagnostic(code=fault.code, message=fault.message, span=node.span, hint=hint))
+        return True
+    requirements = [requirement for _, requirement in lines]
+    found += requirements
+    loose = [requirement for requirement in requirements if not requirement.is_pinned]
+    if loose:
+        diagnostics.append(_unpinned(loose, node.span))
+    return False
+
+
+_REQUIREMENT_HINT = "write a name and a version, such as `numpy==2.2.1`"
+
+
+def _file_hint(path: str) -> str:
+    try:
+        is_requirement = bool(parse_requirement(path).clauses)
+    except ValueError:
+        is_requirement = False
+    return f"write a list: `[{path}]`" if is_requirement else "paths are relative to the manifest's folder"
+
+
+def _unpinned(requirements: Sequence[Requirement], span: Span) -> Diagnostic:
+    names = ", ".join(f"`{requirement.written_name}`" for requirement in requirements)
+    verb = "names" if len(requirements) == 1 else "name"
+    return Diagnostic(
+        code="W408",
+        message=f"{names} {verb} no exact version: another build may get another one",
+        span=span,
+        hint=f"pin it: `{requirements[0].written_name}==<version>`",
+    )
+
+
+def _name_of(line: str) -> str:
+    """The name in a `Requires-Dist` line; "" for one that only an extra needs."""
+    if "extra ==" in line or "extra==" in line:
+        return ""
+    try:
+        return parse_requirement(line).name
+    except ValueError:
+        return ""

@@ -1,0 +1,153 @@
+"""What names mean throughout one manifest: parameters, `let` values, references to tasks, and one report for all.
+
+`let` values and families depend on one another in any order that the file likes; `compiler.graph.order` finds an
+order without recursion, and this module keeps what has been evaluated so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from compiler.diagnostics import Related
+from compiler.graph.report import Report
+from compiler.manifest.budget import Budget
+from compiler.manifest.expressions import Scope
+from compiler.manifest.faults import ExprFault, Poisoned
+from compiler.manifest.functions import measure
+from compiler.manifest.jinja_tree import SyntaxTrees
+from compiler.manifest.model import Manifest
+from compiler.manifest.operators import NoInstance
+from compiler.manifest.params import Params
+from compiler.manifest.symbols import InputValue, Namespace, SecretValue, show
+from compiler.manifest.templates import Template, TemplateFault, TreeTemplate, compile_tree, scalars
+from compiler.manifest.tree import Node, ScalarNode
+
+
+class Context:
+    """The state of one expansion. `symbols` holds the evaluated families' references, a poisoned one as None."""
+
+    def __init__(self, manifest: Manifest, params: Params, report: Report, max_instances: int) -> None:
+        self.manifest = manifest
+        self.report = report
+        self.max_instances = max_instances
+        self.trees = SyntaxTrees()
+        self.budget = Budget()
+        self.symbols: dict[str, object] = {}
+        self._let: dict[str, object] = {}
+        self._let_poisoned: set[str] = set()
+        self._namespaces: dict[str, Namespace] = {
+            "params": Namespace("param", params.values, params.poisoned),
+            "inputs": Namespace("input", {name: InputValue(name) for name in manifest.inputs}),
+        }
+        if manifest.secrets:
+            self._namespaces["secrets"] = Namespace("secret", {name: SecretValue(name) for name in manifest.secrets})
+
+    def compile(
+        self, node: Node, variables: Mapping[str, int] | None = None, *, is_run_time: bool = False
+    ) -> TreeTemplate:
+        """Compile a tree where these loop variables exist, and report what shows at once."""
+        scope = Scope(
+            variables=dict(variables or {}),
+            lookup=self._lookup,
+            reference=self._reference,
+            names=self._names,
+            tasks=lambda: iter(self.manifest.tasks),
+            budget=self.budget,
+            is_run_time=is_run_time,
+        )
+        template = compile_tree(node, self.trees, scope)
+        for leaf in template.leaves:
+            self.report.statics(leaf)
+        return template
+
+    def evaluate_let(self, name: str) -> None:
+        """Evaluate one `let` value, or poison it."""
+        template = self.compile(self.manifest.let[name])
+        value: object = None
+        try:
+            value = template.evaluate([])
+            measure(value, self.budget)
+        except TemplateFault:
+            self.blame(template.leaves, [])
+            self._let_poisoned.add(name)
+        except Poisoned:
+            self.blame(template.leaves, [])
+            self._let_poisoned.add(name)
+        except ExprFault as fault:
+            self.report.fault(self.whole(self.manifest.let[name], fault))
+            self._let_poisoned.add(name)
+        self._let[name] = value
+
+    def poison_let(self, name: str) -> None:
+        self._let_poisoned.add(name)
+
+    def blame(
+        self,
+        leaves: tuple[Template, ...],
+        frame: list[object],
+        instance: str = "",
+        bindings: Mapping[str, object] | None = None,
+    ) -> None:
+        """Report each scalar of a tree that cannot be evaluated in this frame."""
+        for leaf in leaves:
+            try:
+                leaf.evaluate(frame)
+            except TemplateFault as found:
+                self.explain(found)
+                self.report.fault(found, instance, bindings)
+            except Poisoned:
+                continue
+
+    def whole(self, node: Node, fault: ExprFault) -> TemplateFault:
+        """A fault that concerns a tree as a whole, placed at its first scalar."""
+        first = next(scalars(node), None)
+        if first is None:
+            first = ScalarNode("", node.span, "")
+        return TemplateFault(first, fault, 0, len(first.value) if isinstance(first.value, str) else 0)
+
+    def explain(self, found: TemplateFault) -> None:
+        """Say of an instance that does not exist which ones do."""
+        fault = found.fault
+        if not isinstance(fault, NoInstance) or fault.related:
+            return
+        level = fault.level
+        span = level.owner.entry_span(len(level.prefix))
+        if span is not None:
+            fault.related = (
+                Related(span=span, message=_valid_keys(level.owner.task, level.prefix, list(level.children))),
+            )
+        if isinstance(fault.key, int) and not isinstance(fault.key, bool) and fault.key < 0:
+            fault.hint = "a negative index does not count from the end here: write the key"
+
+    def _lookup(self, name: str) -> object:
+        if name in self._let_poisoned:
+            raise Poisoned
+        if name in self._let:
+            return self._let[name]
+        if name in self.manifest.let:
+            raise Poisoned
+        return self._namespaces[name]
+
+    def _reference(self, name: str) -> object:
+        if name not in self.manifest.tasks:
+            raise KeyError(name)
+        symbol = self.symbols.get(name)
+        if symbol is None:
+            raise Poisoned
+        return symbol
+
+    def _names(self) -> Iterator[str]:
+        yield from self.manifest.let
+        yield from self._namespaces
+        yield "tasks"
+
+
+def _valid_keys(task: str, prefix: tuple[object, ...], keys: list[str | int | bool]) -> str:
+    where = task + "".join(f"[{show(key)}]" for key in prefix)
+    if not keys:
+        return f"`{where}` has no instances"
+    numbers = [key for key in keys if isinstance(key, int) and not isinstance(key, bool)]
+    if len(numbers) == len(keys) and len(keys) > 1 and max(numbers) - min(numbers) + 1 == len(numbers):
+        return f"valid keys of `{where}` are {min(numbers)}..{max(numbers)} ({len(keys)})"
+    shown = ", ".join(show(key) for key in keys[:8]) + (", …" if len(keys) > 8 else "")
+    return f"valid keys of `{where}` are {shown} ({len(keys)})"

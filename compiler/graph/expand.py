@@ -1,0 +1,233 @@
+"""From a manifest to its graph: parameters, `let`, families, arguments, options, result. All mistakes in one report.
+
+Domains come first (which instances there are), then what each instance is called with, so that a family may refer
+to itself and to tasks further down the file. What is wrong is poison: it is reported once and silences its consumers.
+"""
+
+from __future__ import annotations
+
+import gc
+from array import array
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from compiler.diagnostics import ManifestError, Severity, Span
+from compiler.graph.bind import EDGES_PER_INSTANCE, Binder, Edge, TooManyEdges, bind_family, compile_arguments
+from compiler.graph.context import Context
+from compiler.graph.domains import Domain, expand_domain
+from compiler.graph.merge import TaskSource, merge_tasks
+from compiler.graph.model import Family, Graph
+from compiler.graph.order import evaluation_order
+from compiler.graph.report import Report
+from compiler.graph.settings import OptionTable, family_options
+from compiler.graph.verify import find_cycles, verify_graph
+from compiler.manifest.faults import ExprFault, Poisoned
+from compiler.manifest.model import Manifest
+from compiler.manifest.params import Params, resolve_params
+from compiler.manifest.templates import TemplateFault, TreeTemplate
+from runtime.plan import Key, Value
+
+DEFAULT_MAX_INSTANCES = 200_000
+
+
+def expand(
+    manifest: Manifest,
+    set_values: Mapping[str, object] | None = None,
+    *,
+    max_instances: int = DEFAULT_MAX_INSTANCES,
+) -> Graph:
+    """The graph of a manifest, verified, with its lints in `warnings`. Raises ManifestError with every mistake found."""
+    with _no_collection():
+        params = resolve_params(manifest, set_values or {})
+        report = Report(manifest.source)
+        context = Context(manifest, params, report, max_instances)
+        domains = _domains(context, merge_tasks(manifest, report))
+        columns = _Columns()
+        _fill(columns, domains, context)
+        graph = _graph(columns, domains, context, params)
+        found = (*params.diagnostics, *report.diagnostics(), *find_cycles(graph))
+        if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
+            raise ManifestError((*found, *manifest.warnings))
+        return verify_graph(graph)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Cyclic garbage collection off: scanning the growing arrays would cost more than making them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@dataclass(slots=True)
+class _Columns:
+    """The arrays of a graph while it grows."""
+
+    family_of: array[int] = field(default_factory=lambda: array("l"))
+    keys: list[tuple[Key, ...]] = field(default_factory=list)
+    args: list[tuple[Value, ...]] = field(default_factory=list)
+    kwargs: list[Mapping[str, Value]] = field(default_factory=list)
+    in_edges: list[tuple[Edge, ...]] = field(default_factory=list)
+    options: array[int] = field(default_factory=lambda: array("l"))
+    table: OptionTable = field(default_factory=OptionTable)
+    result: Value = None
+    result_edges: tuple[Edge, ...] = ()
+    result_kind: str = "sinks"
+
+
+def _domains(context: Context, sources: dict[str, TaskSource]) -> list[Domain]:
+    """The families that can be expanded, in file order, numbered."""
+    found: dict[str, Domain] = {}
+    left = context.max_instances
+    for unit, is_sound in evaluation_order(context, sources):
+        if unit.kind == "let":
+            if is_sound:
+                context.evaluate_let(unit.name)
+            else:
+                context.poison_let(unit.name)
+        elif is_sound and not sources[unit.name].is_poisoned:
+            try:
+                domain = found[unit.name] = expand_domain(sources[unit.name], context, left)
+            except Poisoned:
+                continue
+            left -= len(domain.keys)
+            context.symbols[unit.name] = domain.symbol
+    _check_unexpanded(context, sources, found)
+    ordered = [found[name] for name in sources if name in found]
+    first = 0
+    for domain in ordered:
+        domain.first = first
+        first += len(domain.keys)
+    return ordered
+
+
+def _check_unexpanded(context: Context, sources: dict[str, TaskSource], found: Mapping[str, Domain]) -> None:
+    """What shows in the arguments of a family without instances is reported too."""
+    for name, source in sources.items():
+        if name not in found:
+            compile_arguments(Domain(source), context)
+
+
+def _fill(columns: _Columns, domains: list[Domain], context: Context) -> None:
+    count = sum(len(domain.keys) for domain in domains)
+    binder = Binder(context, count, context.max_instances * EDGES_PER_INSTANCE)
+    try:
+        for number, domain in enumerate(domains):
+            _fill_family(columns, number, domain, context, binder)
+        _fill_result(columns, context, binder)
+    except TooManyEdges:
+        missing = count - len(columns.in_edges)
+        columns.in_edges.extend([()] * missing)
+
+
+def _fill_family(columns: _Columns, number: int, domain: Domain, context: Context, binder: Binder) -> None:
+    columns.family_of.extend([number] * len(domain.keys))
+    columns.keys.extend(domain.keys)
+    columns.options.extend(family_options(domain, context, columns.table))
+    args, kwargs, in_edges = columns.args, columns.kwargs, columns.in_edges
+    for bound in bind_family(domain, binder):
+        args.append(bound.args)
+        kwargs.append(bound.kwargs)
+        in_edges.append(bound.in_edges)
+    if not domain.rank and any(producer == domain.first for producer, _ in in_edges[-1]):
+        _refuse_self_reference(domain, context)
+        in_edges[-1] = ()
+
+
+def _refuse_self_reference(domain: Domain, context: Context) -> None:
+    """E303 at each scalar of the task that names the task itself."""
+    for argument in compile_arguments(domain, context):
+        for leaf in argument.template.leaves:
+            text = str(leaf.node.value)
+            at = text.find(f"tasks.{domain.task}")
+            if at >= 0:
+                fault = ExprFault(
+                    "E303", f"`{domain.task}` needs its own result", hint="a plain task cannot refer to itself"
+                )
+                end = at + len(f"tasks.{domain.task}")
+                context.report.fault(TemplateFault(leaf.node, fault, at, end))
+
+
+def _fill_result(columns: _Columns, context: Context, binder: Binder) -> None:
+    """`result` or `outputs`: its value tree and the edges that it counts along."""
+    manifest = context.manifest
+    binder.begin()
+    if manifest.outputs is not None:
+        columns.result_kind = "outputs"
+        outputs: dict[str, Value] = {}
+        for name, node in manifest.outputs.items():
+            outputs[name] = _result(context.compile(node), context, binder)
+        columns.result = outputs
+    elif manifest.result is not None:
+        columns.result_kind = "result"
+        columns.result = _result(context.compile(manifest.result), context, binder)
+    columns.result_edges = binder.edges()
+
+
+def _result(template: TreeTemplate, context: Context, binder: Binder) -> Value:
+    try:
+        return binder.value(template.evaluate([]))
+    except (TemplateFault, Poisoned):
+        context.blame(template.leaves, [])
+    except ExprFault as fault:
+        context.report.fault(context.whole(template.node, fault))
+    return None
+
+
+def _graph(columns: _Columns, domains: list[Domain], context: Context, params: Params) -> Graph:
+    manifest = context.manifest
+    return Graph(
+        name=manifest.name,
+        manifest=manifest,
+        families=tuple(_family(domain) for domain in domains),
+        family_of=columns.family_of,
+        keys=columns.keys,
+        args=columns.args,
+        kwargs=columns.kwargs,
+        in_edges=columns.in_edges,
+        options=columns.options,
+        option_table=columns.table.rows(),
+        targets=_targets(columns),
+        result=columns.result,
+        result_edges=columns.result_edges,
+        result_kind=columns.result_kind,
+        params=dict(params.values),
+        unsupported=(*manifest.unsupported, *_run_time_families(domains)),
+        warnings=manifest.warnings,
+    )
+
+
+def _family(domain: Domain) -> Family:
+    source = domain.task_source
+    return Family(
+        task=domain.task,
+        rank=domain.rank,
+        first=domain.first,
+        count=len(domain.keys),
+        body=source.body,
+        span=source.task.name_span,
+        outputs=domain.outputs,
+        dynamic=domain.is_dynamic,
+    )
+
+
+def _targets(columns: _Columns) -> tuple[int, ...]:
+    """What `result` and `outputs` name, and every sink: a task that nobody needs still runs."""
+    is_target = bytearray(b"\x01") * len(columns.keys)
+    for sources in columns.in_edges:
+        for producer, _ in sources:
+            is_target[producer] = 0
+    for producer, _ in columns.result_edges:
+        is_target[producer] = 1
+    return tuple(instance for instance, wanted in enumerate(is_target) if wanted)
+
+
+def _run_time_families(domains: list[Domain]) -> Iterator[tuple[str, Span]]:
+    for domain in domains:
+        if domain.is_dynamic:
+            yield "a `foreach` over results (run-time width)", domain.task_source.task.foreach[0].iterable.span

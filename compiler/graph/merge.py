@@ -1,0 +1,125 @@
+"""What a task says once everything that it stands on is laid under it: `defaults`, a shared function, `extends`.
+
+Of two that state an option, the nearer wins: the task, then what it extends, then the function it uses, then `defaults`.
+Resources, retry, env, labels and cache merge key by key; every other option, and every list, is replaced whole.
+`extends` hands down the body and everything but arguments, `foreach`, `where` and `fanout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from compiler.diagnostics import Span
+from compiler.graph.report import Report
+from compiler.manifest.model import Call, Exec, Manifest, TaskDef, Use, Workflow
+from compiler.manifest.tree import MappingNode, Node
+from compiler.suggest import did_you_mean
+
+_MERGED = frozenset({"resources", "retry", "env", "labels", "cache"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSource:
+    """One task of the manifest, merged. `is_poisoned` when something that it stands on is not there."""
+
+    task: TaskDef
+    body: Call | Exec
+    options: Mapping[str, Node] = field(default_factory=dict)
+    is_poisoned: bool = False
+
+
+def merge_tasks(manifest: Manifest, report: Report) -> dict[str, TaskSource]:
+    """Every task that has a body, merged, in file order. Reports E301, E302, E316."""
+    merged: dict[str, TaskSource] = {}
+    for name in manifest.tasks:
+        task, is_whole = _extended(manifest, name, report)
+        body, shared, has_body = _body(manifest, task, report)
+        if body is None:
+            if not has_body:
+                if task.extends and is_whole:
+                    report.error("E105", f"the task `{name}` has no body", task.name_span, hint="add `call:`")
+                continue
+            body, is_whole = Exec(argv=(), span=task.name_span), False
+        options = _layer(_layer(manifest.defaults, shared), task.options)
+        merged[name] = TaskSource(task=task, body=body, options=options, is_poisoned=not is_whole)
+    return merged
+
+
+def _extended(manifest: Manifest, name: str, report: Report) -> tuple[TaskDef, bool]:
+    """The task with the fields of those it extends, nearest first."""
+    task = manifest.tasks[name]
+    seen = [name]
+    above = task.extends
+    while above is not None:
+        base_name, span = above
+        if base_name in seen:
+            if min(seen[seen.index(base_name) :], key=list(manifest.tasks).index) == name:
+                cycle = " -> ".join([*seen[seen.index(base_name) :], base_name])
+                report.error("E302", f"tasks extend one another: {cycle}", manifest.tasks[name].name_span)
+            return task, False
+        base = manifest.tasks.get(base_name)
+        if base is None:
+            hint = did_you_mean(base_name, manifest.tasks)
+            report.error("E301", f"there is no task `{base_name}` to extend", span, hint=hint)
+            return task, False
+        task = replace(
+            task,
+            body=task.body or base.body,
+            when=task.when or base.when,
+            worker=task.worker or base.worker,
+            after=task.after or base.after,
+            outputs=task.outputs or base.outputs,
+            options=_layer(base.options, task.options),
+        )
+        seen.append(base_name)
+        above = base.extends
+    return task, True
+
+
+def _body(manifest: Manifest, task: TaskDef, report: Report) -> tuple[Call | Exec | None, Mapping[str, Node], bool]:
+    """What is called, the options of the shared function, and whether the task has a body at all."""
+    match task.body:
+        case Call() | Exec():
+            return task.body, {}, True
+        case Use(name=name, span=span):
+            function = manifest.functions.get(name)
+            if function is None:
+                hint = did_you_mean(name, manifest.functions)
+                report.error("E301", f"there is no function `{name}`", span, hint=hint)
+                return None, {}, True
+            if isinstance(function.body, Use):
+                report.error("E105", f"the function `{function.name}` uses another function", function.body.span)
+                return None, {}, True
+            return _body(manifest, replace(task, body=function.body), report)[0], function.options, True
+        case Workflow(name=name, span=span):
+            if name not in manifest.imports:
+                hint = did_you_mean(name, manifest.imports) or "declare it in `imports`"
+                report.error("E316", f"there is no import `{name}`", span, hint=hint)
+                return None, {}, True
+            return _opaque(span), {}, True
+        case None:
+            return None, {}, False
+
+
+def _opaque(span: Span) -> Exec:
+    """An imported workflow that is not inlined: one task without a command."""
+    return Exec(argv=(), span=span)
+
+
+def _layer(under: Mapping[str, Node], over: Mapping[str, Node]) -> dict[str, Node]:
+    merged = dict(under)
+    for name, node in over.items():
+        below = merged.get(name)
+        if name in _MERGED and isinstance(node, MappingNode) and isinstance(below, MappingNode):
+            merged[name] = _merge(below, node)
+        else:
+            merged[name] = node
+    return merged
+
+
+def _merge(under: MappingNode, over: MappingNode) -> MappingNode:
+    named = {str(key.value): (key, value) for key, value in zip(under.keys, under.values)}
+    named.update({str(key.value): (key, value) for key, value in zip(over.keys, over.values)})
+    pairs = tuple(named.values())
+    return MappingNode(tuple(key for key, _ in pairs), tuple(value for _, value in pairs), over.span)

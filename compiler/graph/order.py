@@ -1,0 +1,137 @@
+"""In which order `let` values and families are evaluated: what they name first, found without recursion.
+
+A `let` depends on the `let` names and the families in its expressions, a family on those of its `foreach` and `where`.
+Arguments do not count: a family may refer to itself there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from jinja2 import nodes
+
+from compiler.diagnostics import Span
+from compiler.graph.context import Context
+from compiler.graph.merge import TaskSource
+from compiler.manifest.templates import split, syntax_trees
+from compiler.manifest.tree import Node, ScalarNode
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A thing to evaluate: kind "let" or "task", and its name."""
+
+    kind: str
+    name: str
+
+
+def evaluation_order(context: Context, sources: dict[str, TaskSource]) -> Iterator[tuple[Unit, bool]]:
+    """Every unit after those that it needs; the flag is False for one that takes part in a cycle, reported here."""
+    needs: dict[Unit, list[Unit]] = {}
+    for name, node in context.manifest.let.items():
+        needs[Unit("let", name)] = _needs(context, sources, [node], frozenset())
+    for name, source in sources.items():
+        task = source.task
+        iterables = [entry.iterable for entry in task.foreach]
+        if task.where is not None and iterables:
+            iterables.append(task.where)
+        variables = frozenset(variable for entry in task.foreach for variable in entry.variables)
+        needs[Unit("task", name)] = _needs(context, sources, iterables, variables)
+    return _sorted(context, needs)
+
+
+def _needs(
+    context: Context, sources: dict[str, TaskSource], written: Iterable[Node], variables: frozenset[str]
+) -> list[Unit]:
+    found: dict[Unit, None] = {}
+    for node in written:
+        for tree in syntax_trees(node, context.trees):
+            for part in (tree.root, *tree.root.find_all((nodes.Name, nodes.Getattr, nodes.Getitem))):
+                unit = _unit(part)
+                if unit is None or (unit.kind == "let" and unit.name in variables):
+                    continue
+                if unit.name in (context.manifest.let if unit.kind == "let" else sources):
+                    found[unit] = None
+    return list(found)
+
+
+def _unit(part: nodes.Node) -> Unit | None:
+    match part:
+        case nodes.Name(name=name):
+            return Unit("let", name)
+        case nodes.Getattr(node=nodes.Name(name="tasks"), attr=attr):
+            return Unit("task", attr)
+        case nodes.Getitem(node=nodes.Name(name="tasks"), arg=nodes.Const(value=str(name))):
+            return Unit("task", name)
+        case _:
+            return None
+
+
+def _sorted(context: Context, needs: dict[Unit, list[Unit]]) -> Iterator[tuple[Unit, bool]]:
+    """Depth-first order with an explicit stack; a unit met again on the way up closes a cycle."""
+    done: set[Unit] = set()
+    cyclic: set[Unit] = set()
+    for start in needs:
+        path: list[Unit] = []
+        on_path: set[Unit] = set()
+        stack: list[tuple[Unit, Iterator[Unit]]] = []
+        if start not in done:
+            stack.append((start, iter(needs[start])))
+            path.append(start)
+            on_path.add(start)
+        while stack:
+            unit, rest = stack[-1]
+            for needed in rest:
+                if needed in on_path:
+                    _refuse_cycle(context, path[path.index(needed) :], cyclic)
+                elif needed not in done:
+                    stack.append((needed, iter(needs[needed])))
+                    path.append(needed)
+                    on_path.add(needed)
+                    break
+            else:
+                stack.pop()
+                path.pop()
+                on_path.discard(unit)
+                done.add(unit)
+                yield unit, unit not in cyclic
+
+
+def _refuse_cycle(context: Context, cycle: list[Unit], cyclic: set[Unit]) -> None:
+    if any(unit in cyclic for unit in cycle):
+        cyclic.update(cycle)
+        return
+    cyclic.update(cycle)
+    shown = " -> ".join(unit.name for unit in [*cycle, cycle[0]])
+    lets = [unit for unit in cycle if unit.kind == "let"]
+    manifest = context.manifest
+    if lets:
+        first = min((unit.name for unit in lets), key=list(manifest.let).index)
+        at = manifest.let[first]
+        following = next(unit.name for unit, before in zip([*cycle[1:], cycle[0]], cycle) if before.name == first)
+        span = _mention(context, at, following) or at.span
+        context.report.error("E212", f"`{first}` is defined by itself: {shown}", span, hint="break the circle")
+    elif len(cycle) == 1:
+        task = manifest.tasks[cycle[0].name]
+        context.report.error(
+            "E303", f"the instances of `{task.name}` cannot be those of `{task.name}`", task.foreach[0].iterable.span
+        )
+    else:
+        first = min((unit.name for unit in cycle), key=list(manifest.tasks).index)
+        context.report.error(
+            "E302", f"the instances of these tasks depend on one another: {shown}", manifest.tasks[first].name_span
+        )
+
+
+def _mention(context: Context, node: Node, name: str) -> Span | None:
+    """Where a lone expression names a thing."""
+    if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
+        return None
+    parts, _ = split(node.value)
+    for part, tree in zip((part for part in parts if part.is_expression), syntax_trees(node, context.trees)):
+        for found in (tree.root, *tree.root.find_all(nodes.Name)):
+            if isinstance(found, nodes.Name) and found.name == name:
+                start, end = tree.extent(found)
+                return context.report.place(node, part.start + start, part.start + end)
+    return None

@@ -1,0 +1,82 @@
+"""Collects what is wrong while a graph is made: one report for each mistake of a family, however many instances have it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from compiler.diagnostics import Diagnostic, Span
+from compiler.graph.places import Places
+from compiler.manifest.faults import StaticFault
+from compiler.manifest.model import Source
+from compiler.manifest.symbols import show
+from compiler.manifest.templates import Template, TemplateFault
+from compiler.manifest.tree import ScalarNode
+
+
+class Report:
+    """Diagnostics in the order they were found; a repeated one only counts."""
+
+    def __init__(self, source: Source) -> None:
+        self._places = Places(source)
+        self._found: dict[tuple[object, ...], Diagnostic] = {}
+        self._more: dict[tuple[object, ...], int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def place(self, node: ScalarNode, start: int, end: int) -> Span:
+        """Where a part of a scalar's value stands in the file."""
+        return self._places.find(node, start, end)
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        key = (diagnostic.code, diagnostic.span, diagnostic.message if diagnostic.span is None else "")
+        self._count(key, diagnostic)
+
+    def error(self, code: str, message: str, span: Span | None, *, hint: str = "", label: str = "") -> None:
+        self.add(Diagnostic(code=code, message=message, span=span, hint=hint, label=label))
+
+    def statics(self, template: Template) -> None:
+        """What compiling a scalar found."""
+        for fault in template.faults:
+            self.static(template.node, fault)
+
+    def static(self, node: ScalarNode, fault: StaticFault) -> None:
+        key = (fault.code, id(node), fault.extent)
+        if key not in self._found:
+            span = self._places.find(node, *fault.extent)
+            found = Diagnostic(code=fault.code, message=fault.message, span=span, hint=fault.hint, label=fault.label)
+            self._found[key] = found
+
+    def fault(self, found: TemplateFault, instance: str = "", bindings: Mapping[str, object] | None = None) -> None:
+        """A fault of evaluation, in an instance when the scalar depends on one."""
+        fault = found.fault
+        key = (fault.code, id(found.node), found.start, found.end)
+        if key in self._found:
+            self._more[key] = self._more.get(key, 0) + 1
+            return
+        self._found[key] = Diagnostic(
+            code=fault.code,
+            message=fault.message,
+            span=self._places.find(found.node, found.start, found.end),
+            label=fault.label,
+            hint=fault.hint,
+            instance=instance,
+            bindings={name: _shown(value) for name, value in (bindings or {}).items()},
+            related=fault.related,
+        )
+
+    def _count(self, key: tuple[object, ...], diagnostic: Diagnostic) -> None:
+        if key in self._found:
+            self._more[key] = self._more.get(key, 0) + 1
+        else:
+            self._found[key] = diagnostic
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        return tuple(
+            replace(found, more=self._more[key]) if key in self._more else found for key, found in self._found.items()
+        )
+
+
+def _shown(value: object) -> object:
+    return value if isinstance(value, (str, int, float, bool)) or value is None else show(value)

@@ -1,0 +1,194 @@
+"""The options of each instance: evaluated, checked a second time as values, parsed, and kept once however many share them.
+
+An option without loop variables is evaluated once for its family. What later issues execute is kept as JSON text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from compiler.diagnostics import Diagnostic
+from compiler.graph.context import Context
+from compiler.graph.domains import Domain
+from compiler.manifest.faults import ExprFault, Poisoned
+from compiler.manifest.functions import plain
+from compiler.manifest.model import TaskOptions
+from compiler.manifest.options import parse_io, parse_requirements, parse_resources, parse_retry, parse_timeout
+from compiler.manifest.schema import check_value
+from compiler.manifest.symbols import SYMBOLIC, InputValue, SecretValue, describe
+from compiler.manifest.templates import TemplateFault, TreeTemplate
+from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
+from compiler.suggest import did_you_mean
+
+_TYPED: Mapping[str, tuple[str, Callable[[object], object], str]] = {
+    "resources": ("resources", parse_resources, "E501"),
+    "retry": ("retry", parse_retry, "E108"),
+    "timeout": ("timeout_s", parse_timeout, "E109"),
+    "io": ("io", parse_io, "E507"),
+    "requirements": ("requirements", parse_requirements, "E410"),
+}
+"""Option -> field of `TaskOptions`, its parser, and the code of what the parser refuses."""
+
+_WITH_SECRETS = frozenset({"env"})
+
+
+class OptionTable:
+    """Every distinct `TaskOptions` of a graph, numbered in order of first use."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[TaskOptions, int] = {}
+
+    def intern(self, options: TaskOptions) -> int:
+        return self._numbers.setdefault(options, len(self._numbers))
+
+    def rows(self) -> tuple[TaskOptions, ...]:
+        return tuple(self._numbers)
+
+
+@dataclass(slots=True)
+class _Option:
+    name: str
+    template: TreeTemplate
+    parsed: dict[str, object] = field(default_factory=dict)
+
+
+def family_options(domain: Domain, context: Context, table: OptionTable) -> list[int]:
+    """For each instance of a family the number of its options in the table. Reports E1xx, E2xx, E5xx of their values."""
+    written, base = _written(domain, context)
+    variables = {name: slot for slot, name in enumerate(domain.variables)}
+    options = [_Option(name, context.compile(node, variables)) for name, node in written.items()]
+    fixed = [option for option in options if not option.template.slots]
+    varying = [option for option in options if option.template.slots]
+    common = _apply(base, fixed, [], domain, context, -1)
+    if not varying:
+        return [table.intern(common)] * len(domain.keys)
+    numbers = []
+    for local, frame in enumerate(domain.frames):
+        numbers.append(table.intern(_apply(common, varying, list(frame), domain, context, local)))
+    return numbers
+
+
+def _written(domain: Domain, context: Context) -> tuple[dict[str, Node], TaskOptions]:
+    """The nodes to evaluate, and the options that need no evaluation."""
+    task, manifest = domain.task_source.task, context.manifest
+    written = dict(domain.task_source.options)
+    if "requirements" not in written and manifest.requirements is not None:
+        written["requirements"] = manifest.requirements
+    if task.worker is not None:
+        written["worker"] = task.worker
+    if task.fanout is not None:
+        written["fanout"] = task.fanout
+    _check_handler(written.get("on_error"), context)
+    other = ()
+    if task.when is not None:
+        text = task.when.value if isinstance(task.when, ScalarNode) else "…"
+        other = (("when", json.dumps(text, ensure_ascii=False)),)
+    return written, TaskOptions(other=other)
+
+
+def _check_handler(node: Node | None, context: Context) -> None:
+    """`on_error: {task: NAME}` names a task."""
+    name = node.get("task") if isinstance(node, MappingNode) else None
+    if isinstance(name, ScalarNode) and isinstance(name.value, str) and name.value not in context.manifest.tasks:
+        hint = did_you_mean(name.value, context.manifest.tasks)
+        context.report.error("E301", f"there is no task `{name.value}`", name.span, hint=hint)
+
+
+def _apply(
+    base: TaskOptions, options: list[_Option], frame: list[object], domain: Domain, context: Context, local: int
+) -> TaskOptions:
+    """`base` with these options evaluated in this frame."""
+    changes: dict[str, object] = {}
+    other = list(base.other)
+    for option in options:
+        try:
+            value = _plain(option, option.template.evaluate(frame), context)
+        except (TemplateFault, Poisoned):
+            _blame(option, frame, domain, context, local)
+            continue
+        except _Refused:
+            continue
+        key = json.dumps(value, ensure_ascii=False, sort_keys=True)
+        if option.name not in _TYPED and option.name != "worker":
+            _check(option, value, key, context)
+            other.append((option.name, key))
+        elif _check(option, value, key, context):
+            changes["worker" if option.name == "worker" else _TYPED[option.name][0]] = option.parsed[key]
+    return replace(base, other=tuple(sorted(other)), **changes)  # type: ignore[arg-type]
+
+
+class _Refused(Exception):
+    """The value of an option is wrong; it is reported."""
+
+
+def _blame(option: _Option, frame: list[object], domain: Domain, context: Context, local: int) -> None:
+    if local < 0:
+        context.blame(option.template.leaves, frame)
+    else:
+        context.blame(option.template.leaves, frame, domain.name_of(local), domain.bindings(local))
+
+
+def _check(option: _Option, value: object, key: str, context: Context) -> bool:
+    """Check and parse a value the first time it is met; whether it may be used."""
+    if key in option.parsed:
+        return not isinstance(option.parsed[key], _Refused)
+    found: list[Diagnostic] = []
+    if not option.template.is_constant and option.name not in ("description", "labels"):
+        found = check_value(option.name, value, option.template.node)
+    option.parsed[key] = _Refused()
+    for diagnostic in found:
+        context.report.add(diagnostic)
+    if found:
+        return False
+    if option.name not in _TYPED:
+        option.parsed[key] = value
+        return True
+    _, parse, code = _TYPED[option.name]
+    try:
+        option.parsed[key] = parse(value)
+    except ValueError as err:
+        if not option.template.is_constant:
+            context.report.error(code, str(err), option.template.leaves[0].node.span)
+        return False
+    return True
+
+
+def _plain(option: _Option, value: object, context: Context) -> object:
+    """The value without symbols: secrets and inputs in `env` by name, everything else refused at its scalar."""
+    if option.template.is_constant:
+        return value
+    return _without_symbols(option, option.template.node, plain(value), context)
+
+
+def _without_symbols(option: _Option, node: Node, value: object, context: Context) -> object:
+    match value:
+        case SecretValue(name=name) if option.name in _WITH_SECRETS:
+            return f"${{{{ secrets.{name} }}}}"
+        case InputValue(name=name) if option.name in _WITH_SECRETS:
+            return f"${{{{ inputs.{name} }}}}"
+        case list():
+            items = node.items if isinstance(node, SequenceNode) else (node,) * len(value)
+            return [_without_symbols(option, part, item, context) for part, item in zip(items, value)]
+        case dict():
+            found = {}
+            for name, item in value.items():
+                part = node.get(name) if isinstance(node, MappingNode) else None
+                found[name] = _without_symbols(option, part or node, item, context)
+            return found
+        case _ if isinstance(value, SYMBOLIC):
+            _refuse(option, node, value, context)
+        case _:
+            return value
+
+
+def _refuse(option: _Option, node: Node, value: object, context: Context) -> None:
+    is_secret = isinstance(value, SecretValue)
+    fault = ExprFault(
+        "E215" if is_secret else "E214",
+        f"{describe(value)}, cannot be used in `{option.name}`",
+        hint="use it in `env:`" if is_secret else "make it a parameter, known when the workflow is compiled",
+    )
+    context.report.fault(context.whole(node, fault))
+    raise _Refused

@@ -1,0 +1,355 @@
+"""What each operator does to typed values, and what it refuses: E206 by type, E213, E207 by size, E214 and E216 by time.
+
+A bool is no int. Numbers add, subtract, multiply and divide; texts and lists add; nothing else does. Sizes are
+checked before anything is computed. Run-time values (`compiler.manifest.symbols`) are refused everywhere here
+but in `subscript`, and in comparisons of a `when`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from compiler.manifest.budget import MAX_INT_BITS, Budget, check_bits, check_elements, check_text
+from compiler.manifest.faults import ExprFault, Poisoned
+from compiler.manifest.symbols import (
+    RUN_TIME,
+    SYMBOLIC,
+    DynRef,
+    InputValue,
+    Item,
+    Level,
+    Namespace,
+    SecretValue,
+    TaskRef,
+    describe,
+    show,
+)
+from compiler.suggest import did_you_mean
+from runtime.plan import instance_name
+
+Number = int | float
+_LISTS = (list, range)
+
+
+def refuse_symbolic(value: object, use: str, operand: int = -1) -> None:
+    """Raises E214 (E215 for a secret) when `value` is known only at run time."""
+    if not isinstance(value, SYMBOLIC):
+        return
+    if isinstance(value, SecretValue):
+        raise ExprFault("E215", f"the secret `{value.name}` cannot be used here", hint="use it in `env:`")
+    raise ExprFault(
+        "E214",
+        f"{describe(value)}, cannot be used {use}",
+        hint="pass it to a task as an argument, and compute with it there",
+        operand=operand,
+    )
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _numbers(symbol: str, left: object, right: object) -> tuple[Number, Number]:
+    for operand, value in enumerate((left, right)):
+        refuse_symbolic(value, "in arithmetic", operand)
+    if not (is_number(left) and is_number(right)):
+        raise ExprFault("E206", f"`{symbol}` cannot be applied to {describe(left)} and {describe(right)}")
+    return cast(Number, left), cast(Number, right)
+
+
+def _finite(value: Number | complex) -> Number:
+    if isinstance(value, complex):
+        raise ExprFault("E206", "a negative number has no such power")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ExprFault("E207", "the number is too large", label="too large")
+    return value
+
+
+def _int_bits(value: Number) -> int:
+    return value.bit_length() if isinstance(value, int) else 0
+
+
+def add(left: object, right: object) -> object:
+    if isinstance(left, str) and isinstance(right, str):
+        check_text(len(left) + len(right))
+        return left + right
+    if isinstance(left, _LISTS) and isinstance(right, _LISTS):
+        check_elements(len(left) + len(right), "the list")
+        return [*left, *right]
+    a, b = _numbers("+", left, right)
+    return _finite(_float_safe(lambda: a + b))
+
+
+def subtract(left: object, right: object) -> object:
+    a, b = _numbers("-", left, right)
+    return _finite(_float_safe(lambda: a - b))
+
+
+def multiply(left: object, right: object) -> object:
+    a, b = _numbers("*", left, right)
+    check_bits(_int_bits(a) + _int_bits(b))
+    return _finite(_float_safe(lambda: a * b))
+
+
+def divide(left: object, right: object) -> object:
+    a, b = _divisor("/", left, right)
+    return _finite(_float_safe(lambda: a / b))
+
+
+def floor_divide(left: object, right: object) -> object:
+    a, b = _divisor("//", left, right)
+    return _finite(_float_safe(lambda: a // b))
+
+
+def modulo(left: object, right: object) -> object:
+    a, b = _divisor("%", left, right)
+    return _finite(_float_safe(lambda: a % b))
+
+
+def _divisor(symbol: str, left: object, right: object) -> tuple[Number, Number]:
+    a, b = _numbers(symbol, left, right)
+    if b == 0:
+        raise ExprFault("E213", "division by zero", label="this is 0", operand=1)
+    return a, b
+
+
+def power(left: object, right: object) -> object:
+    a, b = _numbers("**", left, right)
+    if isinstance(a, int) and isinstance(b, int) and b > 0 and abs(a) > 1:
+        check_bits(b if b > MAX_INT_BITS else a.bit_length() * b)
+    if a == 0 and b < 0:
+        raise ExprFault("E213", "zero to a negative power divides by zero")
+    return _finite(_float_safe(lambda: a**b))
+
+
+def _float_safe(compute: Callable[[], Number | complex]) -> Number | complex:
+    try:
+        return compute()
+    except OverflowError as err:
+        raise ExprFault("E207", "the number is too large", label="too large") from err
+
+
+def negate(value: object) -> object:
+    return subtract(0, value) if value != 0 or isinstance(value, (bool, *SYMBOLIC)) else value
+
+
+def positive(value: object) -> object:
+    return add(0, value) if not isinstance(value, float) else value
+
+
+def truth(value: object) -> bool:
+    """The truth of a value known at compile time. Raises E214."""
+    refuse_symbolic(value, "as a condition at compile time")
+    return bool(value)
+
+
+def as_text(value: object, *, what: str = "text") -> str:
+    """A scalar inside a text. Raises E216 for a run-time value, E206 for a list, a dict or null."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+        case _ if isinstance(value, SecretValue):
+            raise ExprFault("E215", f"the secret `{value.name}` cannot be part of a text", hint="use it in `env:`")
+        case _ if isinstance(value, SYMBOLIC):
+            raise ExprFault(
+                "E216",
+                f"{describe(value)}, cannot be part of a {what}",
+                hint="pass it as an argument of its own, and build the text in the task",
+            )
+        case _:
+            raise ExprFault("E206", f"{describe(value)} cannot be part of a {what}")
+
+
+def is_equal(left: object, right: object, budget: Budget) -> bool:
+    """Equality of plain values; a bool equals no number. Raises E214 for a run-time value at any depth."""
+    stack = [(left, right)]
+    while stack:
+        a, b = stack.pop()
+        budget.charge(1)
+        for operand, value in enumerate((a, b)):
+            refuse_symbolic(value, "in a comparison", operand if not stack else -1)
+        if isinstance(a, _LISTS) and isinstance(b, _LISTS):
+            if len(a) != len(b):
+                return False
+            stack.extend(zip(a, b))
+        elif isinstance(a, dict) and isinstance(b, dict):
+            if a.keys() != b.keys():
+                return False
+            stack.extend((a[key], b[key]) for key in a)
+        elif isinstance(a, bool) is not isinstance(b, bool) or a != b:
+            return False
+    return True
+
+
+def less(symbol: str, left: object, right: object) -> bool:
+    """`left < right` for two numbers or two texts."""
+    for operand, value in enumerate((left, right)):
+        refuse_symbolic(value, "in a comparison", operand)
+    if (is_number(left) and is_number(right)) or (isinstance(left, str) and isinstance(right, str)):
+        return cast(float, left) < cast(float, right)
+    raise ExprFault("E206", f"`{symbol}` cannot compare {describe(left)} with {describe(right)}")
+
+
+def contains(container: object, item: object, budget: Budget) -> bool:
+    refuse_symbolic(item, "in a comparison", 0)
+    refuse_symbolic(container, "in a comparison", 1)
+    match container:
+        case str():
+            if not isinstance(item, str):
+                raise ExprFault("E206", f"`in` cannot look for {describe(item)} in a string")
+            return item in container
+        case dict():
+            return isinstance(item, str) and item in container
+        case list() | range():
+            return any(is_equal(item, element, budget) for element in container)
+        case _:
+            raise ExprFault("E206", f"`in` needs a list, a dict or a string, and this is {describe(container)}")
+
+
+def compare(symbol: str, left: object, right: object, budget: Budget) -> bool:
+    match symbol:
+        case "eq":
+            return is_equal(left, right, budget)
+        case "ne":
+            return not is_equal(left, right, budget)
+        case "in":
+            return contains(right, left, budget)
+        case "notin":
+            return not contains(right, left, budget)
+        case "lt":
+            return less("<", left, right)
+        case "gt":
+            return less(">", right, left)
+        case "lteq":
+            return is_equal(left, right, budget) or less("<=", left, right)
+        case _:
+            return is_equal(left, right, budget) or less(">=", right, left)
+
+
+def select(base: object, name: str) -> object:
+    """`base.name`: a key of a dict, a part of a run-time result, an instance of a family with text keys."""
+    match base:
+        case Namespace():
+            return _named(base, name)
+        case dict():
+            return _entry(base, name)
+        case TaskRef():
+            return base.select(name)
+        case Level() if base.kind is not str:
+            raise ExprFault(
+                "E306",
+                f"`{base.owner.task}` is a family: `.{name}` needs one instance of it",
+                hint=f"choose an instance first: tasks.{base.owner.task}[key].{name}",
+            )
+        case _ if isinstance(base, (Level, *RUN_TIME)):
+            return subscript(base, name)
+        case _:
+            raise ExprFault("E206", f"{describe(base)} has no `.{name}`")
+
+
+def subscript(base: object, key: object) -> object:
+    """`base[key]`: an element, an instance, or a part of a run-time result."""
+    refuse_symbolic(key, "as an index")
+    match base:
+        case list() | range():
+            return _element(base, key)
+        case dict() | Namespace():
+            if not isinstance(key, str):
+                raise ExprFault("E206", f"a dict is indexed by a string, not by {describe(key)}")
+            return _entry(base, key) if isinstance(base, dict) else _named(base, key)
+        case str():
+            return _element(base, key)
+        case Level():
+            return _instance(base, key)
+        case DynRef():
+            raise ExprFault(
+                "E306",
+                f"`{base.owner.task}` has a width known only at run time: no instance of it can be chosen here",
+                hint="pass the whole of it, or iterate over it with `foreach`",
+            )
+        case TaskRef() | Item() | InputValue():
+            return _part(base, key)
+        case _:
+            refuse_symbolic(base, "with an index")
+            raise ExprFault("E206", f"{describe(base)} cannot be indexed")
+
+
+def slice_of(base: object, bounds: tuple[object, object, object], budget: Budget) -> object:
+    """`base[start:stop:step]` by position, of a list, a text or a family."""
+    for bound in bounds:
+        refuse_symbolic(bound, "as an index")
+        if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int)):
+            raise ExprFault("E206", f"a slice is bounded by ints, not by {describe(bound)}")
+    if bounds[2] == 0:
+        raise ExprFault("E206", "the step of a slice is not 0")
+    cut = slice(*bounds)
+    if isinstance(base, Level):
+        base = base.items()
+    if isinstance(base, DynRef):
+        raise ExprFault("E306", f"`{base.owner.task}` has a width known only at run time: it cannot be cut here")
+    refuse_symbolic(base, "with a slice")
+    if isinstance(base, (list, range, str)):
+        budget.charge(len(base) if not isinstance(base, range) else 1)
+        return base[cut]
+    raise ExprFault("E206", f"{describe(base)} cannot be cut")
+
+
+def _element(base: list[object] | range | str, key: object) -> object:
+    if isinstance(key, bool) or not isinstance(key, int):
+        raise ExprFault("E206", f"{describe(base)} is indexed by an int, not by {describe(key)}")
+    if not -len(base) <= key < len(base):
+        raise ExprFault("E206", f"index {key} is out of range: {describe(base)} of {len(base)}", label=f"this is {key}")
+    return base[key]
+
+
+def _entry(base: Mapping[str, object], key: str) -> object:
+    if key in base:
+        return base[key]
+    raise ExprFault("E203", f"the dict has no key {show(key)}", hint=did_you_mean(key, base))
+
+
+def _named(base: Namespace, name: str) -> object:
+    if name in base.poisoned:
+        raise Poisoned
+    if name in base.values:
+        return base.values[name]
+    plural = f"{base.noun}s"
+    raise ExprFault(
+        "E203", f"there is no {base.noun} `{name}`", hint=did_you_mean(name, base.values) or f"declare it in `{plural}`"
+    )
+
+
+def _part(base: TaskRef | Item | InputValue, key: object) -> object:
+    if isinstance(key, bool) or not isinstance(key, (int, str)):
+        raise ExprFault("E206", f"a result is indexed by an int or a string, not by {describe(key)}")
+    if isinstance(base, TaskRef):
+        return base.select(key)
+    if isinstance(base, Item):
+        return Item(base.source, (*base.path, key))
+    return InputValue(base.name, (*base.path, key))
+
+
+def _instance(base: Level, key: object) -> object:
+    if type(key) is base.kind:
+        child = base.children.get(cast(str, key))
+        if child is not None:
+            return child
+    if not isinstance(key, (str, int, bool)):
+        raise ExprFault("E206", f"an instance is chosen by a string, an int or a bool, not by {describe(key)}")
+    name = instance_name(base.owner.task, (*base.prefix, key))
+    raise NoInstance(name, base, key)
+
+
+class NoInstance(ExprFault):
+    """E304: which key was asked of which part of a family."""
+
+    def __init__(self, name: str, level: Level, key: object) -> None:
+        super().__init__("E304", f"{name} does not exist", label=f"this is {show(key)}")
+        self.level = level
+        self.key = key

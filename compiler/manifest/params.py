@@ -1,0 +1,155 @@
+"""The values of parameters: `--set` over defaults, typed and checked (E104, E208, E209, E210, E215).
+
+An error of the command line has no place in the file. A wrong parameter is poison: what uses it says nothing more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from compiler.diagnostics import Diagnostic, Span
+from compiler.manifest.model import Manifest, Param
+from compiler.manifest.types import SCALAR_TYPES, Type, accept, parse_type, read, type_of
+from compiler.manifest.units import parse_duration, parse_size
+from compiler.suggest import did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """Values by name, the names whose value is wrong or missing, and what is wrong."""
+
+    values: Mapping[str, object]
+    poisoned: frozenset[str]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def resolve_params(manifest: Manifest, set_values: Mapping[str, object]) -> Params:
+    """The value of every declared parameter. A text in `set_values` is converted to the declared type, or to the default's."""
+    values: dict[str, object] = {}
+    diagnostics: list[Diagnostic] = []
+    for name, param in manifest.params.items():
+        try:
+            values[name] = _value(param, set_values)
+        except _Wrong as wrong:
+            diagnostics.append(wrong.diagnostic)
+    for name in set_values:
+        if name not in manifest.params:
+            message = f"there is no parameter `{name}` to set"
+            hint = did_you_mean(name, manifest.params)
+            diagnostics.append(Diagnostic(code="E210", message=message, span=None, hint=hint))
+    diagnostics.extend(_check_inputs(manifest))
+    poisoned = frozenset(manifest.params) - frozenset(values)
+    return Params(values=values, poisoned=poisoned, diagnostics=tuple(diagnostics))
+
+
+class _Wrong(Exception):
+    def __init__(self, code: str, message: str, span: Span | None, hint: str = "") -> None:
+        super().__init__(message)
+        self.diagnostic = Diagnostic(code=code, message=message, span=span, hint=hint)
+
+
+def _value(param: Param, set_values: Mapping[str, object]) -> object:
+    type_ = _type(param)
+    if type_.name == "secret":
+        raise _Wrong(
+            "E215", f"the parameter `{param.name}` is a secret", param.span, "declare it in `secrets`, or as an input"
+        )
+    if param.has_default:
+        default = _accept(param, type_, param.default, param.default_span or param.span, "the default")
+    if param.name in set_values:
+        written = set_values[param.name]
+        if isinstance(written, str):
+            try:
+                written = read(type_, written)
+            except ValueError as err:
+                raise _Wrong("E208", f"--set {param.name}: {err}", None) from err
+        return _accept(param, type_, written, None, f"--set {param.name}")
+    if not param.has_default:
+        hint = f"give it with --set {param.name}=…, or declare a default"
+        raise _Wrong("E209", f"the parameter `{param.name}` has no value", param.span, hint)
+    return default
+
+
+def _type(param: Param) -> Type:
+    if not param.type:
+        return type_of(param.default)
+    try:
+        return parse_type(param.type)
+    except ValueError as err:
+        raise _Wrong("E104", str(err), param.span, did_you_mean(param.type, SCALAR_TYPES, _SYNONYMS)) from err
+
+
+_SYNONYMS = {
+    "integer": "int",
+    "string": "str",
+    "text": "str",
+    "boolean": "bool",
+    "number": "float",
+    "double": "float",
+    "array": "list[any]",
+    "object": "dict[any]",
+    "file": "path",
+}
+
+
+def _accept(param: Param, type_: Type, value: object, span: Span | None, what: str) -> object:
+    try:
+        accepted = accept(type_, value)
+        _check_bounds(param, type_, accepted)
+    except ValueError as err:
+        prefix = f"{what}: " if span is None else f"{what} of `{param.name}`: "
+        raise _Wrong("E208", prefix + str(err), span) from err
+    return accepted
+
+
+def _check_bounds(param: Param, type_: Type, value: object) -> None:
+    if param.enum is not None and not any(type(value) is type(item) and value == item for item in _enum(param, type_)):
+        allowed = ", ".join(str(item) for item in param.enum) if len(param.enum) <= 8 else "the values of its `enum`"
+        raise ValueError(f"`{value}` is not one of {allowed}")
+    number = _magnitude(type_, value)
+    if number is not None and param.minimum is not None and number < param.minimum:
+        raise ValueError(f"{value} is less than {param.minimum}")
+    if number is not None and param.maximum is not None and number > param.maximum:
+        raise ValueError(f"{value} is more than {param.maximum}")
+    if param.pattern is not None and isinstance(value, str) and not _matches(param.pattern, value):
+        raise ValueError(f"`{value}` does not have the form that `pattern` asks for")
+
+
+def _enum(param: Param, type_: Type) -> list[object]:
+    found = []
+    for item in param.enum or ():
+        try:
+            found.append(accept(type_, item))
+        except ValueError:
+            found.append(item)
+    return found
+
+
+def _magnitude(type_: Type, value: object) -> float | None:
+    if isinstance(value, str):
+        if type_.name == "size":
+            return parse_size(value)
+        return parse_duration(value) if type_.name == "duration" else None
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _matches(pattern: str, value: str) -> bool:
+    try:
+        return re.fullmatch(pattern, value) is not None
+    except re.error as err:
+        raise ValueError(f"its `pattern` is not a regular expression: {err}") from err
+
+
+def _check_inputs(manifest: Manifest) -> list[Diagnostic]:
+    """The types and defaults of inputs; their values come at launch."""
+    found: list[Diagnostic] = []
+    for declared in manifest.inputs.values():
+        try:
+            type_ = _type(declared)
+            if declared.has_default and type_.name != "secret":
+                _accept(declared, type_, declared.default, declared.default_span or declared.span, "the default")
+        except _Wrong as wrong:
+            found.append(wrong.diagnostic)
+    return found

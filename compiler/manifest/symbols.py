@@ -1,0 +1,214 @@
+"""Values that stand for what is known only at run time: references to tasks, items, inputs, secrets.
+
+They move through lists, dicts, slices and conditionals like any value, and refuse everything else:
+`compiler.manifest.operators` raises E214 or E216 for them. What they become in a graph is decided by
+`compiler.graph.bind`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol, Union
+
+from compiler.diagnostics import Span
+from compiler.manifest.faults import ExprFault
+from runtime.plan import Key, instance_name
+
+
+class Owner(Protocol):
+    """The family that a reference points into."""
+
+    @property
+    def task(self) -> str: ...
+
+    @property
+    def outputs(self) -> tuple[str, ...]: ...
+
+    def entry_span(self, depth: int) -> Span | None:
+        """Where the `foreach` entry of that depth stands."""
+
+
+class TaskRef:
+    """One instance: the `local`-th of its family. `output` is the index of one of its named outputs, -1 for the value.
+
+    `path` selects inside the run-time result.
+    """
+
+    __slots__ = ("local", "output", "owner", "path")
+
+    def __init__(self, owner: Owner, local: int, output: int = -1, path: tuple[str | int, ...] = ()) -> None:
+        self.owner = owner
+        self.local = local
+        self.output = output
+        self.path = path
+
+    def select(self, key: str | int) -> TaskRef:
+        """A named output, or a part of the run-time result. Raises E315."""
+        outputs = self.owner.outputs
+        if not outputs or self.output >= 0:
+            return TaskRef(self.owner, self.local, self.output, (*self.path, key))
+        if isinstance(key, str) and key in outputs:
+            return TaskRef(self.owner, self.local, outputs.index(key))
+        raise ExprFault(
+            "E315",
+            f"`{self.owner.task}` has no output {key!r}",
+            hint=f"its outputs are {', '.join(outputs)}" if len(outputs) <= 8 else "",
+        )
+
+
+class Level:
+    """A static family, or one row of it: an ordered mapping from keys to rows or, at its rank, to references.
+
+    `kind` is the type of its keys, None when it is empty.
+    """
+
+    __slots__ = ("children", "kind", "owner", "prefix")
+
+    def __init__(self, owner: Owner, prefix: tuple[Key, ...], children: dict[Key, Level | TaskRef]) -> None:
+        self.owner = owner
+        self.prefix = prefix
+        self.children = children
+        self.kind: type | None = next((type(key) for key in children), None)
+
+    def __len__(self) -> int:
+        return len(self.children)
+
+    def items(self) -> list[Level | TaskRef]:
+        return list(self.children.values())
+
+
+class DynRef:
+    """A whole run-time family: at run time a list in key order."""
+
+    __slots__ = ("owner",)
+
+    def __init__(self, owner: Owner) -> None:
+        self.owner = owner
+
+
+class Item:
+    """What a loop variable stands for while its `foreach` runs over something known only at run time."""
+
+    __slots__ = ("path", "source")
+
+    def __init__(self, source: RunTime, path: tuple[str | int, ...] = ()) -> None:
+        self.source = source
+        self.path = path
+
+
+class InputValue:
+    """An input of the workflow, given at launch."""
+
+    __slots__ = ("name", "path")
+
+    def __init__(self, name: str, path: tuple[str | int, ...] = ()) -> None:
+        self.name = name
+        self.path = path
+
+
+class SecretValue:
+    """A declared secret: legal in `env` only."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Predicate:
+    """A run-time condition in `when`: which references it reads."""
+
+    __slots__ = ("reads",)
+
+    def __init__(self, reads: tuple[RunTime, ...]) -> None:
+        self.reads = reads
+
+
+RunTime = Union[TaskRef, DynRef, Item, InputValue, SecretValue, Predicate]
+RUN_TIME = (TaskRef, DynRef, Item, InputValue, SecretValue, Predicate)
+SYMBOLIC = (Level, *RUN_TIME)
+
+
+class Namespace:
+    """`params`, `inputs` or `secrets`: names reached through a dot. A poisoned name raises when it is read."""
+
+    __slots__ = ("noun", "poisoned", "values")
+
+    def __init__(self, noun: str, values: Mapping[str, object], poisoned: frozenset[str] = frozenset()) -> None:
+        self.noun = noun
+        self.values = values
+        self.poisoned = poisoned
+
+
+def leaves(value: Level) -> Iterator[TaskRef]:
+    """Every reference of a family's part, in iteration order."""
+    stack: list[Level | TaskRef] = [value]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, TaskRef):
+            yield top
+        else:
+            stack.extend(reversed(top.children.values()))
+
+
+def describe(value: object) -> str:
+    """The type of a value in the reader's words."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a bool"
+        case int():
+            return "an int"
+        case float():
+            return "a float"
+        case str():
+            return "a string"
+        case list() | range():
+            return "a list"
+        case dict():
+            return "a dict"
+        case TaskRef():
+            return f"the result of `{value.owner.task}`, known only at run time"
+        case Level():
+            return f"a list of results of `{value.owner.task}`, known only at run time"
+        case DynRef():
+            return f"the results of `{value.owner.task}`, known only at run time"
+        case Item():
+            return "an item known only at run time"
+        case InputValue():
+            return f"the input `{value.name}`, given at launch"
+        case SecretValue():
+            return f"the secret `{value.name}`"
+        case Predicate():
+            return "a condition on results, known only at run time"
+        case _:
+            raise AssertionError(f"no such value in the language: {type(value).__name__}")
+
+
+def show(value: object, limit: int = 40) -> str:
+    """A value in a message: short, on one line."""
+    match value:
+        case TaskRef():
+            return f"tasks.{value.owner.task}[…]"
+        case Level():
+            return f"tasks.{instance_name(value.owner.task, value.prefix)}"
+        case DynRef():
+            return f"tasks.{value.owner.task}"
+        case Item() | InputValue() | SecretValue() | Predicate():
+            return "a run-time value"
+        case list() | range():
+            inner = ", ".join(show(item, 12) for item in value[:6])
+            return f"[{inner}{', …' if len(value) > 6 else ''}]"
+        case dict():
+            return f"a dict of {len(value)}"
+        case str():
+            text = f'"{value}"'
+        case None | bool():
+            text = {None: "null", True: "true", False: "false"}[value]
+        case int():
+            text = str(value) if value.bit_length() < 256 else "a large number"
+        case _:
+            text = str(value)
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

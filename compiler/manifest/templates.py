@@ -1,0 +1,246 @@
+"""Scalars and trees with expressions in them: found, compiled, evaluated with their types kept.
+
+`${{ expr }}` alone keeps the type of its value; with text around it the scalar is a text. `$${{` stands for a
+literal `${{`. A tree of nodes becomes a closure over the frame; its scalars stay apart as `leaves`, so that
+every wrong one can be named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from compiler.manifest import operators
+from compiler.manifest.budget import check_text
+from compiler.manifest.expressions import Closure, Frame, Scope, compile_expression
+from compiler.manifest.faults import ExprFault, StaticFault
+from compiler.manifest.jinja_tree import SyntaxTree, SyntaxTrees
+from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
+
+_OPENING = re.compile(r"\$\$\{\{|\$\{\{")
+_INSIDE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\}\}|[{}'"]""", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a scalar: literal text, or the source of an expression that begins at `start` of the scalar's value."""
+
+    text: str
+    start: int
+    is_expression: bool
+
+
+def has_expression(node: Node) -> bool:
+    """Whether any scalar of a tree holds `${{` (an escaped one counts: it has to be unescaped)."""
+    return any("${{" in scalar.value for scalar in scalars(node) if isinstance(scalar.value, str))
+
+
+def scalars(node: Node) -> Iterator[ScalarNode]:
+    """Every scalar of a tree (keys excluded), in order."""
+    stack: list[Node] = [node]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, ScalarNode):
+            yield top
+        else:
+            stack.extend(reversed(top.items if isinstance(top, SequenceNode) else top.values))
+
+
+def split(text: str) -> tuple[list[Part], StaticFault | None]:
+    """The pieces of a scalar, and the E202 of an expression that does not end."""
+    parts: list[Part] = []
+    at = 0
+    while found := _OPENING.search(text, at):
+        if found.start() > at:
+            parts.append(Part(text[at : found.start()], at, False))
+        if found.group().startswith("$$"):
+            parts.append(Part("${{", found.start(), False))
+            at = found.end()
+            continue
+        end = _closing(text, found.end())
+        if end is None:
+            return parts, StaticFault(
+                code="E202",
+                message="the expression does not end",
+                extent=(found.start(), len(text)),
+                hint="close it with `}}`; quote the whole text when it holds ` #` or `: `",
+            )
+        parts.append(Part(text[found.end() : end], found.end(), True))
+        at = end + 2
+    if at < len(text):
+        parts.append(Part(text[at:], at, False))
+    return parts, None
+
+
+def _closing(text: str, start: int) -> int | None:
+    """Where the `}}` of an expression stands: not in a string, not one that closes a dict."""
+    depth, at = 0, start
+    while found := _INSIDE.search(text, at):
+        token, at = found.group(), found.end()
+        if token == "}}" and depth == 0:
+            return found.start()
+        if token in ("}}", "}"):
+            depth -= 1
+            at = found.start() + 1
+        depth += token == "{"
+        depth = max(depth, 0)
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """One scalar with expressions, compiled. `faults` are offsets in the scalar's value, not yet reported.
+
+    `evaluate` raises `TemplateFault` or Poisoned.
+    """
+
+    node: ScalarNode
+    evaluate: Closure
+    slots: frozenset[int]
+    faults: tuple[StaticFault, ...]
+
+
+class TemplateFault(Exception):
+    """An `ExprFault` and the scalar where it happened; `start` and `end` are offsets in the scalar's value."""
+
+    def __init__(self, node: ScalarNode, fault: ExprFault, start: int, end: int) -> None:
+        super().__init__(fault.message)
+        self.node = node
+        self.fault = fault
+        self.start = start
+        self.end = end
+
+
+def compile_scalar(node: ScalarNode, trees: SyntaxTrees, scope: Scope) -> Template:
+    """Compile the expressions of one scalar."""
+    assert isinstance(node.value, str), "only texts hold expressions"
+    parts, fault = split(node.value)
+    faults = [fault] if fault else []
+    slots: set[int] = set()
+    pieces: list[str | Closure] = []
+    for part in parts:
+        if not part.is_expression:
+            pieces.append(part.text)
+            continue
+        tree = trees.parse(part.text)
+        if isinstance(tree, StaticFault):
+            faults.append(_shift(tree, part.start))
+            continue
+        compiled = compile_expression(tree, scope)
+        slots |= compiled.slots
+        faults.extend(_shift(found, part.start) for found in compiled.faults)
+        pieces.append(_placed(node, compiled.evaluate, part))
+    is_lone = len(parts) == 1 and parts[0].is_expression
+    if faults:
+        evaluate: Closure = _poison
+    elif is_lone and callable(pieces[0]):
+        evaluate = pieces[0]
+    else:
+        evaluate = _text(node, pieces)
+    return Template(node=node, evaluate=evaluate, slots=frozenset(slots), faults=tuple(faults))
+
+
+def _poison(frame: Frame) -> object:
+    from compiler.manifest.faults import Poisoned
+
+    raise Poisoned
+
+
+def _shift(fault: StaticFault, by: int) -> StaticFault:
+    start, end = fault.extent
+    return StaticFault(
+        code=fault.code, message=fault.message, extent=(start + by, end + by), hint=fault.hint, label=fault.label
+    )
+
+
+def _placed(node: ScalarNode, closure: Closure, part: Part) -> Closure:
+    stripped = part.text.strip()
+    lead = len(part.text) - len(part.text.lstrip())
+
+    def evaluate(frame: Frame) -> object:
+        try:
+            return closure(frame)
+        except ExprFault as fault:
+            start, end = fault.extent or (lead, lead + len(stripped))
+            raise TemplateFault(node, fault, part.start + start, part.start + end) from None
+
+    return evaluate
+
+
+def _text(node: ScalarNode, pieces: list[str | Closure]) -> Closure:
+    """A scalar with text around its expressions."""
+    parts, _ = split(str(node.value))
+
+    def evaluate(frame: Frame) -> object:
+        found: list[str] = []
+        for piece, part in zip(pieces, parts):
+            if isinstance(piece, str):
+                found.append(piece)
+                continue
+            try:
+                found.append(operators.as_text(piece(frame)))
+            except ExprFault as fault:
+                lead = len(part.text) - len(part.text.lstrip())
+                begin = part.start + lead
+                raise TemplateFault(node, fault, begin, begin + len(part.text.strip())) from None
+        try:
+            check_text(sum(map(len, found)))
+        except ExprFault as fault:
+            raise TemplateFault(node, fault, 0, len(str(node.value))) from None
+        return "".join(found)
+
+    return evaluate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeTemplate:
+    """A tree of nodes, compiled. `leaves` are its scalars with expressions; without any, `constant` is its value."""
+
+    node: Node
+    evaluate: Closure
+    leaves: tuple[Template, ...]
+    slots: frozenset[int]
+
+    @property
+    def is_constant(self) -> bool:
+        return not self.leaves
+
+
+def compile_tree(node: Node, trees: SyntaxTrees, scope: Scope) -> TreeTemplate:
+    """Compile every expression of a tree. Faults stay in `leaves`; such a tree is poison."""
+    leaves: list[Template] = []
+
+    def visit(part: Node) -> Callable[[Frame], object]:
+        match part:
+            case ScalarNode():
+                if not (isinstance(part.value, str) and "${{" in part.value):
+                    return _constant(part.value)
+                leaves.append(compile_scalar(part, trees, scope))
+                return leaves[-1].evaluate
+            case SequenceNode():
+                items = [visit(item) for item in part.items]
+                return lambda frame: [item(frame) for item in items]
+            case MappingNode():
+                pairs = [(str(key.value), visit(value)) for key, value in zip(part.keys, part.values)]
+                return lambda frame: {key: value(frame) for key, value in pairs}
+
+    evaluate = visit(node)
+    if not leaves:
+        evaluate = _constant(evaluate([]))
+    slots = frozenset(slot for leaf in leaves for slot in leaf.slots)
+    return TreeTemplate(node=node, evaluate=evaluate, leaves=tuple(leaves), slots=slots)
+
+
+def _constant(value: object) -> Closure:
+    return lambda frame: value
+
+
+def syntax_trees(node: Node, trees: SyntaxTrees) -> Iterator[SyntaxTree]:
+    """The parsed expressions of a tree that parse, for finding what they depend on."""
+    for scalar in scalars(node):
+        if isinstance(scalar.value, str) and "${{" in scalar.value:
+            for part in split(scalar.value)[0]:
+                tree = trees.parse(part.text) if part.is_expression else None
+                if isinstance(tree, SyntaxTree):
+                    yield tree

@@ -1,0 +1,163 @@
+"""The types of parameters and inputs: `int`, `list[path]`, `dict[str, size]`, and which values they accept.
+
+A size and a duration stay texts (that is what the fields that take them expect); a `float` takes an int.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from compiler.manifest.units import parse_duration, parse_size
+
+SCALAR_TYPES = ("str", "int", "float", "bool", "size", "duration", "path", "secret", "any")
+_CONTAINER = re.compile(r"\s*(list|dict)\s*\[(.*)\]\s*", re.DOTALL)
+_INT = re.compile(r"[+-]?[0-9]{1,1000}")
+_FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_MAX_NESTING = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A scalar type, or `list`/`dict` with the type of its elements."""
+
+    name: str
+    element: Type | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.element is None else f"{self.name}[{self.element}]"
+
+
+ANY = Type("any")
+
+
+def parse_type(text: str) -> Type:
+    """The type that a text names; a dict's keys are strings, written (`dict[str, int]`) or not. Raises ValueError."""
+    inner, wrappers = text.strip(), []
+    while (found := _CONTAINER.fullmatch(inner)) and len(wrappers) < _MAX_NESTING:
+        kind, inner = found.group(1), found.group(2).strip()
+        if kind == "dict" and inner.startswith("str") and inner[3:].lstrip().startswith(","):
+            inner = inner[3:].lstrip()[1:].strip()
+        wrappers.append(kind)
+    if inner in ("list", "dict"):
+        wrappers.append(inner)
+        inner = "any"
+    if inner not in SCALAR_TYPES:
+        raise ValueError(f"there is no type `{inner}`")
+    made = Type(inner)
+    for kind in reversed(wrappers):
+        made = Type(kind, made)
+    return made
+
+
+def type_of(value: object) -> Type:
+    """The type that a default gives to a parameter without one."""
+    match value:
+        case bool():
+            return Type("bool")
+        case int():
+            return Type("int")
+        case float():
+            return Type("float")
+        case str():
+            return Type("str")
+        case list():
+            return Type("list", ANY)
+        case dict():
+            return Type("dict", ANY)
+        case _:
+            return ANY
+
+
+def accept(type_: Type, value: object) -> object:
+    """`value` as one of the type. Raises ValueError with what it is instead."""
+    match type_.name:
+        case "any":
+            return value
+        case "list":
+            if not isinstance(value, list):
+                raise ValueError(_not(type_, value))
+            return [accept(type_.element or ANY, item) for item in value]
+        case "dict":
+            if not isinstance(value, dict):
+                raise ValueError(_not(type_, value))
+            return {str(key): accept(type_.element or ANY, item) for key, item in value.items()}
+        case "bool":
+            if not isinstance(value, bool):
+                raise ValueError(_not(type_, value))
+        case "int":
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise ValueError(_not(type_, value))
+        case "float":
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise ValueError(_not(type_, value))
+            return _to_float(value)
+        case _:
+            if not isinstance(value, str):
+                raise ValueError(_not(type_, value))
+            _check_unit(type_.name, value)
+    return value
+
+
+def _to_float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError as err:
+        raise ValueError("the number is too large for a float") from err
+
+
+def _check_unit(name: str, text: str) -> None:
+    if name == "size":
+        parse_size(text)
+    elif name == "duration":
+        parse_duration(text)
+
+
+def read(type_: Type, text: str) -> object:
+    """A text from the command line as a value of the type. Raises ValueError."""
+    match type_.name:
+        case "int":
+            if not _INT.fullmatch(text):
+                raise ValueError(f"`{_short(text)}` is not an int")
+            return int(text)
+        case "float":
+            if not _FLOAT.fullmatch(text) or float(text) in (float("inf"), float("-inf")):
+                raise ValueError(f"`{_short(text)}` is not a float")
+            return float(text)
+        case "bool":
+            if text not in ("true", "false"):
+                raise ValueError(f"`{_short(text)}` is not a bool: write true or false")
+            return text == "true"
+        case "list" | "dict":
+            return accept(type_, _json(text, type_))
+        case "any":
+            try:
+                return _json(text, type_)
+            except ValueError:
+                return text
+        case _:
+            return accept(type_, text)
+
+
+def _json(text: str, type_: Type) -> object:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as err:
+        raise ValueError(f"`{_short(text)}` is not a {type_}: write it as JSON") from err
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not a value")
+
+
+def _short(text: str) -> str:
+    shown = " ".join(text.split())
+    return shown if len(shown) <= 40 else shown[:39] + "…"
+
+
+def _not(type_: Type, value: object) -> str:
+    article = "an" if type_.name[0] in "ai" else "a"
+    found = "null" if value is None else str(type_of(value))
+    shown = f" `{_short(str(value))}`" if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
+    return f"{found}{shown} is not {article} {type_}"

@@ -6,7 +6,7 @@ Depth by depth, in depth-first order, so that subtrees stay together:
   the worker that holds most of its inputs;
 - a *shared* task (one of a fan-out, of a stencil, of a layer that reads the whole layer before it) goes to the
   worker that holds most of its inputs and still has room: no worker takes more than its share, one N-th, of a
-  depth's shared tasks. Else the next worker with room takes it;
+  depth's shared tasks. What is left over goes on to the next worker with room;
 - roots are dealt in contiguous blocks.
 
 Each class of environment has workers of its own, in proportion to its tasks. User's pins stay, and a
@@ -16,7 +16,7 @@ worker that the user named is offered nothing but private tasks of its class. Li
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from compiler.graph.model import Graph
 from compiler.planner.classes import environment_classes
@@ -133,7 +133,7 @@ class _Assignment:
         held = self._holders(instance)
         if not held:
             return False
-        self.worker_of[instance] = max(held, key=lambda worker: (held[worker], -worker))
+        self.worker_of[instance] = _most(held)
         self.reasons[instance] = "follows its only input" if len(sources) == 1 else "where most of its inputs are"
         return True
 
@@ -148,41 +148,50 @@ class _Assignment:
         return held
 
     def _spread(self, instances: Sequence[int], group: range) -> None:
-        """Deal the shared tasks of one depth and class, none above its share, preferring holders of inputs."""
+        """Deal the shared tasks of one depth and class, none above its share: first to holders of inputs, then on."""
         share = _Share(len(instances), group)
-        for instance in instances:
-            holders = {worker: held for worker, held in self._holders(instance).items() if share.has_room(worker)}
-            if holders:
-                self.worker_of[instance] = max(holders, key=lambda worker: (holders[worker], -worker))
-                self.reasons[instance] = "where most of its inputs are, within the worker's share"
-            else:
-                self.worker_of[instance] = share.next_with_room()
-                self.reasons[instance] = (
-                    "a block of the fan-out" if self.graph.in_edges[instance] else "a block of roots"
-                )
-            share.take(self.worker_of[instance])
+        left = [instance for instance in instances if not self._take_share(instance, share)]
+        for instance in left:
+            self.worker_of[instance] = share.take(share.next_with_room())
+            self.reasons[instance] = "a block of the fan-out" if self.graph.in_edges[instance] else "a block of roots"
+
+    def _take_share(self, instance: int, share: _Share) -> bool:
+        held = {worker: count for worker, count in self._holders(instance).items() if share.has_room(worker)}
+        if not held:
+            return False
+        self.worker_of[instance] = share.take(_most(held))
+        self.reasons[instance] = "where most of its inputs are, within the worker's share"
+        return True
+
+
+def _most(held: Mapping[int, int]) -> int:
+    """The worker that holds most, the first of equals."""
+    return max(held, key=lambda worker: (held[worker], -worker))
 
 
 class _Share:
     """How many of `count` tasks each worker of `group` may still take: sizes differ by one at most."""
 
     def __init__(self, count: int, group: range) -> None:
-        size, larger = divmod(count, len(group))
-        self.left = {worker: size + (position < larger) for position, worker in enumerate(group)}
-        self.group = group
-        self.cursor = group.start
+        self._size, self._larger = divmod(count, len(group))
+        self._taken = dict.fromkeys(group, 0)
+        self._cursor = group.start
 
     def has_room(self, worker: int) -> bool:
-        return self.left.get(worker, 0) > 0
+        taken = self._taken.get(worker)
+        return taken is not None and (taken < self._size or (taken == self._size and self._larger > 0))
 
     def next_with_room(self) -> int:
         """The first worker that still has room."""
-        while not self.left[self.cursor]:
-            self.cursor += 1
-        return self.cursor
+        while not self.has_room(self._cursor):
+            self._cursor += 1
+        return self._cursor
 
-    def take(self, worker: int) -> None:
-        self.left[worker] -= 1
+    def take(self, worker: int) -> int:
+        """Count one task for `worker`, which is returned."""
+        self._larger -= self._taken[worker] == self._size
+        self._taken[worker] += 1
+        return worker
 
 
 def _consumer_counts(graph: Graph) -> list[int]:

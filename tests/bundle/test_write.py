@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from compiler.emit.bundle import make_build
+from compiler.emit.closure import shipped_closure
 from compiler.emit.write import OutputRefused, write_bundle
 from compiler.planner.model import PlanOptions
 from compiler.planner.simple import simple
@@ -25,6 +28,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from compiler.emit.bundle import make_build
+from compiler.emit.closure import shipped_closure
 from compiler.emit.write import write_bundle
 from compiler.planner.model import PlanOptions
 from compiler.planner.simple import simple
@@ -132,6 +136,22 @@ def test_builds_are_equal_whatever_seed_zone_umask_and_folder(tmp_path):
     assert outputs[0] == outputs[1]
     for data in outputs[0][1].values():
         assert str(tmp_path).encode() not in data and str(ROOT).encode() not in data
+
+
+def test_the_shipped_closure_is_closed(tmp_path):
+    zipfile.ZipFile(io.BytesIO(shipped_closure())).extractall(tmp_path)
+    code = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+import importlib, pathlib
+for path in sorted(pathlib.Path({str(tmp_path)!r}).rglob("*.py")):
+    parts = path.relative_to({str(tmp_path)!r}).with_suffix("").parts
+    module = importlib.import_module(".".join(part for part in parts if part != "__init__"))
+    assert module.__file__.startswith({str(tmp_path)!r}), module.__file__
+print("runtime.lambda_handler" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def launch(folder, home, *, env=None):

@@ -48,6 +48,13 @@ def test_a_fan_out_of_a_thousand_is_spread_evenly_and_joined_where_inputs_are():
     assert set(Counter(plan.worker_of[1:1001]).values()) == {125}
 
 
+def test_a_growing_tree_keeps_a_branch_on_each_worker():
+    graph = graph_of({"t1": [], **{f"t{n}": [f"t{n // 2}"] for n in range(2, 128)}})
+    plan = plan_of(graph, workers=8)
+    assert set(Counter(plan.worker_of[63:]).values()) == {8}
+    assert crossing(graph, plan) == 7
+
+
 def test_three_hundred_roots_are_dealt_in_contiguous_blocks():
     graph = graph_of({**{f"r{n}": [] for n in range(300)}, "z": [f"r{n}" for n in range(300)]})
     plan = plan_of(graph, workers=8)

@@ -1,0 +1,246 @@
+"""THE chain, from a manifest to a build. Every stage is one function over frozen values.
+
+1. **read** (`compiler.manifest.source`): bytes to text, within a size, as UTF-8.
+2. **load** (`compiler.manifest.load`): text to a tree on YAML's event stream; every node has its place.
+3. **parse** (`compiler.manifest.parse`): the tree is checked against the JSON Schema and becomes a `Manifest`:
+   sections typed, whatever may hold an expression still a node.
+4. **expand** (`compiler.graph.expand`): parameters, `let`, expressions, `foreach` and references become a `Graph`:
+   instances and edges in arrays, verified to be acyclic.
+5. **check code** (`compiler.code.check`): the user's modules, read with `ast`; nothing of the user's is imported.
+6. **check plan** (`compiler.planner.checks`): stated resources, pins and declared workers against the target profile.
+7. **plan** (`compiler.planner`): a strategy gives each instance a worker, or none, and a class; entries follow.
+8. **collect** (`compiler.code.units`): the user's modules as deterministic archives, and the functions' fingerprints.
+9. **emit** (`compiler.emit`): records, pages, SubDags, literals, code and runtime under one index: the `Build`.
+
+`check` runs 1 to 6 and reports everything it finds at once. `plan_workflow` stops after 7. `compile_workflow` runs them
+all. Nothing here launches anything, and nothing but reading the manifest and the user's modules touches the world.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from compiler.code.check import check_code
+from compiler.code.units import collect_functions
+from compiler.diagnostics import Diagnostic, ManifestError, Severity, Span
+from compiler.emit.bundle import Build, make_build
+from compiler.graph.expand import DEFAULT_MAX_INSTANCES, expand
+from compiler.graph.model import Graph
+from compiler.manifest.load import load_tree
+from compiler.manifest.model import Manifest, Source
+from compiler.manifest.parse import parse_manifest
+from compiler.manifest.source import MAX_FILE_SIZE, read_source
+from compiler.planner import simple, wukong
+from compiler.planner.model import Plan, PlanOptions
+from compiler.planner.registry import STRATEGIES
+
+T = TypeVar("T")
+
+LEVELS = ("syntax", "schema", "graph", "code", "plan")
+"""How far `check` goes: each level includes those before it."""
+
+PLANNERS = (simple.simple, wukong.wukong)
+"""The strategies of the house; importing them registers them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileOptions:
+    """What the command line decides about a compilation. `set_values` are parameters: texts, or values as they are.
+
+    `concurrency` is the number of environments that may live at once, `workers` the number of worker ids of `simple`
+    (None: min(8, concurrency)), `python` the version in the environments.
+    """
+
+    set_values: Mapping[str, object] = field(default_factory=dict)
+    planner: str = "simple"
+    workers: int | None = None
+    concurrency: int = 8
+    max_instances: int = DEFAULT_MAX_INSTANCES
+    max_file_size: int = MAX_FILE_SIZE
+    python: str = ".".join(platform.python_version_tuple()[:2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Planned:
+    """A graph, its plan, and the warnings found on the way."""
+
+    graph: Graph
+    plan: Plan
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Checked:
+    """What the front half of the chain found: the diagnostics of every phase, and the graph when there is one."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    graph: Graph | None = None
+
+    @property
+    def has_errors(self) -> bool:
+        return _has_errors(self.diagnostics)
+
+
+def check(
+    source: Source | Path | str,
+    set_values: Mapping[str, object] | None = None,
+    level: str = "plan",
+    *,
+    max_instances: int = DEFAULT_MAX_INSTANCES,
+    max_file_size: int = MAX_FILE_SIZE,
+) -> list[Diagnostic]:
+    """Every diagnostic of the stages up to `level`, in one run, sorted by place; never raises ManifestError.
+
+    One mistake gives one diagnostic: a later stage's finding at a place where an earlier one found an error is dropped,
+    and warnings are muted while there are errors.
+    """
+    options = CompileOptions(set_values=set_values or {}, max_instances=max_instances, max_file_size=max_file_size)
+    return list(examine(source, options, level).diagnostics)
+
+
+def examine(source: Source | Path | str, options: CompileOptions, level: str = "plan") -> Checked:
+    """Stages 1 to 6, as far as `level` says: all diagnostics, and the expanded graph when there is one."""
+    assert level in LEVELS, f"no level {level}"
+    findings = _Findings()
+    depth = LEVELS.index(level)
+    text = findings.collect(lambda: _source(source, options))
+    manifest = _manifest(text, findings, depth) if text is not None else None
+    graph: Graph | None = None
+    if manifest is not None and depth >= LEVELS.index("graph"):
+        graph = findings.collect(
+            lambda: expand(manifest, options.set_values, max_instances=options.max_instances), warned=_graph_warnings
+        )
+        if depth >= LEVELS.index("code"):
+            findings.add(check_code(manifest))
+    return Checked(diagnostics=findings.sorted(), graph=graph)
+
+
+def expand_workflow(source: Source | Path | str, options: CompileOptions) -> Graph:
+    """The expanded graph. Raises ManifestError with everything that is wrong up to the level "graph"."""
+    return _sound(examine(source, options, "graph"))
+
+
+def plan_workflow(source: Source | Path | str, options: CompileOptions) -> Planned:
+    """The graph and its plan. Raises ManifestError with everything that is wrong."""
+    checked = examine(source, options)
+    graph = _sound(checked)
+    return Planned(graph=graph, plan=make_plan(graph, options), warnings=checked.diagnostics)
+
+
+def make_plan(graph: Graph, options: CompileOptions) -> Plan:
+    """The plan of a checked graph; `options.planner` is a name in `STRATEGIES`."""
+    wanted = PlanOptions(concurrency=options.concurrency, workers=options.workers, python=options.python)
+    return STRATEGIES[options.planner](graph, wanted)
+
+
+def compile_workflow(source: Source | Path | str, options: CompileOptions) -> Build:
+    """The whole chain. Raises ManifestError with everything that is wrong."""
+    planned = plan_workflow(source, options)
+    return make_build(planned.graph, planned.plan, collect_functions(planned.graph))
+
+
+def refuse_unsupported(graph: Graph) -> None:
+    """Raise ManifestError (E513) for each feature of the manifest that `run` does not execute yet."""
+    refused = [
+        Diagnostic(
+            code="E513",
+            message=f"{feature} is checked and planned, but not executed yet",
+            span=span,
+            hint="remove it to run this workflow; `validate`, `expand`, `graph` and `plan` accept it",
+        )
+        for feature, span in graph.unsupported
+    ]
+    if refused:
+        raise ManifestError(tuple(sorted(refused, key=_place)))
+
+
+def _source(source: Source | Path | str, options: CompileOptions) -> Source:
+    return source if isinstance(source, Source) else read_source(source, max_file_size=options.max_file_size)
+
+
+def _manifest(source: Source, findings: _Findings, depth: int) -> Manifest | None:
+    tree, diagnostics = load_tree(source)
+    findings.add(diagnostics)
+    if tree is None or depth < LEVELS.index("schema"):
+        return None
+    manifest, diagnostics = parse_manifest(source, tree)
+    findings.add(diagnostics)
+    return manifest
+
+
+def _sound(checked: Checked) -> Graph:
+    if checked.graph is None or checked.has_errors:
+        raise ManifestError(checked.diagnostics)
+    return checked.graph
+
+
+def _graph_warnings(graph: Graph) -> Sequence[Diagnostic]:
+    return graph.warnings
+
+
+class _Findings:
+    """Diagnostics phase by phase, without cascades."""
+
+    def __init__(self) -> None:
+        self.found: list[Diagnostic] = []
+
+    def collect(self, stage: Callable[[], T], *, warned: Callable[[T], Sequence[Diagnostic]] | None = None) -> T | None:
+        """The value of a stage, or None when it raises ManifestError; what it reports is added."""
+        try:
+            value = stage()
+        except ManifestError as err:
+            self.add(err.diagnostics)
+            return None
+        if warned is not None:
+            self.add(warned(value))
+        return value
+
+    def add(self, phase: Sequence[Diagnostic]) -> None:
+        """Add one phase's diagnostics, but for those at a place where an earlier phase found an error."""
+        errors = self._errors_by_line()
+        known = set(map(_identity, self.found))
+        for diagnostic in phase:
+            identity = _identity(diagnostic)
+            if identity not in known and not _is_covered(diagnostic, errors):
+                known.add(identity)
+                self.found.append(diagnostic)
+
+    def _errors_by_line(self) -> dict[tuple[str, int], list[Span]]:
+        lines: dict[tuple[str, int], list[Span]] = {}
+        for one in self.found:
+            if one.span is not None and one.severity is Severity.ERROR:
+                lines.setdefault((one.span.file, one.span.start.line), []).append(one.span)
+        return lines
+
+    def sorted(self) -> tuple[Diagnostic, ...]:
+        """By file, line, column and code; warnings only when there is no error."""
+        is_muted = _has_errors(self.found)
+        kept = [one for one in self.found if not is_muted or one.severity is Severity.ERROR]
+        return tuple(sorted(kept, key=_place))
+
+
+def _has_errors(diagnostics: Sequence[Diagnostic]) -> bool:
+    return any(one.severity is Severity.ERROR for one in diagnostics)
+
+
+def _identity(diagnostic: Diagnostic) -> tuple[object, ...]:
+    return diagnostic.code, diagnostic.span, diagnostic.message
+
+
+def _is_covered(diagnostic: Diagnostic, errors: Mapping[tuple[str, int], list[Span]]) -> bool:
+    span = diagnostic.span
+    if span is None:
+        return False
+    return any(
+        outer.start <= span.start and span.end <= outer.end for outer in errors.get((span.file, span.start.line), ())
+    )
+
+
+def _place(diagnostic: Diagnostic) -> tuple[object, ...]:
+    span = diagnostic.span
+    where = ("", 0, 0) if span is None else (span.file, span.start.line, span.start.column)
+    return (*where, diagnostic.code, diagnostic.message)

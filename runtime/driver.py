@@ -76,7 +76,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """One invocation of one worker. `values` are sealed inputs from the payload; `deadline` is monotonic, None for none.
+    """One invocation of one worker. `values` are sealed inputs from the payload; `deadline` is monotonic or None.
 
     `may_exit`: the process is an environment's own, so that a task stuck beyond its timeout may end it.
     """
@@ -251,10 +251,10 @@ class Driver:
 
     def _feed(self, event: Event) -> None:
         """Step the machine and take its effects on; seals are done at once, on this thread, and fed back."""
-        waiting: deque[Event] = deque([event])
-        while waiting:
+        waiting = [event]
+        for following in waiting:
             with self._lock:
-                effects = self._worker.step(waiting.popleft(), time.monotonic())
+                effects = self._worker.step(following, time.monotonic())
                 seals = [effect for effect in effects if not self._accept(effect)]
                 self._wake()
             waiting.extend(self._seal(seal) for seal in seals if isinstance(seal, Seal))
@@ -415,7 +415,7 @@ class Driver:
         outcome = self._execution.run(task, inputs)
         self._running_until = None
         exec_s = time.monotonic() - began
-        self._span(task, run.attempt, started_at, exec_s)
+        self._sink.add(self._span(task, run.attempt, started_at, exec_s))
         if outcome.failure is not None:
             self._feed(Failed(task.name, self._record(task, run.attempt, outcome)))
             return
@@ -461,32 +461,26 @@ class Driver:
 
     # ---- spans ------------------------------------------------------------------------------------------
 
-    def _span(self, task: Task, attempt: int, started_at: float, exec_s: float) -> None:
-        inputs = tuple(
-            self._sources.get(edge.slot) or InputSpan(slot=edge.slot, bytes=0, source="local") for edge in task.in_edges
-        )
-        self._sink.add(
-            TaskSpan(
-                run=self._invocation.run,
-                task=task.name,
-                attempt=attempt,
-                worker=self._worker.worker,
-                incarnation=self._worker.token,
-                env_class=self._worker.env.name,
-                state="cold" if self._invocation.is_cold else "warm",
-                started_at=started_at,
-                exec_s=exec_s,
-                inputs=inputs,
-            )
+    def _span(self, task: Task, attempt: int, started_at: float, exec_s: float) -> TaskSpan:
+        sources = self._sources
+        fetched = tuple(sources[edge.slot] for edge in task.in_edges if edge.slot in sources) if sources else ()
+        return TaskSpan(
+            task=task.name,
+            attempt=attempt,
+            started_at=started_at,
+            exec_s=exec_s,
+            inputs=fetched,
+            local_inputs=len(task.in_edges) - len(fetched),
         )
 
     def _flush(self, start: float) -> None:
-        self._sink.add(
+        worker = self._worker
+        self._sink.flush(
             StartUp(
                 run=self._invocation.run,
-                worker=self._worker.worker,
-                incarnation=self._worker.token,
-                env_class=self._worker.env.name,
+                worker=worker.worker,
+                incarnation=worker.token,
+                env_class=worker.env.name,
                 state="cold" if self._invocation.is_cold else "warm",
                 invoke_time=self._invocation.called_at,
                 start_time=start,
@@ -495,4 +489,3 @@ class Driver:
                 bytes_out=self._bytes_out,
             )
         )
-        self._sink.flush()

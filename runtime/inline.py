@@ -114,9 +114,7 @@ def _invoke_nobody(call: Call, values: Mapping[str, bytes]) -> None:
     raise AssertionError(f"an inline run has one worker, but {call.worker} was called")
 
 
-def _collect(
-    bundle: LoadedBundle, backend: MemoryBackend, trust: Trust, literals: Mapping[str, object]
-) -> object:
+def _collect(bundle: LoadedBundle, backend: MemoryBackend, trust: Trust, literals: Mapping[str, object]) -> object:
     status = backend.coordinator.status()
     if status.meta == "failed":
         records = tuple(json.loads(text) for _, text in sorted(status.errors.items()))

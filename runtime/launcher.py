@@ -21,7 +21,6 @@ from runtime.errors import BundleInvalid, RunCancelled, RunFailed, RuntimeFault,
 from runtime.payload import Payload, make_payload
 from runtime.ports import Call, Reference, RunEnd
 from runtime.results import Progress, RunResult, assemble, result_slots
-from runtime.spans import StartUp
 from runtime.trust import Trust
 from runtime.watch import RunWatch, rebuild_state
 
@@ -304,12 +303,12 @@ class _Run:
     def _await_workers(self) -> None:
         """Wait for the workers' last words (their spans), for a little while."""
         give_up = time.monotonic() + GRACE_S
-        while self._watch.start_ups < self._watch.begun and time.monotonic() < give_up:
+        while len(self._watch.start_ups) < self._watch.begun and time.monotonic() < give_up:
             self._read_events(min(0.05, give_up - time.monotonic()))
 
     def _result(self, value: object) -> RunResult:
         watch = self._watch
-        starts = [span for span in watch.spans if isinstance(span, StartUp)]
+        starts = watch.start_ups
         cold = sum(span.state == "cold" for span in starts)
         return RunResult(
             run=self.id,

@@ -160,7 +160,7 @@ class InEdge:
 
     @property
     def slot(self) -> str:
-        return slot_name(self.producer, self.output)
+        return self.producer if self.output is None else f"{self.producer}.{self.output}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

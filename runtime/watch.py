@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from runtime.bundle import LoadedBundle, RunGraph
 from runtime.plan import flexible_worker
 from runtime.ports import RebuildPart, RunEvent, WorkerRow
-from runtime.spans import Span, StartUp, decode_spans
+from runtime.spans import StartUp, TaskSpan, decode_spans
 
 EMPTY = frozenset[str]()
 
@@ -133,8 +133,8 @@ class RunWatch:
     begun: int = 0
     live: set[str] = field(default_factory=set)
     workers: set[str] = field(default_factory=set)
-    spans: list[Span] = field(default_factory=list)
-    start_ups: int = 0
+    spans: list[TaskSpan] = field(default_factory=list)
+    start_ups: list[StartUp] = field(default_factory=list)
 
     def take(self, event: RunEvent) -> None:
         """Note one event of the stream."""
@@ -153,9 +153,10 @@ class RunWatch:
             case "left":
                 self.live.discard(json.loads(event.data)["worker"])
             case "span":
-                spans = decode_spans(event.data)
-                self.spans.extend(spans)
-                self.start_ups += sum(isinstance(span, StartUp) for span in spans)
+                batch = decode_spans(event.data)
+                self.spans.extend(batch.spans)
+                if batch.is_last:
+                    self.start_ups.append(batch.start_up)
             case "failed":
                 self.failure = event.data
 

@@ -17,7 +17,7 @@ alone on the main thread; with both there a long task would hold back the commit
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
 from runtime.config import WorkerSettings
@@ -356,9 +356,10 @@ class Worker:
 
     # ---- outputs ----------------------------------------------------------------------------------------
 
-    def _slot_edges(self, task: Task) -> dict[str, list[OutEdge]]:
-        names: tuple[str | None, ...] = task.outputs or (None,)
-        edges: dict[str, list[OutEdge]] = {slot_name(task.name, output): [] for output in names}
+    def _slot_edges(self, task: Task) -> Mapping[str, Sequence[OutEdge]]:
+        if not task.outputs:
+            return {task.name: task.out_edges}
+        edges: dict[str, list[OutEdge]] = {slot_name(task.name, output): [] for output in task.outputs}
         for edge in task.out_edges:
             edges[slot_name(task.name, edge.output)].append(edge)
         return edges

@@ -15,7 +15,7 @@ from typing import Any
 from compiler.diagnostics import Diagnostic, Position, Related, Span
 from compiler.manifest.plain import to_plain
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
-from compiler.manifest.vocabulary import foreign_key, intended_key, synonyms
+from compiler.manifest.vocabulary import foreign_key, intended_key
 from compiler.suggest import closest, did_you_mean
 
 _TYPE_NAMES = {
@@ -318,7 +318,8 @@ def _additional(failure: Failure, place: Place) -> list[Diagnostic]:
             found.append(Diagnostic(code="E114", message=message, span=key.span, hint=f"write `{foreign}`"))
             continue
         message = f"{place.name} has no key {_show(key)}"
-        hint = did_you_mean(name, known, synonyms(known))
+        meant = intended_key(name, known)
+        hint = f"write `{meant}`" if meant else did_you_mean(name, known)
         found.append(Diagnostic(code=_code(failure), message=message, span=key.span, hint=hint))
     return found
 

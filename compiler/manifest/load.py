@@ -38,8 +38,11 @@ MIN_ALIAS_BUDGET = 1000
 ALIAS_BUDGET_PER_EVENT = 20
 _COUNT_LIMIT = 1 << 62
 
+_SPOILED = "${{ none }}"
+"""What stands for a value that is reported already: an expression satisfies the checks that would report it again."""
+
 _STR_TAG = "tag:yaml.org,2002:str"
-_TAG = re.compile(r"![^\s,\[\]{}]{0,80}")
+_TAG = re.compile(r"(?:&[^\s]{1,200}[ ]{1,20})?(?P<tag>![^\s,\[\]{}]{0,80})")
 _COMMENT = re.compile(r"[ \t]+#")
 
 
@@ -111,7 +114,10 @@ class _StopError(Exception):
 
 
 class _Frame:
-    """A collection being built. `key` is the key that waits for its value; `seen` are the keys of a mapping so far."""
+    """A collection being built. `key` is the key that waits for its value; `seen` are the keys of a mapping so far.
+
+    `spoiled` is where it was found to be no collection at all.
+    """
 
     __slots__ = (
         "anchor",
@@ -123,6 +129,7 @@ class _Frame:
         "key",
         "keys",
         "seen",
+        "spoiled",
         "start",
         "values",
     )
@@ -134,6 +141,7 @@ class _Frame:
         self.is_flow = is_flow
         self.key: ScalarNode | None = None
         self.drop_next = False
+        self.spoiled: Span | None = None
         self.keys: list[ScalarNode] = []
         self.values: list[Node] = []
         self.seen: dict[str, ScalarNode] = {}
@@ -231,9 +239,10 @@ class _Builder:
         style = event.style or ""
         value: Scalar = text
         if event.tag is not None:
-            if event.tag != _STR_TAG:
-                self._bad_tag(event, span)
             style = style or "'"
+            if event.tag != _STR_TAG:
+                span = self._bad_tag(event)
+                value = _SPOILED
         elif not style:
             frame = self._frames[-1] if self._frames else None
             if text == "<<" and frame and frame.is_mapping and frame.key is None and not frame.drop_next:
@@ -250,23 +259,22 @@ class _Builder:
         if "${{" in text and text.rfind("${{") > text.rfind("}}") and _COMMENT.match(self.text, end):
             message = "` #` begins a comment and cuts off this expression"
             self.report(Diagnostic(code="E202", message=message, span=span, hint="put the whole value in quotes"))
-            return text
+            return _SPOILED
         try:
             value = resolve_plain(text)
         except ScalarRefusedError as err:
             frame = self._frames[-1] if self._frames else None
             is_key = frame is not None and frame.is_mapping and frame.key is None and not frame.drop_next
-            if not is_key:
-                self.report(Diagnostic(code=err.code, message=err.message, span=span, hint=err.hint))
-                return text
-            return 0
+            if is_key:
+                return 0
+            self.report(Diagnostic(code=err.code, message=err.message, span=span, hint=err.hint))
+            return _SPOILED
         self._plain[text] = value
         return value
 
     def _on_start(self, event: _Start) -> None:
         is_mapping = isinstance(event, MappingStartEvent)
-        if event.tag is not None:
-            self._bad_tag(event, self._span(event))
+        spoiled = None if event.tag is None else self._bad_tag(event)
         if len(self._frames) >= MAX_DEPTH:
             self._too_deep(self._span(event))
         if not self._frames and not is_mapping:
@@ -274,14 +282,18 @@ class _Builder:
             self._stop("E009", message, self._span(event), "begin with `spec: 1`")
         if event.anchor is not None:
             self._anchors[event.anchor] = None
-        self._frames.append(_Frame(event.start_mark, event.anchor, is_mapping, bool(event.flow_style)))
+        frame = _Frame(event.start_mark, event.anchor, is_mapping, bool(event.flow_style))
+        frame.spoiled = spoiled
+        self._frames.append(frame)
 
     def _on_end(self, event: _Located) -> None:
         frame = self._frames.pop()
         first, end = frame.start, event.end_mark
         span = Span(self.file, Position(first.line + 1, first.column + 1), Position(end.line + 1, end.column + 1))
         node: Node
-        if frame.is_mapping:
+        if frame.spoiled is not None:
+            node = ScalarNode(_SPOILED, frame.spoiled, "{{", "'")
+        elif frame.is_mapping:
             node = MappingNode(tuple(frame.keys), tuple(frame.values), span)
         else:
             node = SequenceNode(tuple(frame.values), span)
@@ -328,7 +340,8 @@ class _Builder:
             is_jinja = frame.is_flow and self.text.startswith("{{", frame.start.index)
             if is_jinja and isinstance(node, MappingNode):
                 line, column = frame.start.line + 1, frame.start.column + 1
-                self.report(bare_jinja(Span(self.file, Position(line, column), Position(line, column + 2))))
+                frame.spoiled = Span(self.file, Position(line, column), Position(line, column + 2))
+                self.report(bare_jinja(frame.spoiled))
                 return
             message = f"a key is a text, and this is a {'mapping' if isinstance(node, MappingNode) else 'list'}"
             self.report(Diagnostic(code="E013", message=message, span=node.span))
@@ -343,15 +356,16 @@ class _Builder:
         hint = "share options with `defaults` or `extends`"
         self.report(Diagnostic(code="E006", message="the merge key `<<` is not understood", span=span, hint=hint))
 
-    def _bad_tag(self, event: _Located, span: Span) -> None:
-        line, column = span.start.line, span.start.column
-        found = _TAG.match(self.text, event.start_mark.index)
-        width = max(1, len(found.group()) if found else 0)
-        place = Span(self.file, span.start, Position(line, column + width))
-        message = "explicit tags are not understood"
-        self.report(
-            Diagnostic(code="E010", message=message, span=place, hint="remove it; quote a value to make it text")
-        )
+    def _bad_tag(self, event: _Located) -> Span:
+        """Report a tag; returns where it stands, after an anchor or before one."""
+        line, column, index = event.start_mark.line + 1, event.start_mark.column + 1, event.start_mark.index
+        found = _TAG.match(self.text, index)
+        first, last = (found.start("tag"), found.end("tag")) if found else (index, index + 1)
+        start = Position(line, column + first - index)
+        span = Span(self.file, start, Position(line, column + last - index))
+        hint = "remove it; quote a value to make it text"
+        self.report(Diagnostic(code="E010", message="explicit tags are not understood", span=span, hint=hint))
+        return span
 
     def _too_deep(self, span: Span) -> NoReturn:
         self._stop(

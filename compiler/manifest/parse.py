@@ -32,6 +32,7 @@ from compiler.manifest.options import parse_sla
 from compiler.manifest.plain import to_plain
 from compiler.manifest.schema import check_tree
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
+from compiler.manifest.unsupported import find_unsupported
 
 TASK_OPTIONS = frozenset(
     {
@@ -39,6 +40,9 @@ TASK_OPTIONS = frozenset(
         *("on_error", "idempotent", "description", "labels"),
     }
 )
+_LOCAL_SECTIONS = frozenset({"spec", "name", "description", "labels", "sla", "optimize", "metrics", "defaults"})
+"""Sections whose mistakes leave the graph as it is."""
+
 BODIES = ("call", "exec", "use", "workflow")
 
 
@@ -53,48 +57,67 @@ def load_manifest(source: Source) -> Manifest:
 def check_manifest(source: Source) -> tuple[Manifest | None, list[Diagnostic]]:
     """Load and parse: the manifest as far as later phases can use it, and every diagnostic of this stage.
 
-    What YAML itself spoiled has no structure to speak of: complaints inside such a place are dropped.
+    What YAML itself spoiled has no structure to speak of: complaints at such a place are dropped.
     """
     tree, spoiled = load_tree(source)
     if tree is None:
         return None, spoiled
     manifest, found = parse_manifest(source, tree)
-    places = [one.span for one in spoiled if one.span is not None]
-    found = [one for one in found if one.span is None or not any(_covers(place, one.span) for place in places)]
-    return (None if spoiled else manifest), spoiled + found
-
-
-def _covers(outer: Span, inner: Span) -> bool:
-    return outer.start <= inner.start <= outer.end
+    places = {one.span for one in spoiled}
+    return manifest, spoiled + [one for one in found if one.span not in places]
 
 
 def parse_manifest(source: Source, tree: MappingNode) -> tuple[Manifest | None, list[Diagnostic]]:
-    """The manifest in a tree, and what is wrong with its structure; None when that leaves nothing to go on with."""
+    """The manifest in a tree, and what is wrong with its structure.
+
+    It is None when the errors reach into what shapes the graph; what is wrong elsewhere (an unknown key, an option of a
+    task) is left out, so that the later phases find their own errors in the same run.
+    """
     diagnostics = [*check_tree(tree), *check_names(tree)]
     errors = [one for one in diagnostics if one.severity is Severity.ERROR]
-    tasks_node = tree.get("tasks")
-    if not isinstance(tasks_node, MappingNode) or errors:
+    tasks = tree.get("tasks")
+    if not isinstance(tasks, MappingNode) or not all(_is_local(one, tree, tasks) for one in errors):
         return None, diagnostics
-    manifest = _build(source, tree, _text(tree.get("name")) or "", tasks_node)
-    return replace(manifest, warnings=tuple(one for one in diagnostics if one not in errors)), diagnostics
+    manifest = _build(source, tree, _text(tree.get("name")) or "", tasks, [one.span for one in errors if one.span])
+    warnings = tuple(one for one in diagnostics if one.severity is Severity.WARNING)
+    return replace(manifest, warnings=warnings, unsupported=find_unsupported(manifest, tree)), diagnostics
 
 
-def _build(source: Source, tree: MappingNode, name: str, tasks_node: MappingNode) -> Manifest:
+def _is_local(error: Diagnostic, tree: MappingNode, tasks: MappingNode) -> bool:
+    """Whether later phases can do without the part of the manifest that an error is about."""
+    if error.code in ("E102", "E114"):
+        return True
+    for key, value in _pairs(tree):
+        if key.value in _LOCAL_SECTIONS and _holds(key, value, error.span):
+            return True
+    for _, task in _pairs(tasks):
+        if isinstance(task, MappingNode):
+            for key, value in _pairs(task):
+                if key.value in TASK_OPTIONS and _holds(key, value, error.span):
+                    return True
+    return False
+
+
+def _holds(key: ScalarNode, value: Node, span: Span | None) -> bool:
+    return span is not None and (key.span.start <= span.start < value.span.end or span.start == value.span.start)
+
+
+def _build(source: Source, tree: MappingNode, name: str, tasks_node: MappingNode, wrong: list[Span]) -> Manifest:
     root = _table(tree)
-    defaults, default_spans = _options(_submapping(root, "defaults"))
+    defaults, default_spans = _options(_submapping(root, "defaults"), wrong)
     outputs = root.get("outputs")
     workers = root.get("workers")
     tasks_key = next(key for key in tree.keys if key.value == "tasks")
     return Manifest(
         source=source,
         name=name,
-        tasks={str(key.value): _task(key, value) for key, value in _pairs(tasks_node) if not _is_extension(key)},
+        tasks={str(key.value): _task(key, value, wrong) for key, value in _pairs(tasks_node) if not _is_extension(key)},
         tasks_span=tasks_key.span,
         params={str(key.value): _param(key, value) for key, value in _section(root, "params")},
         inputs={str(key.value): _param(key, value) for key, value in _section(root, "inputs")},
         let={str(key.value): value for key, value in _section(root, "let")},
         let_spans={str(key.value): key.span for key, _ in _section(root, "let")},
-        functions=_functions(root),
+        functions=_functions(root, wrong),
         defaults=defaults,
         default_spans=default_spans,
         requirements=root.get("requirements"),
@@ -180,29 +203,34 @@ def _number(node: Node | None) -> float | None:
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _functions(root: Mapping[str, Node]) -> dict[str, FunctionDef]:
+def _functions(root: Mapping[str, Node], wrong: list[Span]) -> dict[str, FunctionDef]:
     functions = {}
     for key, node in _section(root, "functions"):
         if isinstance(node, MappingNode) and (body := _body(node)):
-            options, spans = _options(node)
+            options, spans = _options(node, wrong)
             name = str(key.value)
             functions[name] = FunctionDef(name=name, name_span=key.span, body=body, options=options, option_spans=spans)
     return functions
 
 
-def _options(node: MappingNode | None) -> tuple[dict[str, Node], dict[str, Span]]:
+def _options(node: MappingNode | None, wrong: list[Span]) -> tuple[dict[str, Node], dict[str, Span]]:
+    """The options of a task, and where their keys are; without those that hold an error."""
     if node is None:
         return {}, {}
-    written = [(str(key.value), key.span, value) for key, value in _pairs(node) if key.value in TASK_OPTIONS]
+    written = [
+        (str(key.value), key.span, value)
+        for key, value in _pairs(node)
+        if key.value in TASK_OPTIONS and not any(_holds(key, value, span) for span in wrong)
+    ]
     return {name: value for name, _, value in written}, {name: span for name, span, _ in written}
 
 
-def _task(key: ScalarNode, node: Node) -> TaskDef:
+def _task(key: ScalarNode, node: Node, wrong: list[Span]) -> TaskDef:
     name = str(key.value)
     if not isinstance(node, MappingNode):
         return TaskDef(name=name, name_span=key.span, body=None)
     fields = {str(key.value): value for key, value in _pairs(node)}
-    options, option_spans = _options(node)
+    options, option_spans = _options(node, wrong)
     args, with_, foreach = fields.get("args"), fields.get("with"), fields.get("foreach")
     extends = fields.get("extends")
     return TaskDef(

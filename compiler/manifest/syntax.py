@@ -11,7 +11,7 @@ from compiler.manifest.source import LINE_BREAK
 
 _BARE_JINJA = re.compile(r"[:,\[-]\s*(\{\{)")
 _WORD = re.compile(r"[\w./-]*")
-_EXPRESSION = re.compile(r"\$\{\{")
+_EXPRESSION = re.compile(r"(\$\{\{)")
 
 _MEANINGS = (
     ("mapping values are not allowed", "`:` cannot begin a value here", "put a text that holds `: ` in quotes"),
@@ -57,10 +57,11 @@ def explain_yaml_error(err: yaml.YAMLError, text: str, file: str) -> Diagnostic:
     if "tag handle" in problem:
         hint = "remove it; only !!str is understood"
         return Diagnostic(code="E010", message="a tag of an unknown kind", span=span, hint=hint)
-    if place := _bare_jinja(text, mark, file):
+    if place := _find_before(_BARE_JINJA, text, mark, file):
         return bare_jinja(place)
     message, hint = _meaning(problem)
-    if _EXPRESSION.search(_line_of(text, mark.index)[0]):
+    if place := _find_before(_EXPRESSION, text, mark, file):
+        span = place
         message, hint = "an unquoted `${{ }}` is cut apart by YAML here", 'put the whole value in quotes: "${{ … }}"'
     return Diagnostic(code="E003", message=message, span=span, hint=hint, related=_context(err, file, mark))
 
@@ -104,13 +105,14 @@ def _tab_at(text: str, mark: yaml.Mark) -> int | None:
     return None
 
 
-def _bare_jinja(text: str, mark: yaml.Mark, file: str) -> Span | None:
+def _find_before(pattern: re.Pattern[str], text: str, mark: yaml.Mark, file: str) -> Span | None:
+    """The last braces that a pattern finds in the line of a mark, up to the mark; its first group is what counts."""
     line, begin = _line_of(text, mark.index)
-    found = _BARE_JINJA.search(line, 0, mark.index - begin + 2)
-    if found is None:
+    found = list(pattern.finditer(line, 0, mark.index - begin + 2))
+    if not found:
         return None
-    column = found.start(1) + 1
-    return Span(file, Position(mark.line + 1, column), Position(mark.line + 1, column + 2))
+    first, last = found[-1].span(1)
+    return Span(file, Position(mark.line + 1, first + 1), Position(mark.line + 1, last + 1))
 
 
 def _token_span(file: str, text: str, mark: yaml.Mark) -> Span:

@@ -46,9 +46,15 @@ def foreign_key(name: str, known: Sequence[str]) -> str | None:
 
 def synonyms(known: Sequence[str]) -> dict[str, str]:
     """The words that mean one of the keys that may stand here."""
-    return {word: target for word, target in SYNONYMS.items() if target in known}
+    return {word: target for words in (FOREIGN_KEYS, SYNONYMS) for word, target in words.items() if target in known}
 
 
 def intended_key(name: str, known: Sequence[str]) -> str | None:
-    """The key that an unknown one was meant to be."""
-    return foreign_key(name, known) or closest(name, known, synonyms(known))
+    """The key that an unknown one was meant to be: another system's word, a near one, a synonym, a near synonym."""
+    if foreign := foreign_key(name, known):
+        return foreign
+    meaning = synonyms(known)
+    if nearest := closest(name, known, meaning):
+        return nearest
+    word = closest(name, meaning)
+    return None if word is None else meaning[word]

@@ -1,0 +1,104 @@
+"""Which features of a manifest are parsed and checked, but not executed by `run` yet.
+
+One table, so that a feature becomes executable by deleting its line. Run-time `foreach` is found in expansion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from compiler.diagnostics import Span
+from compiler.manifest.model import Exec, Manifest, TaskDef, Workflow
+from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
+
+_RETRY_LATER = ("backoff", "max_delay", "jitter", "on")
+"""Fields of `retry` that wait; `max` and `delay` are executed."""
+
+
+def find_unsupported(manifest: Manifest, tree: MappingNode) -> tuple[tuple[str, Span], ...]:
+    """Each feature with its place, in the order of the file."""
+    found = [*_sections(tree)]
+    found += _options(manifest.defaults, manifest.default_spans)
+    for function in manifest.functions.values():
+        if isinstance(function.body, Exec):
+            found.append(("exec", function.body.span))
+        found += _options(function.options, function.option_spans)
+    for task in manifest.tasks.values():
+        found += _task(task)
+    return tuple(sorted(found, key=lambda one: one[1].start))
+
+
+def _sections(tree: MappingNode) -> Iterator[tuple[str, Span]]:
+    for key, value in zip(tree.keys, tree.values, strict=True):
+        name = str(key.value)
+        is_later = _LATER_SECTIONS.get(name)
+        if is_later is not None and is_later(value):
+            yield name, key.span
+
+
+def _task(task: TaskDef) -> Iterator[tuple[str, Span]]:
+    if isinstance(task.body, Exec):
+        yield "exec", task.body.span
+    if isinstance(task.body, Workflow):
+        yield "workflow", task.body.span
+    if task.extends is not None:
+        yield "extends", task.extends[1]
+    for name, node in (("where", task.where), ("fanout", task.fanout), ("when", task.when)):
+        if node is not None:
+            yield name, node.span
+    yield from _options(task.options, task.option_spans)
+
+
+def _options(options: Mapping[str, Node], spans: Mapping[str, Span]) -> Iterator[tuple[str, Span]]:
+    for name, node in options.items():
+        if name == "retry":
+            yield from _retry(node)
+        elif (is_later := _LATER_OPTIONS.get(name)) is not None and is_later(node):
+            yield name, spans[name]
+
+
+def _retry(node: Node) -> Iterator[tuple[str, Span]]:
+    if isinstance(node, MappingNode):
+        for key in node.keys:
+            if key.value in _RETRY_LATER:
+                yield f"retry.{key.value}", key.span
+
+
+def _is_written(node: Node) -> bool:
+    """Whether a section says anything: an empty one asks for nothing."""
+    match node:
+        case MappingNode():
+            return bool(node.keys)
+        case SequenceNode():
+            return bool(node.items)
+        case _:
+            return node.value is not None
+
+
+def _unless(*values: object) -> Callable[[Node], bool]:
+    """Whether a node is anything but one of these scalars."""
+    return lambda node: (
+        not (isinstance(node, ScalarNode) and any(node.value is one or node.value == one for one in values))
+    )
+
+
+def _is_later_metrics(node: Node) -> bool:
+    upload = node.get("upload") if isinstance(node, MappingNode) else None
+    return upload is not None and _unless("shutdown")(upload)
+
+
+_LATER_SECTIONS: Mapping[str, Callable[[Node], bool]] = {
+    "include": _is_written,
+    "imports": _is_written,
+    "secrets": _is_written,
+    "inputs": _is_written,
+    "optimize": _is_written,
+    "metrics": _is_later_metrics,
+}
+_LATER_OPTIONS: Mapping[str, Callable[[Node], bool]] = {
+    "optimize": _is_written,
+    "env": _is_written,
+    "cache": _unless(False),
+    "on_error": _unless("fail"),
+    "idempotent": _unless(True),
+}

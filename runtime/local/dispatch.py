@@ -190,10 +190,8 @@ class Dispatcher:
             self._settle(pool, invocation, init_failure)
         if undelivered is not None:
             (pool.queued if undelivered.is_async else pool.urgent).appendleft(undelivered)
-        if not self._is_closed:
-            if not pool.is_deleted:
-                self._pump(pool)
-            self._pump_blocked()
+        self._mark(pool)
+        self._pump_blocked()
 
     def on_gone(self, environment: Environment) -> None:
         self._leaving.discard(environment)
@@ -224,12 +222,19 @@ class Dispatcher:
             pool.idle.pop().deliver(pool.take())
         while pool.waiting > len(pool.starting) and self._make_place(pool):
             self._start(pool)
-        if pool.waiting > len(pool.starting) and not pool.is_deleted:
+        self._mark(pool)
+
+    def _mark(self, pool: Pool) -> None:
+        """Remember whether invocations wait for a place that there is not."""
+        if pool.is_deleted:
+            return
+        if pool.waiting > len(pool.starting):
             self._blocked[pool.config.name] = pool
         else:
             self._blocked.pop(pool.config.name, None)
 
     def _pump_blocked(self) -> None:
+        """A place is free: the function whose event waits longest comes first."""
         for pool in sorted(self._blocked.values(), key=Pool.oldest):
             self._pump(pool)
 

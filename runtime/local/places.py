@@ -8,10 +8,13 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import LambdaUnavailable
+
+PREFIX = "treadle-"
 
 
 def state_home() -> Path:
@@ -56,7 +59,18 @@ class StateFolder:
             ) from err
 
     def remove_record(self) -> None:
-        self.record.unlink(missing_ok=True)
+        """Forget the kept stack; harmless when there is no record."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            self.record.unlink()
+
+    def remove_remains(self) -> None:
+        """Remove the record and the folder that a kept stack left when it was killed outright."""
+        record = self.read_record()
+        if record is not None:
+            folder = Path(str(record["directory"]))
+            if folder.name.startswith(PREFIX) and folder.is_dir() and folder.stat().st_uid == os.getuid():
+                shutil.rmtree(folder, ignore_errors=True)
+        self.remove_record()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +84,7 @@ class RunFolder:
         parent = tempfile.gettempdir()
         if len(parent) > 60:
             parent = "/tmp"
-        return cls(path=Path(tempfile.mkdtemp(prefix="treadle-", dir=parent)))
+        return cls(path=Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent)))
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)

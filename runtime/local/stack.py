@@ -121,6 +121,7 @@ def start_kept(settings: LocalSettings) -> LocalStack:
     if kept is not None:
         return kept
     state = StateFolder.of(settings.deployment)
+    state.remove_remains()
     folder = RunFolder.make()
     log = folder.path / "service.log"
     try:
@@ -137,7 +138,7 @@ def stop_kept(deployment: str) -> bool:
     kept = find_kept(deployment)
     state = StateFolder.of(deployment)
     if kept is None:
-        state.remove_record()
+        state.remove_remains()
         return False
     os.kill(kept.pid, signal.SIGTERM)
     give_up = time.monotonic() + STOP_S

@@ -1,0 +1,37 @@
+"""Services for tests: one of the test's own, or one shared by a module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.local.harness import LocalService, running_service
+
+
+@pytest.fixture
+def run_service(tmp_path: Path) -> Iterator[Callable[..., LocalService]]:
+    """Start services with given arguments; they end with the test. They have no Redis unless `redis=True`."""
+    open_services: list[LocalService] = []
+    contexts = []
+
+    def start(*arguments: str, redis: bool = False, **options: object) -> LocalService:
+        extra = () if redis else ("--redis-url", "unix:///nowhere")
+        context = running_service(tmp_path / f"s{len(contexts)}", *extra, *arguments, **options)  # type: ignore[arg-type]
+        open_services.append(context.__enter__())
+        contexts.append(context)
+        return open_services[-1]
+
+    yield start
+    for context in reversed(contexts):
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
+    """One service with the function `echo`, for tests that leave it as it was."""
+    directory = tmp_path_factory.mktemp("shared") / "s"
+    with running_service(directory, "--redis-url", "unix:///nowhere", limit=8) as service:
+        service.create(Timeout=60, MemorySize=256, Environment={"Variables": {"GREETING": "hello"}})
+        yield service

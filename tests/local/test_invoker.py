@@ -1,0 +1,155 @@
+"""The worker's invoker, and the functions that the launcher prepares for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from runtime.backends.awslambda import LambdaInvoker, ensure_functions, make_client
+from runtime.errors import LambdaUnavailable, Throttled
+from runtime.plan import EnvClass
+from tests.local.harness import wait_for, zipped
+
+SMALL = EnvClass(memory_mb=128)
+LARGE = EnvClass(memory_mb=1769)
+CLOSURE = """
+import os
+
+def handler(event, context):
+    with open(event["touch"], "a") as marks:
+        marks.write(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] + os.environ["A"] + "\\n")
+"""
+
+
+def closure(source: str = CLOSURE) -> bytes:
+    return zipped(**{"runtime/__init__": "", "runtime/lambda_handler": source})
+
+
+def invoker(service) -> LambdaInvoker:
+    return LambdaInvoker(endpoint_url=service.endpoint, region="us-east-1", function_prefix="treadle-test-")
+
+
+def prepare(service, classes, **options):
+    client = make_client(service.endpoint, "us-east-1")
+    try:
+        given = {"closure_zip": closure(), "environment": {"A": "a"}, **options}
+        return ensure_functions(client, classes, function_prefix="treadle-test-", **given)
+    finally:
+        client.close()
+
+
+def test_each_class_has_a_function_of_its_size(run_service, tmp_path):
+    service = run_service()
+    names = prepare(service, [SMALL, LARGE])
+    assert names == ("treadle-test-128-x86_64-py311-none", "treadle-test-1769-x86_64-py311-none")
+    marks = tmp_path / "marks"
+    call = invoker(service)
+    for env in (SMALL, LARGE):
+        call.invoke(env, json.dumps({"touch": str(marks)}).encode())
+    call.close()
+    wait_for(lambda: marks.exists() and sorted(marks.read_text().split()) == ["128a", "1769a"])
+
+
+def test_preparing_again_changes_nothing_that_is_right(run_service):
+    service = run_service()
+    (name,) = prepare(service, [SMALL])
+    revision = service.client.get_function_configuration(FunctionName=name)["RevisionId"]
+    prepare(service, [SMALL])
+    assert service.client.get_function_configuration(FunctionName=name)["RevisionId"] == revision
+    prepare(service, [SMALL], environment={"A": "b"})
+    changed = service.client.get_function_configuration(FunctionName=name)
+    assert changed["Environment"]["Variables"] == {"A": "b"}
+    prepare(service, [SMALL], environment={"A": "b"}, closure_zip=closure(CLOSURE + "# changed\n"))
+    assert service.client.get_function_configuration(FunctionName=name)["CodeSha256"] != changed["CodeSha256"]
+
+
+def test_many_threads_may_invoke_at_once(run_service, tmp_path):
+    service = run_service()
+    prepare(service, [SMALL])
+    marks = tmp_path / "marks"
+    call = invoker(service)
+
+    def send() -> None:
+        for _ in range(10):
+            call.invoke(SMALL, json.dumps({"touch": str(marks)}).encode())
+        call.close()
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wait_for(lambda: marks.exists() and len(marks.read_text().split()) == 40)
+
+
+def test_an_unknown_function_is_a_clear_error(run_service):
+    service = run_service()
+    call = invoker(service)
+    with pytest.raises(LambdaUnavailable, match=r"refuses treadle-test-128.*404.*Function not found"):
+        call.invoke(SMALL, b"{}")
+    call.close()
+
+
+def test_a_service_that_is_gone_is_a_clear_error_even_on_a_kept_connection(run_service, tmp_path):
+    service = run_service()
+    prepare(service, [SMALL])
+    call = invoker(service)
+    call.invoke(SMALL, json.dumps({"touch": str(tmp_path / "mark")}).encode())
+    service.close()
+    with pytest.raises(LambdaUnavailable, match="cannot be reached"):
+        call.invoke(SMALL, b"{}")
+    call.close()
+
+
+def serve_answers(answers: list[bytes]):
+    """A server that gives one canned answer per connection, then closes it. Returns its port and its thread."""
+    import socket
+
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with listener:
+            for answer in answers:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return listener.getsockname()[1], thread
+
+
+ACCEPTED = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n"
+
+
+def test_a_connection_that_went_stale_is_opened_anew():
+    port, thread = serve_answers([ACCEPTED, ACCEPTED])
+    call = LambdaInvoker(endpoint_url=f"http://127.0.0.1:{port}", region="us-east-1", function_prefix="p-")
+    call.invoke(SMALL, b"{}")
+    call.invoke(SMALL, b"{}")
+    thread.join()
+    call.close()
+
+
+def test_too_many_requests_is_throttled():
+    body = b'{"Message":"Rate Exceeded."}'
+    port, thread = serve_answers([b"HTTP/1.1 429 x\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)])
+    call = LambdaInvoker(endpoint_url=f"http://127.0.0.1:{port}", region="us-east-1", function_prefix="p-")
+    with pytest.raises(Throttled, match="Rate Exceeded"):
+        call.invoke(SMALL, b"{}")
+    thread.join()
+    call.close()
+
+
+def test_the_invoker_costs_no_import_before_its_first_use():
+    source = (
+        "import sys; from runtime.backends.awslambda import LambdaInvoker\n"
+        "LambdaInvoker(endpoint_url=None, region='us-east-1', function_prefix='p')\n"
+        "print([name for name in ('boto3', 'botocore') if name in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", source], text=True).strip() == "[]"

@@ -147,17 +147,30 @@ class _Argument:
     template: TreeTemplate
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """What every instance of a family is called with, and after what."""
+
+    domain: Domain
+    arguments: list[_Argument]
+    when: list[_Argument]
+    before: list[Domain]
+
+
 def bind_family(domain: Domain, binder: Binder) -> Iterator[Bound]:
     """The bound arguments of every instance of a family, in order. Wrong ones are reported and come out as null."""
     context = binder.context
-    arguments = compile_arguments(domain, context)
-    before = _predecessors(domain, context)
-    when = _when(domain, context)
-    is_shared = not any(argument.template.slots for argument in (*arguments, *when))
+    call = _Call(
+        domain=domain,
+        arguments=compile_arguments(domain, context),
+        when=_when(domain, context),
+        before=_predecessors(domain, context),
+    )
+    is_shared = not any(argument.template.slots for argument in (*call.arguments, *call.when))
     shared: Bound | None = None
     for local, frame in enumerate(domain.frames):
         if shared is None or not is_shared:
-            shared = _bind(domain, binder, arguments, when, before, list(frame), -1 if is_shared else local)
+            shared = _bind(call, binder, list(frame), -1 if is_shared else local)
         else:
             binder.edges()
         yield shared
@@ -203,27 +216,19 @@ def _predecessors(domain: Domain, context: Context) -> list[Domain]:
     return found
 
 
-def _bind(
-    domain: Domain,
-    binder: Binder,
-    arguments: list[_Argument],
-    when: list[_Argument],
-    before: list[Domain],
-    frame: list[object],
-    local: int,
-) -> Bound:
+def _bind(call: _Call, binder: Binder, frame: list[object], local: int) -> Bound:
     binder.begin()
     args: list[Value] = []
     kwargs: dict[str, Value] = {}
-    for argument in arguments:
-        value = _argument(domain, binder, argument.template, frame, local)
+    for argument in call.arguments:
+        value = _argument(call.domain, binder, argument.template, frame, local)
         if argument.name is None:
             args.append(value)
         else:
             kwargs[argument.name] = value
-    for predicate in when:
-        _argument(domain, binder, predicate.template, frame, local, is_predicate=True)
-    for producer in before:
+    for predicate in call.when:
+        _argument(call.domain, binder, predicate.template, frame, local, is_predicate=True)
+    for producer in call.before:
         for instance in range(producer.first, producer.first + len(producer.keys)):
             binder.precede(instance)
     return Bound(tuple(args), kwargs or _NO_KWARGS, binder.edges())

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from compiler.diagnostics import Related
 from compiler.graph.report import Report
 from compiler.manifest.budget import Budget
-from compiler.manifest.expressions import Scope
+from compiler.manifest.compilation import Scope
 from compiler.manifest.faults import ExprFault, Poisoned
 from compiler.manifest.functions import measure
 from compiler.manifest.jinja_tree import SyntaxTrees

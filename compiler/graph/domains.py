@@ -70,7 +70,7 @@ class Domain:
         return instance_name(self.task, self.keys[local])
 
     def bindings(self, local: int) -> dict[str, object]:
-        return dict(zip(self.variables, self.frames[local]))
+        return dict(zip(self.variables, self.frames[local], strict=True))
 
 
 @dataclass(slots=True)
@@ -121,7 +121,7 @@ def _expand(domain: Domain, context: Context, limit: int) -> None:
             raise _Refused
         for name in entry.variables:
             variables[name] = len(variables)
-        rows = _grow(domain, context, entry, template, rows, limit)
+        rows = _grow(domain, context, entry, template, rows, limit=limit)
         if depth + 1 < domain.rank:
             tables.extend((row.keys, row.children) for row in rows)
     if task.where is not None and not domain.is_dynamic:
@@ -135,7 +135,7 @@ def _expand(domain: Domain, context: Context, limit: int) -> None:
 
 
 def _grow(
-    domain: Domain, context: Context, entry: ForeachEntry, template: TreeTemplate, rows: list[_Row], limit: int
+    domain: Domain, context: Context, entry: ForeachEntry, template: TreeTemplate, rows: list[_Row], *, limit: int
 ) -> list[_Row]:
     """Every row continued by the elements of one entry."""
     is_shared = not template.slots
@@ -148,7 +148,8 @@ def _grow(
         if len(grown) + len(elements.keys) > limit:
             _refuse_size(domain, context, entry, limit)
         grown.extend(
-            _Row((*row.frame, *values), (*row.keys, key), {}) for key, values in zip(elements.keys, elements.values)
+            _Row((*row.frame, *values), (*row.keys, key), {})
+            for key, values in zip(elements.keys, elements.values, strict=True)
         )
         if domain.is_dynamic and grown:
             return grown[:1]
@@ -201,7 +202,10 @@ def _evaluate(domain: Domain, context: Context, template: TreeTemplate, row: _Ro
 
 
 def _where(domain: Domain, row: _Row) -> tuple[str, dict[str, object]]:
-    return (instance_name(domain.task, row.keys) if row.keys else "", dict(zip(domain.variables, row.frame)))
+    return (
+        instance_name(domain.task, row.keys) if row.keys else "",
+        dict(zip(domain.variables, row.frame, strict=False)),
+    )
 
 
 def _dynamic(value: TaskRef | DynRef | Item, entry: ForeachEntry) -> _Elements:
@@ -259,7 +263,8 @@ def _refuse_duplicate(domain: Domain, context: Context, entry: ForeachEntry, key
             break
         first[key] = at
     node = entry.iterable
-    span, related = node.span, ()
+    span = node.span
+    related: tuple[Related, ...] = ()
     if isinstance(node, SequenceNode) and len(node.items) == len(keys):
         span = node.items[at].span
         related = (Related(span=node.items[first[key]].span, message="the first one is here"),)

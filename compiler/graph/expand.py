@@ -37,7 +37,7 @@ def expand(
     *,
     max_instances: int = DEFAULT_MAX_INSTANCES,
 ) -> Graph:
-    """The graph of a manifest, verified, with its lints in `warnings`. Raises ManifestError with every mistake found."""
+    """The graph of a manifest, verified, its lints in `warnings`. Raises ManifestError with every mistake found."""
     with _no_collection():
         params = resolve_params(manifest, set_values or {})
         report = Report(manifest.source)

@@ -1,6 +1,6 @@
-"""What a task says once everything that it stands on is laid under it: `defaults`, a shared function, `extends`.
+"""What a task says with everything that it stands on laid under it: `defaults`, a shared function, `extends`.
 
-Of two that state an option, the nearer wins: the task, then what it extends, then the function it uses, then `defaults`.
+The nearer wins: the task, then what it extends, then the function it uses, then `defaults`.
 Resources, retry, env, labels and cache merge key by key; every other option, and every list, is replaced whole.
 `extends` hands down the body and everything but arguments, `foreach`, `where` and `fanout`.
 """
@@ -119,7 +119,7 @@ def _layer(under: Mapping[str, Node], over: Mapping[str, Node]) -> dict[str, Nod
 
 
 def _merge(under: MappingNode, over: MappingNode) -> MappingNode:
-    named = {str(key.value): (key, value) for key, value in zip(under.keys, under.values)}
-    named.update({str(key.value): (key, value) for key, value in zip(over.keys, over.values)})
+    named = {str(key.value): (key, value) for key, value in zip(under.keys, under.values, strict=True)}
+    named.update({str(key.value): (key, value) for key, value in zip(over.keys, over.values, strict=True)})
     pairs = tuple(named.values())
     return MappingNode(tuple(key for key, _ in pairs), tuple(value for _, value in pairs), over.span)

@@ -35,9 +35,9 @@ class Graph:
     For instance n: `family_of[n]` is its family's index, `keys[n]` its key path, `args[n]` and `kwargs[n]` its
     bound arguments (`Ref.edge` is a position in `in_edges[n]`), `options[n]` an index into `option_table`.
     `in_edges[n]` are distinct (producer instance, output index or -1) pairs in order of first appearance in
-    the arguments, then those of `after` (output -1). `targets` are the instances whose results must be stored: all those that
-    `result`/`outputs` name and every sink. `result` is the value tree of `result:` or of `outputs:` (a dict),
-    None when the manifest has neither; its `Ref.edge` is a position in `result_edges`.
+    the arguments, then those of `after` (output -1). `targets` are the instances whose results must be stored: all
+    those that `result`/`outputs` name and every sink. `result` is the value tree of `result:` or of `outputs:`
+    (a dict), None when the manifest has neither; its `Ref.edge` is a position in `result_edges`.
     `unsupported` are the features that `run` refuses (E513).
     """
 

@@ -72,12 +72,12 @@ def _sorted(context: Context, needs: dict[Unit, list[Unit]]) -> Iterator[tuple[U
     """Depth-first order with an explicit stack; a unit met again on the way up closes a cycle."""
     done: set[Unit] = set()
     cyclic: set[Unit] = set()
-    for start in needs:
+    for start, first_needs in needs.items():
         path: list[Unit] = []
         on_path: set[Unit] = set()
         stack: list[tuple[Unit, Iterator[Unit]]] = []
         if start not in done:
-            stack.append((start, iter(needs[start])))
+            stack.append((start, iter(first_needs)))
             path.append(start)
             on_path.add(start)
         while stack:
@@ -109,7 +109,9 @@ def _refuse_cycle(context: Context, cycle: list[Unit], cyclic: set[Unit]) -> Non
     if lets:
         first = min((unit.name for unit in lets), key=list(manifest.let).index)
         at = manifest.let[first]
-        following = next(unit.name for unit, before in zip([*cycle[1:], cycle[0]], cycle) if before.name == first)
+        following = next(
+            unit.name for unit, before in zip([*cycle[1:], cycle[0]], cycle, strict=True) if before.name == first
+        )
         span = _mention(context, at, following) or at.span
         context.report.error("E212", f"`{first}` is defined by itself: {shown}", span, hint="break the circle")
     elif len(cycle) == 1:
@@ -129,7 +131,9 @@ def _mention(context: Context, node: Node, name: str) -> Span | None:
     if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
         return None
     parts, _ = split(node.value)
-    for part, tree in zip((part for part in parts if part.is_expression), syntax_trees(node, context.trees)):
+    for part, tree in zip(
+        (part for part in parts if part.is_expression), syntax_trees(node, context.trees), strict=False
+    ):
         for found in (tree.root, *tree.root.find_all(nodes.Name)):
             if isinstance(found, nodes.Name) and found.name == name:
                 start, end = tree.extent(found)

@@ -1,4 +1,4 @@
-"""Collects what is wrong while a graph is made: one report for each mistake of a family, however many instances have it."""
+"""What is wrong, collected while a graph is made: one report for each mistake, however many instances have it."""
 
 from __future__ import annotations
 

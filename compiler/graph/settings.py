@@ -1,4 +1,4 @@
-"""The options of each instance: evaluated, checked a second time as values, parsed, and kept once however many share them.
+"""The options of each instance: evaluated, checked again as values, parsed, and kept once however many share them.
 
 An option without loop variables is evaluated once for its family. What later issues execute is kept as JSON text.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 from compiler.diagnostics import Diagnostic
 from compiler.graph.context import Context
@@ -55,18 +56,18 @@ class _Option:
 
 
 def family_options(domain: Domain, context: Context, table: OptionTable) -> list[int]:
-    """For each instance of a family the number of its options in the table. Reports E1xx, E2xx, E5xx of their values."""
+    """For each instance of a family the number of its options in the table. Reports what is wrong with the values."""
     written, base = _written(domain, context)
     variables = {name: slot for slot, name in enumerate(domain.variables)}
     options = [_Option(name, context.compile(node, variables)) for name, node in written.items()]
     fixed = [option for option in options if not option.template.slots]
     varying = [option for option in options if option.template.slots]
-    common = _apply(base, fixed, [], domain, context, -1)
+    common = _apply(base, fixed, [], domain, context)
     if not varying:
         return [table.intern(common)] * len(domain.keys)
     numbers = []
     for local, frame in enumerate(domain.frames):
-        numbers.append(table.intern(_apply(common, varying, list(frame), domain, context, local)))
+        numbers.append(table.intern(_apply(common, varying, list(frame), domain, context, local=local)))
     return numbers
 
 
@@ -81,7 +82,7 @@ def _written(domain: Domain, context: Context) -> tuple[dict[str, Node], TaskOpt
     if task.fanout is not None:
         written["fanout"] = task.fanout
     _check_handler(written.get("on_error"), context)
-    other = ()
+    other: tuple[tuple[str, str], ...] = ()
     if task.when is not None:
         text = task.when.value if isinstance(task.when, ScalarNode) else "…"
         other = (("when", json.dumps(text, ensure_ascii=False)),)
@@ -97,7 +98,7 @@ def _check_handler(node: Node | None, context: Context) -> None:
 
 
 def _apply(
-    base: TaskOptions, options: list[_Option], frame: list[object], domain: Domain, context: Context, local: int
+    base: TaskOptions, options: list[_Option], frame: list[object], domain: Domain, context: Context, *, local: int = -1
 ) -> TaskOptions:
     """`base` with these options evaluated in this frame."""
     changes: dict[str, object] = {}
@@ -170,7 +171,7 @@ def _without_symbols(option: _Option, node: Node, value: object, context: Contex
             return f"${{{{ inputs.{name} }}}}"
         case list():
             items = node.items if isinstance(node, SequenceNode) else (node,) * len(value)
-            return [_without_symbols(option, part, item, context) for part, item in zip(items, value)]
+            return [_without_symbols(option, part, item, context) for part, item in zip(items, value, strict=True)]
         case dict():
             found = {}
             for name, item in value.items():
@@ -183,7 +184,7 @@ def _without_symbols(option: _Option, node: Node, value: object, context: Contex
             return value
 
 
-def _refuse(option: _Option, node: Node, value: object, context: Context) -> None:
+def _refuse(option: _Option, node: Node, value: object, context: Context) -> NoReturn:
     is_secret = isinstance(value, SecretValue)
     fault = ExprFault(
         "E215" if is_secret else "E214",

@@ -151,8 +151,8 @@ def _lints(graph: Graph) -> Iterator[Diagnostic]:
     for instance, sources in enumerate(graph.in_edges):
         family = graph.family_of[instance]
         fan_in[family] = max(fan_in[family], len(sources))
-    for family, width in zip(graph.families, fan_in):
-        yield from _shape(graph, family, width)
+    for number, width in enumerate(fan_in):
+        yield from _shape(graph, graph.families[number], width)
 
 
 def _many_sinks(graph: Graph) -> Iterator[Diagnostic]:

@@ -107,7 +107,7 @@ def _zip(budget: Budget, *lists: object) -> object:
             f"`zip` needs lists of one length, and these have {', '.join(map(str, lengths))}",
             hint="cut the longer one with a slice",
         )
-    return [list(group) for group in zip(*found)]
+    return [list(group) for group in zip(*found, strict=True)]
 
 
 def _enumerate(budget: Budget, values: object, start: object = 0) -> object:
@@ -237,7 +237,7 @@ def _transpose(budget: Budget, values: object) -> object:
     widths = {len(row) for row in rows}
     if len(widths) > 1:
         raise ExprFault("E206", f"`transpose` needs rows of one length, and these have {sorted(widths)[:4]}")
-    return [list(column) for column in zip(*rows)]
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _rows(values: object, budget: Budget) -> Sequence[object]:

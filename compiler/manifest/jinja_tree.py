@@ -32,7 +32,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class _NumberTokens(Extension):
     """Replaces each token's line by its index."""
 
-    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:  # type: ignore[override]
+    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
         for index, token in enumerate(stream):
             yield Token(index, token.type, token.value)
 

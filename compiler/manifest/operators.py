@@ -1,4 +1,4 @@
-"""What each operator does to typed values, and what it refuses: E206 by type, E213, E207 by size, E214 and E216 by time.
+"""What each operator does to typed values, and what it refuses: by type E206, by size E207, by time E214 and E216.
 
 A bool is no int. Numbers add, subtract, multiply and divide; texts and lists add; nothing else does. Sizes are
 checked before anything is computed. Run-time values (`compiler.manifest.symbols`) are refused everywhere here
@@ -177,7 +177,7 @@ def is_equal(left: object, right: object, budget: Budget) -> bool:
         if isinstance(a, _LISTS) and isinstance(b, _LISTS):
             if len(a) != len(b):
                 return False
-            stack.extend(zip(a, b))
+            stack.extend(zip(a, b, strict=True))
         elif isinstance(a, dict) and isinstance(b, dict):
             if a.keys() != b.keys():
                 return False
@@ -282,13 +282,10 @@ def subscript(base: object, key: object) -> object:
 
 def slice_of(base: object, bounds: tuple[object, object, object], budget: Budget) -> object:
     """`base[start:stop:step]` by position, of a list, a text or a family."""
-    for bound in bounds:
-        refuse_symbolic(bound, "as an index")
-        if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int)):
-            raise ExprFault("E206", f"a slice is bounded by ints, not by {describe(bound)}")
-    if bounds[2] == 0:
+    start, stop, step = (_bound(bound) for bound in bounds)
+    if step == 0:
         raise ExprFault("E206", "the step of a slice is not 0")
-    cut = slice(*bounds)
+    cut = slice(start, stop, step)
     if isinstance(base, Level):
         base = base.items()
     if isinstance(base, DynRef):
@@ -298,6 +295,13 @@ def slice_of(base: object, bounds: tuple[object, object, object], budget: Budget
         budget.charge(len(base) if not isinstance(base, range) else 1)
         return base[cut]
     raise ExprFault("E206", f"{describe(base)} cannot be cut")
+
+
+def _bound(value: object) -> int | None:
+    refuse_symbolic(value, "as an index")
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise ExprFault("E206", f"a slice is bounded by ints, not by {describe(value)}")
 
 
 def _element(base: list[object] | range | str, key: object) -> object:

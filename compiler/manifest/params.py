@@ -26,7 +26,7 @@ class Params:
 
 
 def resolve_params(manifest: Manifest, set_values: Mapping[str, object]) -> Params:
-    """The value of every declared parameter. A text in `set_values` is converted to the declared type, or to the default's."""
+    """The value of every declared parameter. A text in `set_values` is read as the declared type, or the default's."""
     values: dict[str, object] = {}
     diagnostics: list[Diagnostic] = []
     for name, param in manifest.params.items():

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from compiler.manifest import operators
 from compiler.manifest.budget import check_text
-from compiler.manifest.expressions import Closure, Frame, Scope, compile_expression
+from compiler.manifest.compilation import Closure, Frame, Scope, poison
+from compiler.manifest.expressions import compile_expression
 from compiler.manifest.faults import ExprFault, StaticFault
 from compiler.manifest.jinja_tree import SyntaxTree, SyntaxTrees
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
@@ -24,7 +25,7 @@ _INSIDE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\}\}|[{}'"]""", re.
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a scalar: literal text, or the source of an expression that begins at `start` of the scalar's value."""
+    """A piece of a scalar: literal text, or the source of an expression; it begins at `start` of the value."""
 
     text: str
     start: int
@@ -133,18 +134,12 @@ def compile_scalar(node: ScalarNode, trees: SyntaxTrees, scope: Scope) -> Templa
         pieces.append(_placed(node, compiled.evaluate, part))
     is_lone = len(parts) == 1 and parts[0].is_expression
     if faults:
-        evaluate: Closure = _poison
+        evaluate: Closure = poison
     elif is_lone and callable(pieces[0]):
         evaluate = pieces[0]
     else:
         evaluate = _text(node, pieces)
     return Template(node=node, evaluate=evaluate, slots=frozenset(slots), faults=tuple(faults))
-
-
-def _poison(frame: Frame) -> object:
-    from compiler.manifest.faults import Poisoned
-
-    raise Poisoned
 
 
 def _shift(fault: StaticFault, by: int) -> StaticFault:
@@ -174,7 +169,7 @@ def _text(node: ScalarNode, pieces: list[str | Closure]) -> Closure:
 
     def evaluate(frame: Frame) -> object:
         found: list[str] = []
-        for piece, part in zip(pieces, parts):
+        for piece, part in zip(pieces, parts, strict=False):
             if isinstance(piece, str):
                 found.append(piece)
                 continue
@@ -222,7 +217,7 @@ def compile_tree(node: Node, trees: SyntaxTrees, scope: Scope) -> TreeTemplate:
                 items = [visit(item) for item in part.items]
                 return lambda frame: [item(frame) for item in items]
             case MappingNode():
-                pairs = [(str(key.value), visit(value)) for key, value in zip(part.keys, part.values)]
+                pairs = [(str(key.value), visit(value)) for key, value in zip(part.keys, part.values, strict=True)]
                 return lambda frame: {key: value(frame) for key, value in pairs}
 
     evaluate = visit(node)

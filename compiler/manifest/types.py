@@ -34,7 +34,8 @@ ANY = Type("any")
 
 def parse_type(text: str) -> Type:
     """The type that a text names; a dict's keys are strings, written (`dict[str, int]`) or not. Raises ValueError."""
-    inner, wrappers = text.strip(), []
+    inner = text.strip()
+    wrappers: list[str] = []
     while (found := _CONTAINER.fullmatch(inner)) and len(wrappers) < _MAX_NESTING:
         kind, inner = found.group(1), found.group(2).strip()
         if kind == "dict" and inner.startswith("str") and inner[3:].lstrip().startswith(","):

@@ -25,8 +25,10 @@ from runtime.ports import (
     WorkerRow,
 )
 
-QUIET_S = 60.0
-QUIET_WHILE_LIVING_S = 600.0
+QUIET_LIMITS = 6
+"""Call limits in which nothing began (a minute, by default), before a confirmed call is repeated."""
+
+QUIET_LIMITS_WHILE_LIVING = 60
 MAX_K = 2
 
 
@@ -199,7 +201,8 @@ class MemoryCoordinator:
         if self._state.newest >= record.called_at + patience:
             return True
         quiet = now - max(self._state.last_begin, record.called_at)
-        return quiet >= (QUIET_WHILE_LIVING_S if is_any_living else QUIET_S * factor)
+        limits = QUIET_LIMITS_WHILE_LIVING if is_any_living else QUIET_LIMITS * factor
+        return quiet >= self._settings.call_limit_s * limits
 
     def _call_again(self, record: Record, now: float) -> None:
         """The token is kept: whoever held it goes on if nobody has begun."""

@@ -19,18 +19,18 @@ __all__ = ["Link", "RedisBackend", "connect"]
 
 
 class RedisBackend:
-    """One run's access to Redis. `url_or_client` may be a client that another backend uses too.
+    """One run's access to Redis: by URL, through a client, or through the link of another backend.
 
     Raises StoreUnavailable when nothing answers at the URL.
     """
 
-    def __init__(self, url_or_client: str | Client, deployment: str, run: str, settings: WorkerSettings) -> None:
+    def __init__(self, target: str | Client | Link, deployment: str, run: str, settings: WorkerSettings) -> None:
         self.keys = RunKeys(deployment, run)
-        self._link = Link.to(url_or_client)
-        self.coordinator = RedisCoordinator(self._link, self.keys, settings)
-        self.values = RedisValues(self._link, self.keys, settings)
-        self.signals = RedisSignals(self._link, self.keys, settings)
+        self.link = Link.to(target)
+        self.coordinator = RedisCoordinator(self.link, self.keys, settings)
+        self.values = RedisValues(self.link, self.keys, settings)
+        self.signals = RedisSignals(self.link, self.keys, settings)
 
     def close(self) -> None:
         """Close the connections of this backend."""
-        self._link.close()
+        self.link.close()

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -41,13 +41,16 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 class RedisCoordinator:
     """`runtime.ports.Coordinator` for one run."""
 
-    def __init__(self, link: Link, keys: RunKeys, settings: WorkerSettings) -> None:
+    def __init__(
+        self, link: Link, keys: RunKeys, settings: WorkerSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._link = link
         self._keys = keys
         self._settings = settings
         self._life = int(settings.life_s)
         self._rebuild = ""
-        self._renew_at = time.monotonic() + self._life / 4
+        self._clock = clock
+        self._renew_at = clock() + self._life / 4
 
     def _fixed(self, *kinds: str) -> list[str]:
         return [self._keys.fixed(kind) for kind in kinds]
@@ -151,9 +154,10 @@ class RedisCoordinator:
         return read_calls(self._link.script("watch", keys, [at_most, limit, living, *workers]))
 
     def _renew_expiry(self) -> None:
-        if time.monotonic() < self._renew_at:
+        now = self._clock()
+        if now < self._renew_at:
             return
-        self._renew_at = time.monotonic() + self._life / 4
+        self._renew_at = now + self._life / 4
         for pattern in self._keys.patterns():
             for found in self._link.scan(pattern):
                 self._link.pipeline([("EXPIRE", key, self._life) for key in found])

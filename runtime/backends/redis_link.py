@@ -124,18 +124,21 @@ class Scripts:
 class Link:
     """One process's access to one Redis: commands, scripts, pipelines, scans and blocking reads."""
 
-    def __init__(self, client: redis.Redis, *, where: str) -> None:
+    def __init__(self, client: redis.Redis, *, where: str, scripts: Scripts | None = None) -> None:
         self.where = where
         self._client = client
-        self._scripts = Scripts()
+        self._scripts = scripts or Scripts()
         self._lock = threading.Lock()
         self._blocking: redis.Redis | None = None
 
     @classmethod
-    def to(cls, url_or_client: str | redis.Redis) -> Link:
-        if isinstance(url_or_client, str):
-            return cls(connect(url_or_client), where=without_password(url_or_client))
-        return cls(url_or_client, where=_describe(url_or_client))
+    def to(cls, target: str | redis.Redis | Link) -> Link:
+        """A link to a URL or through a client that is there already; a link stays itself."""
+        if isinstance(target, Link):
+            return target
+        if isinstance(target, str):
+            return cls(connect(target), where=without_password(target))
+        return cls(target, where=_describe(target))
 
     def command(self, *args: object) -> Reply:
         return guarded(lambda: self._client.execute_command(*args), where=self.where)  # type: ignore[no-untyped-call]

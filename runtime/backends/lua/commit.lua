@@ -1,5 +1,6 @@
 -- KEYS meta workers queue out done done_of todo att errors events need, then those that the batch names
 -- ARGV batch (JSON), then values
+-- The event of a commit: {"worker": its name, "slots": newly stored, "tasks": newly settled, "now": microseconds}.
 -- Returns {status now called left, calls, todo or nil, slot, winner, …}. Fenced or ended: nothing is written.
 --
 -- batch: worker token seq mode take known env lease limit life hint,

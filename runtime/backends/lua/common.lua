@@ -65,12 +65,12 @@ end
 
 -- Whether the call of a worker that has not begun may be repeated without breeding duplicates in a throttled queue:
 -- an unconfirmed one after its limit; a confirmed one only if a call that much younger has begun, or if nothing
--- began for long. `queue` is {newest call time that began, time of the last begin}.
+-- began for long: 6 limits (a minute), 60 while any lease lives. `queue` is {newest call time that began, time of the last begin}.
 local function may_repeat(record, queue, living, now, limit)
   local factor = 2 ^ math.min(record.k, 2)
   if record.confirmed == 0 then return now >= record.called_at + limit * factor end
   local newest, last = tonumber(queue[1] or 0), tonumber(queue[2] or 0)
   if newest >= record.called_at + limit * factor then return true end
   local quiet = now - math.max(last, record.called_at)
-  return quiet >= (living and 600000000 or 60000000 * factor)
+  return quiet >= limit * (living and 60 or 6 * factor)
 end

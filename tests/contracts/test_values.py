@@ -1,0 +1,84 @@
+"""Values, blobs, pages and wake-ups: what they promise beside the protocol."""
+
+from __future__ import annotations
+
+import threading
+
+from runtime.ports import RunEvent
+from tests.contracts.world import World, pinned, store
+
+
+def test_blobs_are_kept_under_their_digest_and_outlive_the_run(world: World) -> None:
+    world.values.put_blobs({"d1": b"one", "d2": b"two" * 1_000_000})
+    world.values.put_blobs({"d1": b"one", "d3": b"\x00\xff"})
+    world.coordinator.finish()
+    assert world.values.get_blobs(["d3", "d2", "none", "d1"]) == [b"\x00\xff", b"two" * 1_000_000, None, b"one"]
+    assert world.values.get_blobs([]) == []
+    world.values.put_blobs({})
+
+
+def test_pages_and_graph_belong_to_the_run(world: World) -> None:
+    world.values.put_pages({number: b"page %d" % number for number in range(300)})
+    world.values.put_graph(b"graph")
+    assert world.values.get_pages([7, 300, 0]) == [b"page 7", None, b"page 0"]
+    assert world.backend.values.get_graph() == b"graph"
+    world.coordinator.finish()
+    assert world.values.get_pages([7]) == [None]
+    assert world.backend.values.get_graph() is None
+
+
+def test_a_large_value_can_be_deleted_by_its_loser(world: World) -> None:
+    first = world.values.put_large("t[1]", "out", "token1", b"1")
+    second = world.values.put_large("t[1]", "out", "token2", b"2")
+    world.values.delete_large(second)
+    assert (world.values.get_large(first), world.values.get_large(second)) == (b"1", None)
+
+
+def test_fetching_nothing_is_nothing(world: World) -> None:
+    assert world.values.fetch([]) == []
+    assert world.values.get_pages([]) == []
+
+
+def test_a_wait_for_hints_ends_with_its_time(world: World) -> None:
+    assert world.signals.wait_hints("w0", "0", 0.01) == []
+    assert world.signals.wait_events("0", 0.01) == []
+
+
+def test_a_hint_wakes_a_waiting_worker(world: World) -> None:
+    world.launch({"w0": {"a": -1}, "w1": {"b": -1}})
+    world.begin("w0", "t0")
+    world.begin("w1", "t1")
+    got: list[dict[str, bytes]] = []
+    thread = threading.Thread(
+        target=lambda: got.extend(dict(hint.arrived) for hint in world.signals.wait_hints("w1", "0", 30.0))
+    )
+    thread.start()
+    world.commit("w0", store("a", pinned("c", "w1", need=2)), token="t0")
+    thread.join(30.0)
+    assert got == [{"a": b"value"}]
+
+
+def test_reading_goes_on_after_an_id(world: World) -> None:
+    world.signals.emit_events([("span", '{"n": 1}'), ("span", '{"n": 2}')])
+    first, second = world.signals.wait_events("0", 1.0)
+    assert [first.data, second.data] == ['{"n": 1}', '{"n": 2}']
+    assert world.signals.wait_events(first.id, 1.0) == [second]
+    world.signals.emit_events([])
+    assert world.signals.wait_events(second.id, 0.001) == []
+
+
+def test_an_event_stream_is_read_while_the_run_writes_to_it(world: World) -> None:
+    got: list[RunEvent] = []
+
+    def follow() -> None:
+        after = "0"
+        while len(got) < 20:
+            got.extend(world.signals.wait_events(after, 30.0))
+            after = got[-1].id
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    for number in range(20):
+        world.signals.emit_events([("span", str(number))])
+    thread.join(30.0)
+    assert [event.data for event in got] == [str(number) for number in range(20)]

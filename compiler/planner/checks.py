@@ -1,0 +1,174 @@
+"""The static checks of a plan: what tasks and workers ask for, against the target profile and against each other.
+
+No planner runs. Tasks are looked at one by one; what the tasks of one worker say together is `compiler.planner.pinning`.
+A family's mistake is reported once, at the value, with the number of further instances that share it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from compiler.diagnostics import Diagnostic, Span
+from compiler.graph.merge import TaskSource, merge_tasks
+from compiler.graph.model import Family, Graph
+from compiler.graph.report import Report
+from compiler.manifest.model import TaskOptions
+from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
+from compiler.manifest.units import size_mb
+from compiler.planner.pinning import check_pins
+from compiler.planner.profile import TargetProfile
+
+
+def check_plan_static(graph: Graph, profile: TargetProfile) -> list[Diagnostic]:
+    """E501, E502, E503, E509, E510, E512 and W505 of an expanded workflow, in no particular order."""
+    sources = merge_tasks(graph.manifest, Report(graph.manifest.source))
+    found: dict[tuple[object, ...], Diagnostic] = {}
+    for family in graph.families:
+        source = sources.get(family.task)
+        if source is None:
+            continue
+        for option, instances in _options_of(graph, family).items():
+            for diagnostic in _check(graph.option_table[option], source, profile):
+                _count(found, replace(diagnostic, instance=graph.name_of(instances[0])), len(instances))
+    diagnostics = [*found.values(), *_check_declared(graph, profile)]
+    diagnostics += check_pins(graph, sources)
+    return diagnostics
+
+
+def _options_of(graph: Graph, family: Family) -> Mapping[int, list[int]]:
+    """Option number → the instances of the family that have it."""
+    table: dict[int, list[int]] = {}
+    for instance in range(family.first, family.first + family.count):
+        table.setdefault(graph.options[instance], []).append(instance)
+    return table
+
+
+def _count(found: dict[tuple[object, ...], Diagnostic], diagnostic: Diagnostic, instances: int) -> None:
+    key = (diagnostic.code, diagnostic.span)
+    known = found.get(key)
+    if known is None:
+        found[key] = replace(diagnostic, more=instances - 1)
+    else:
+        found[key] = replace(known, more=known.more + instances)
+
+
+def _check(options: TaskOptions, source: TaskSource, profile: TargetProfile) -> Iterator[Diagnostic]:
+    yield from _memory(options, source, profile)
+    yield from _cpu(options, source, profile)
+    other = dict(options.other)
+    if options.timeout_s > profile.timeout_max_s:
+        yield Diagnostic(
+            code="E502",
+            message=f"a timeout of {_seconds(options.timeout_s)} is more than {_seconds(profile.timeout_max_s)}",
+            span=_place(source, "timeout"),
+            label=f"an invocation of {profile.name} ends after {_seconds(profile.timeout_max_s)}",
+            hint="split the task, or give it a shorter timeout",
+        )
+    tmp = options.resources.tmp_mb
+    if tmp is not None and tmp > profile.tmp_max_mb:
+        yield Diagnostic(
+            code="E509",
+            message=f"{tmp} MiB of /tmp is more than {profile.tmp_max_mb} MiB",
+            span=_place(source, "resources", "tmp"),
+            hint=f"ask for {profile.tmp_max_mb}MiB or less",
+        )
+    concurrency = _field(other.get("fanout"), "concurrency")
+    if isinstance(concurrency, int) and concurrency > profile.concurrency:
+        node = source.task.fanout
+        yield Diagnostic(
+            code="E512",
+            message=f"a concurrency of {concurrency} is more than {profile.concurrency}, the quota of {profile.name}",
+            span=_inside(node, "concurrency") if node is not None else source.task.name_span,
+            hint=f"write {profile.concurrency} or less",
+        )
+    if options.worker is None and source.task.worker is None:
+        preload = _item(source.task.options.get("optimize"), "preload")
+        if preload is not None:
+            yield Diagnostic(
+                code="W505",
+                message=f"`preload` has no effect on `{source.task.name}`, which has no `worker:`",
+                span=preload.span,
+                hint="give the task a `worker:`, or remove `preload`",
+            )
+
+
+def _memory(options: TaskOptions, source: TaskSource, profile: TargetProfile) -> Iterator[Diagnostic]:
+    least, most = options.resources.memory_min_mb, options.resources.memory_max_mb
+    for value, bound in ((least, "min"), (most, "max")):
+        if value is not None and not profile.memory_min_mb <= value <= profile.memory_max_mb:
+            yield _out_of_range(value, profile, _place(source, "resources", "memory", bound))
+    if least is not None and most is not None and least > most:
+        yield Diagnostic(
+            code="E501",
+            message=f"the least memory, {least} MiB, is more than the most, {most} MiB",
+            span=_place(source, "resources", "memory", "min"),
+            hint="swap the two",
+        )
+
+
+def _out_of_range(value: int, profile: TargetProfile, span: Span) -> Diagnostic:
+    return Diagnostic(
+        code="E501",
+        message=f"{value} MiB of memory is not within {profile.memory_min_mb} to {profile.memory_max_mb} MiB",
+        span=span,
+        label=f"the range of {profile.name}",
+        hint=f"ask for {profile.memory_min_mb}MiB to {profile.memory_max_mb}MiB",
+    )
+
+
+def _cpu(options: TaskOptions, source: TaskSource, profile: TargetProfile) -> Iterator[Diagnostic]:
+    cpu = options.resources.cpu
+    if cpu is not None and cpu > profile.max_vcpus:
+        yield Diagnostic(
+            code="E501",
+            message=f"{cpu:g} CPUs are more than {profile.max_vcpus}, what the largest memory brings",
+            span=_place(source, "resources", "cpu"),
+            hint=f"ask for {profile.max_vcpus} or less",
+        )
+
+
+def _check_declared(graph: Graph, profile: TargetProfile) -> Iterator[Diagnostic]:
+    """The sizes that the `workers:` section declares."""
+    for node in (graph.manifest.workers or {}).values():
+        memory = node.get("memory") if isinstance(node, MappingNode) else None
+        if not isinstance(memory, ScalarNode) or not isinstance(memory.value, str) or "${{" in memory.value:
+            continue
+        value = size_mb(memory.value)
+        if not profile.memory_min_mb <= value <= profile.memory_max_mb:
+            yield _out_of_range(value, profile, memory.span)
+
+
+def _place(source: TaskSource, option: str, *path: str) -> Span:
+    """Where an option's value is written, as deep as `path` leads; the task's key when it is written nowhere."""
+    node = source.options.get(option)
+    return source.task.name_span if node is None else _inside(node, *path)
+
+
+def _inside(node: Node, *path: str) -> Span:
+    for name in path:
+        inner = node.get(name) if isinstance(node, MappingNode) else None
+        if inner is None:
+            break
+        node = inner
+    return node.span
+
+
+def _item(node: Node | None, name: str) -> Node | None:
+    """The item of a list of optimizations that has this name, with settings or without."""
+    for item in node.items if isinstance(node, SequenceNode) else ():
+        if isinstance(item, ScalarNode) and item.value == name:
+            return item
+        if isinstance(item, MappingNode) and item.get(name) is not None:
+            return item
+    return None
+
+
+def _field(text: str | None, name: str) -> object:
+    value = json.loads(text) if text else None
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _seconds(value: float) -> str:
+    return f"{value:g} s"

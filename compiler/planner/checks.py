@@ -1,6 +1,6 @@
 """The static checks of a plan: what tasks and workers ask for, against the target profile and against each other.
 
-No planner runs. Tasks are looked at one by one; what the tasks of one worker say together is `compiler.planner.pinning`.
+No planner runs. Tasks are looked at one by one; what tasks of one worker say together is `compiler.planner.pinning`.
 A family's mistake is reported once, at the value, with the number of further instances that share it.
 """
 

@@ -35,7 +35,9 @@ from compiler.manifest.model import Manifest, Source
 from compiler.manifest.parse import parse_manifest
 from compiler.manifest.source import MAX_FILE_SIZE, read_source
 from compiler.planner import simple, wukong
+from compiler.planner.checks import check_plan_static
 from compiler.planner.model import Plan, PlanOptions
+from compiler.planner.profile import load_profile
 from compiler.planner.registry import STRATEGIES
 
 T = TypeVar("T")
@@ -116,6 +118,8 @@ def examine(source: Source | Path | str, options: CompileOptions, level: str = "
         )
         if depth >= LEVELS.index("code"):
             findings.add(check_code(manifest))
+        if graph is not None and depth >= LEVELS.index("plan"):
+            findings.add(check_plan_static(graph, load_profile()))
     return Checked(diagnostics=findings.sorted(), graph=graph)
 
 

@@ -51,6 +51,10 @@ class CompileSettings:
     max_file_size_bytes: int = 16 * 1024 * KIB
     max_instances: int = 200_000
 
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"`workers` is {self.workers}; a plan needs at least 1")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InlineSettings:
@@ -76,3 +80,7 @@ class LocalSettings:
     redis_url: str | None = None
     lambda_port: int = 0
     retries: int = 0
+
+    def __post_init__(self) -> None:
+        if self.concurrency_limit < 1:
+            raise ValueError(f"`concurrency_limit` is {self.concurrency_limit}; a run needs at least 1 environment")

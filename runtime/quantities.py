@@ -36,8 +36,8 @@ def parse_size(text: str) -> int:
     found = _SIZE.fullmatch(text)
     if found is None:
         raise ValueError(f"`{text}` is not a size: write a number with B, KiB, MiB, GiB, KB, MB or GB, such as 512MiB")
-    whole, _, decimals = found[1].partition(".")
-    return -(-int(whole + decimals) * BYTES[found[2]] // 10 ** len(decimals))
+    whole, _, decimals = str(found[1]).partition(".")
+    return -(-int(whole + decimals) * BYTES[found[2]] // int(10 ** len(decimals)))
 
 
 def format_duration(seconds: float) -> str:
@@ -56,9 +56,9 @@ def format_duration(seconds: float) -> str:
 
 
 def format_size(size: float) -> str:
-    """A size for people: one decimal, in powers of 1,024."""
+    """A size for people: at most one decimal, in powers of 1,024."""
     for unit in ("B", "KiB", "MiB"):
         if abs(size) < 1024:
-            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+            return f"{size:.0f} {unit}" if size == int(size) else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:,.1f} GiB"

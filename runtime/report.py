@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import pprint
 from collections.abc import Mapping
 
+from runtime.display import json_entry, pretty
 from runtime.errors import RunFailed, RuntimeFault
+from runtime.quantities import format_size
 from runtime.results import RunResult
 
-SHOWN_LINES = 40
 SHOWN_RECORDS = 5
 
 
 def result_object(result: RunResult) -> dict[str, object]:
     """The `--json` object. A value that JSON cannot hold is given by its repr under `…_repr`."""
-    key = "result" if result.result_kind == "result" else "outputs"
-    try:
-        json.dumps(result.result, allow_nan=False)
-        shown: dict[str, object] = {key: result.result}
-    except (TypeError, ValueError, RecursionError):
-        shown = {key: None, f"{key}_repr": _safe_repr(result.result)}
     return {
-        **shown,
+        **json_entry("result" if result.result_kind == "result" else "outputs", result.result),
         "run": result.run,
         "makespan_s": result.makespan_s,
         "wall_s": result.wall_s,
@@ -38,11 +31,7 @@ def result_object(result: RunResult) -> dict[str, object]:
 
 def result_text(result: RunResult) -> str:
     """The value, cut to a screen."""
-    text = result.result if isinstance(result.result, str) else _safe_pretty(result.result)
-    lines = text.splitlines() or [""]
-    if len(lines) > SHOWN_LINES:
-        lines = [*lines[:SHOWN_LINES], f"… {len(lines) - SHOWN_LINES} more lines (--json prints all)"]
-    return "\n".join(line if len(line) <= 2_000 else f"{line[:2_000]}…" for line in lines)
+    return pretty(result.result)
 
 
 def summary_text(result: RunResult) -> str:
@@ -50,7 +39,7 @@ def summary_text(result: RunResult) -> str:
     return (
         f"makespan {_seconds(result.makespan_s)} · {result.tasks:,} tasks · {result.workers:,} workers · "
         f"{result.invocations:,} invocations · {result.cold_starts:,} cold, {result.warm_starts:,} warm starts · "
-        f"{_size(result.bytes_moved)} moved · run {result.run}"
+        f"{format_size(result.bytes_moved)} moved · run {result.run}"
     )
 
 
@@ -85,27 +74,5 @@ def _record_lines(record: Mapping[str, object]) -> list[str]:
     return lines
 
 
-def _safe_repr(value: object) -> str:
-    try:
-        return repr(value)
-    except Exception as err:  # noqa: BLE001  the value's own __repr__ is user code
-        return f"<{type(value).__name__} whose repr fails: {type(err).__name__}>"
-
-
-def _safe_pretty(value: object) -> str:
-    try:
-        return pprint.pformat(value, width=100, sort_dicts=False)
-    except Exception:  # noqa: BLE001  as above
-        return _safe_repr(value)
-
-
 def _seconds(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
-        count /= 1024
-    return f"{count:,.1f} GiB"

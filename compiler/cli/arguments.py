@@ -6,11 +6,11 @@ Also the errors of the command line itself, which end a verb with exit code 2.
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from compiler.suggest import closest
 from runtime.errors import RuntimeFault
 from runtime.settings import Settings, command_line, environment, resolve, settings_file
 
@@ -37,6 +37,9 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
+        unknown = message.removeprefix("unrecognized arguments: ").split("=")[0].split(" ")[0]
+        if unknown.startswith("--"):
+            message += meant(unknown, self._option_string_actions)
         raise UsageError(message, hint=f"`{self.prog} --help` shows what it takes, with examples")
 
 
@@ -72,6 +75,16 @@ def add_planning(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, metavar="N", help="worker ids that `simple` may use")
 
 
+def add_redis(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--redis", metavar="URL", dest="redis_url", help="a Redis of your own instead of a started one")
+
+
+def add_deployment(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--deployment", metavar="NAME", help="keys, blobs and the signing key by this name (default: local)"
+    )
+
+
 def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
     """NAME=VALUE texts as a dict. Raises UsageError on a text without `=` and on a name given twice."""
     found: dict[str, str] = {}
@@ -96,7 +109,7 @@ def settings_for(args: argparse.Namespace, environ: Mapping[str, str], *, backen
     return resolve(layers, backend=backend)
 
 
-def closest(word: str, candidates: Iterable[str]) -> str:
-    """` did you mean …?` for a mistyped word, or an empty text."""
-    close = difflib.get_close_matches(word, list(candidates), n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
+def meant(word: str, candidates: Iterable[str]) -> str:
+    """`; did you mean …?` for a mistyped word, or an empty text."""
+    found = closest(word, candidates)
+    return f"; did you mean `{found}`?" if found else ""

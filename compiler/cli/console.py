@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TextIO
 
@@ -25,7 +25,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-BOLD, DIM, RED, GREEN, YELLOW, BLUE = "1", "2", "31;1", "32", "33;1", "34;1"
+BOLD, RED, GREEN = "1", "31;1", "32"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,8 @@ class Console:
     err: TextIO
     environ: Mapping[str, str]
     is_json: bool = False
+    sources: dict[str, str] = field(default_factory=dict)
+    """Texts by file name, for showing what a diagnostic points to."""
 
     @staticmethod
     def standard(environ: Mapping[str, str], *, is_json: bool = False) -> Console:
@@ -59,15 +61,3 @@ class Console:
     def json(self, value: object) -> None:
         """The one JSON text of a `--json` answer."""
         print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False), file=self.out)
-
-    def error(self, message: str, *, code: str = "", hint: str = "") -> None:
-        """One error in the layout of diagnostics, on `err`; with `--json` also as an object on `out`."""
-        head = f"error[{code}]" if code else "error"
-        first, *rest = message.splitlines() or [""]
-        self.note(f"{self.paint(head, RED, self.err)}: {self.paint(first, BOLD, self.err)}")
-        for line in rest:
-            self.note(f"  {line}")
-        if hint:
-            self.note(f"  = help: {hint}")
-        if self.is_json:
-            self.json({"error": {"code": code, "message": message, "hint": hint}})

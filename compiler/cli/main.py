@@ -13,10 +13,10 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from compiler.cli.arguments import Parser, UsageError, add_json, closest
+from compiler.cli.arguments import Parser, UsageError, add_json, meant
 from compiler.cli.console import Console, Exit
 from compiler.diagnostics import ManifestError
-from runtime.errors import RunCancelled, RuntimeFault
+from runtime.errors import RuntimeFault
 
 VERBS = {
     "init": "scaffold a manifest with its functions",
@@ -60,12 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from compiler.cli.reports import report_manifest_error
 
         return report_manifest_error(err, console)
-    except RunCancelled as err:
-        console.error(err.message, code=err.code)
-        return Exit.INTERRUPTED
     except RuntimeFault as err:
-        console.error(err.message, code=err.code, hint=err.hint)
-        return err.exit_code
+        from compiler.cli.reports import report_fault
+
+        return report_fault(err, console)
     except KeyboardInterrupt:
         console.note("interrupted")
         return Exit.INTERRUPTED
@@ -84,7 +82,7 @@ def _dispatch(arguments: list[str], console: Console) -> int:
     if verb is None or arguments[0].startswith("-"):
         return _without_verb(arguments, console)
     if verb not in VERBS:
-        raise UsageError(f"there is no verb `{verb}`{closest(verb, VERBS)}", hint="`treadle --help` lists the verbs")
+        raise UsageError(f"there is no verb `{verb}`{meant(verb, VERBS)}", hint="`treadle --help` lists the verbs")
     module = _module(verb)
     parser = Parser(prog=f"treadle {verb}", description=module.DESCRIPTION, epilog=module.EPILOG)
     module.configure(parser)
@@ -133,9 +131,17 @@ def _internal_error(err: BaseException, console: Console) -> int:
     ) as file:
         file.write(f"treadle {_module('version').version()}\npython {sys.version}\nargv {sys.argv[1:]!r}\n\n")
         file.write("".join(traceback.format_exception(err)))
-    console.error(
-        f"internal error: {type(err).__name__}: {err}\nThis is a bug of treadle's own, not of your manifest.",
-        code="E900",
+    bug = InternalError(
+        f"{type(err).__name__}: {err}\n  This is a bug of treadle's own, not of your manifest.",
         hint=f"report it with the file {file.name}, which says where it happened, and the manifest if you can share it",
     )
-    return Exit.INTERNAL
+    from compiler.cli.reports import report_fault
+
+    return report_fault(bug, console)
+
+
+class InternalError(RuntimeFault):
+    """E900: a bug of treadle's own."""
+
+    code = "E900"
+    exit_code = Exit.INTERNAL

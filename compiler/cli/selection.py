@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from compiler.cli.arguments import UsageError, closest
+from compiler.cli.arguments import UsageError, meant
 from compiler.graph.model import Family, Graph
 from runtime.plan import Key
 
@@ -44,7 +44,7 @@ def _family(graph: Graph, task: str) -> Family:
     for family in graph.families:
         if family.task == task:
             return family
-    raise UsageError(f"there is no task `{task}`{closest(task, [family.task for family in graph.families])}")
+    raise UsageError(f"there is no task `{task}`{meant(task, [family.task for family in graph.families])}")
 
 
 def _is_key(key: Key, text: str) -> bool:

@@ -117,9 +117,9 @@ def test_sizes_are_read(text: str, size: int) -> None:
 
 
 def test_sizes_are_written_for_people() -> None:
-    assert [format_size(size) for size in (12, 2048, 3 * 2**20, 5 * 2**40)] == [
+    assert [format_size(size) for size in (12, 2048, 1.5 * 2**20, 5 * 2**40)] == [
         "12 B",
-        "2.0 KiB",
-        "3.0 MiB",
+        "2 KiB",
+        "1.5 MiB",
         "5,120.0 GiB",
     ]

@@ -46,7 +46,9 @@ class Check:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--file", metavar="FILE", help="the manifest whose treadle.toml counts (default: this folder's)")
+    parser.add_argument(
+        "--file", metavar="FILE", help="the manifest whose treadle.toml counts (default: this folder's)"
+    )
     parser.add_argument("--backend", choices=("local", "inline"), default="local", help="whose settings to print")
     add_config(parser)
     add_json(parser)
@@ -106,28 +108,31 @@ def _package(name: str, *, is_needed: bool, extra: str) -> Check:
 
 
 def _redis(local: LocalSettings) -> Check:
-    if local.redis_url is not None:
-        from runtime.backends.redis import connect
-
-        try:
-            server = connect(local.redis_url)
-            version = server.info("server")["redis_version"]
-        except RuntimeFault as err:
-            return Check(name="Redis", is_ok=False, text=err.message, hint=err.hint)
-        return Check(name="Redis", is_ok=True, text=f"{version} at {local.redis_url}")
-    from runtime.local.redis_server import find_server
-
     try:
-        return Check(name="Redis", is_ok=True, text=f"{find_server()}, started for each run")
+        text = _redis_elsewhere(local.redis_url) if local.redis_url else _redis_here()
     except RuntimeFault as err:
         return Check(name="Redis", is_ok=False, text=err.message, hint=err.hint)
+    return Check(name="Redis", is_ok=True, text=text)
+
+
+def _redis_elsewhere(url: str) -> str:
+    from runtime.backends.redis_link import connect, without_password
+
+    with connect(url):
+        return f"answers at {without_password(url)}"
+
+
+def _redis_here() -> str:
+    from runtime.local.redis_server import find_redis_server
+
+    return f"{find_redis_server()}, started for each run"
 
 
 def _service(local: LocalSettings) -> Check:
-    from runtime.local.stack import status_kept
+    from runtime.local.stack import find_kept
 
-    kept = status_kept(local)
-    text = "not kept; every run starts its own" if kept is None else f"kept, at {kept.stack.lambda_endpoint}"
+    kept = find_kept(local.deployment)
+    text = "none is kept; every run starts its own" if kept is None else f"kept, at {kept.lambda_endpoint}"
     return Check(name="local Lambda", is_ok=None, text=text)
 
 

@@ -16,10 +16,10 @@ MAX_REPR = 2000
 
 
 def json_entry(name: str, value: object) -> dict[str, object]:
-    """`{name: value}` when JSON can hold the value, else `{name_repr: text}`."""
+    """`{name: value}` when JSON can hold the value, else `{name: None, name_repr: text}`."""
     if is_json(value):
         return {name: value}
-    return {f"{name}_repr": safe_repr(value, limit=100 * MAX_REPR)}
+    return {name: None, f"{name}_repr": safe_repr(value, limit=100 * MAX_REPR)}
 
 
 def is_json(value: object) -> bool:
@@ -93,7 +93,7 @@ def _mapping_lines(value: Mapping[object, object], width: int) -> Iterator[str]:
         if position == MAX_ENTRIES:
             yield f"… {len(value) - MAX_ENTRIES:,} more entries"
             return
-        name = key if isinstance(key, str) else safe_repr(key, limit=width)
+        name = key if isinstance(key, str) and key.isprintable() else safe_repr(key, limit=width)
         yield from _under(f"{name}:", item, width)
 
 

@@ -1,0 +1,91 @@
+"""From the arguments of a verb to a graph, a plan or a build: the pipeline with the user's settings."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from compiler.cli.arguments import UsageError, meant, pairs, settings_for
+from compiler.cli.console import Console
+from compiler.cli.reports import show_diagnostics
+from compiler.code.units import collect_functions
+from compiler.emit.bundle import Build, make_build
+from compiler.graph.model import Graph
+from compiler.manifest.model import Source
+from compiler.manifest.source import read_source
+from compiler.pipeline import CompileOptions, Planned, expand_workflow, plan_workflow, refuse_unsupported
+from compiler.planner.model import Plan
+from compiler.planner.registry import STRATEGIES
+from runtime.config import CompileSettings, LocalSettings
+from runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a verb was asked to compile: the text, and how."""
+
+    source: Source
+    options: CompileOptions
+
+
+def load_graph(args: argparse.Namespace, console: Console) -> Graph:
+    """The expanded graph of FILE. Raises ManifestError, UsageError, SettingsInvalid."""
+    request = read_request(args, console, manifest_settings(args, console))
+    graph = expand_workflow(request.source, request.options)
+    show_diagnostics(graph.warnings, console)
+    return graph
+
+
+def load_plan(args: argparse.Namespace, console: Console) -> tuple[Graph, Plan]:
+    """The graph of FILE and its plan; raises as `load_graph`."""
+    planned = _planned(args, console, manifest_settings(args, console))
+    return planned.graph, planned.plan
+
+
+def load_build(args: argparse.Namespace, console: Console, settings: Settings | None = None) -> Build:
+    """The build of FILE; what `run` would not execute is refused (E513). Raises as `load_graph`."""
+    planned = _planned(args, console, settings or manifest_settings(args, console))
+    refuse_unsupported(planned.graph)
+    return make_build(planned.graph, planned.plan, collect_functions(planned.graph))
+
+
+def manifest_settings(args: argparse.Namespace, console: Console, *, backend: str = "local") -> Settings:
+    """Settings for the manifest FILE, whose folder may hold `treadle.toml`."""
+    folder = Path() if args.file == "-" else Path(args.file).parent
+    return settings_for(args, console.environ, backend=backend, folder=folder)
+
+
+def read_request(args: argparse.Namespace, console: Console, settings: Settings) -> Request:
+    """Read FILE; its text is kept for showing diagnostics."""
+    compiling = settings.of(CompileSettings)
+    if compiling.planner not in STRATEGIES:
+        known = ", ".join(sorted(STRATEGIES))
+        raise UsageError(
+            f"there is no planner `{compiling.planner}`{meant(compiling.planner, STRATEGIES)}",
+            hint=f"the planners are {known}",
+        )
+    source = read_source(args.file, max_file_size=compiling.max_file_size_bytes)
+    console.sources[source.file] = source.text
+    options = CompileOptions(
+        set_values=pairs(args.sets, "--set"),
+        planner=compiling.planner,
+        workers=compiling.workers,
+        concurrency=_concurrency(settings),
+        max_instances=compiling.max_instances,
+        max_file_size=compiling.max_file_size_bytes,
+    )
+    return Request(source=source, options=options)
+
+
+def _planned(args: argparse.Namespace, console: Console, settings: Settings) -> Planned:
+    request = read_request(args, console, settings)
+    planned = plan_workflow(request.source, request.options)
+    show_diagnostics(planned.warnings, console)
+    return planned
+
+
+def _concurrency(settings: Settings) -> int:
+    """Environments at one time; a run inside this process is planned as for the local service."""
+    local = settings.of(LocalSettings) if settings.backend == "local" else LocalSettings()
+    return local.concurrency_limit

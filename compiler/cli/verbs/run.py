@@ -1,0 +1,147 @@
+"""`treadle run`: compile when needed, launch, show progress, print the result."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from compiler.cli.arguments import (
+    UsageError,
+    add_config,
+    add_deployment,
+    add_file,
+    add_json,
+    add_planning,
+    add_redis,
+    add_set,
+)
+from compiler.cli.console import Console, Exit
+from compiler.cli.progress import progress_bar
+from runtime.bundle import INDEX_NAME, LoadedBundle, load_bundle
+from runtime.config import LocalSettings, WorkerSettings
+from runtime.results import RunResult
+from runtime.settings import Settings
+
+DESCRIPTION = """\
+Compiles a manifest, or takes a bundle, runs it on the local Lambda service over Redis, and prints the
+result. What is not running is started, and ends with the run (`treadle local start` keeps it instead).
+Ctrl-C cancels the run and leaves nothing behind."""
+EPILOG = """\
+examples:
+  treadle run                                          workflow.yaml in this folder
+  treadle run manifests/tree_reduction/workflow.yaml --set leaves=64 --planner wukong
+  treadle run build/hello                              a bundle that `treadle build` wrote
+  treadle run workflow.yaml --json > result.json       the result with its figures
+  treadle run workflow.yaml --inline                   in this process, one task after another: for a debugger
+  treadle run workflow.yaml --redis redis://localhost:6379/0
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_file(parser)
+    add_set(parser)
+    add_planning(parser)
+    parser.add_argument("--inline", action="store_true", help="run in this process, for a debugger")
+    parser.add_argument("--keep", action="store_true", help="leave the run's keys in Redis")
+    add_redis(parser)
+    add_deployment(parser)
+    add_config(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    with _terminated_as_interrupted():
+        result = _run_bundle(args, console) if _is_bundle(args.file) else _run_manifest(args, console)
+    _show(result, console)
+    return Exit.OK
+
+
+def _is_bundle(file: str) -> bool:
+    return file != "-" and Path(file, INDEX_NAME).is_file()
+
+
+def _run_bundle(args: argparse.Namespace, console: Console) -> RunResult:
+    for option, value in (("--set", args.sets), ("--planner", args.planner), ("--workers", args.workers)):
+        if value:
+            raise UsageError(f"{option} is decided when a bundle is built", hint="give it to `treadle build`")
+    from compiler.cli.arguments import settings_for
+
+    folder = Path(args.file)
+    settings = settings_for(args, console.environ, backend=_backend(args), folder=folder)
+    return _execute(load_bundle(folder), args, console, settings, source_root="")
+
+
+def _run_manifest(args: argparse.Namespace, console: Console) -> RunResult:
+    from compiler.cli.stages import load_build, manifest_settings
+
+    settings = manifest_settings(args, console, backend=_backend(args))
+    build = load_build(args, console, settings)
+    return _execute(build.loaded, args, console, settings, source_root=str(build.graph.manifest.source.root))
+
+
+def _backend(args: argparse.Namespace) -> str:
+    return "inline" if args.inline else "local"
+
+
+def _execute(
+    bundle: LoadedBundle, args: argparse.Namespace, console: Console, settings: Settings, *, source_root: str
+) -> RunResult:
+    from runtime.requirements import check_installed
+
+    check_installed(bundle.requirements)
+    worker = settings.of(WorkerSettings)
+    if args.inline:
+        from runtime.inline import run_inline
+
+        with progress_bar(console, label=bundle.name) as progress:
+            return run_inline(bundle, worker, source_root=source_root, progress=progress)
+    from runtime.launcher import Target, launch
+    from runtime.local.stack import ensure_stack
+
+    local = settings.of(LocalSettings)
+    with progress_bar(console, label=bundle.name) as progress, ensure_stack(local) as stack:
+        target = Target(
+            redis_url=stack.redis_url,
+            lambda_endpoint=stack.lambda_endpoint,
+            region=stack.region,
+            deployment=local.deployment,
+        )
+        return launch(bundle, target, _within(worker, local, settings), progress=progress, keep=args.keep)
+
+
+def _within(worker: WorkerSettings, local: LocalSettings, settings: Settings) -> WorkerSettings:
+    """A commit calls no more workers than environments may live, unless the user said otherwise."""
+    is_default = any(setting.name == "fan_out" and setting.source == "default" for setting in settings.all)
+    return replace(worker, fan_out=local.concurrency_limit) if is_default else worker
+
+
+def _show(result: RunResult, console: Console) -> None:
+    from runtime.report import result_object, result_text, summary_text
+
+    if console.is_json:
+        console.json(result_object(result))
+        return
+    console.say(result_text(result))
+    console.out.flush()
+    console.note(summary_text(result))
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM and SIGHUP end a run as Ctrl-C does: cancelled, with nothing left behind."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

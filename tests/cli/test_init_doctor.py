@@ -1,0 +1,57 @@
+"""`treadle init` and `treadle doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from compiler.cli.templates import TEMPLATES
+from tests.cli.conftest import Treadle
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_init_writes_a_manifest_with_functions_and_the_modeline(treadle: Treadle, template: str) -> None:
+    called = treadle("init", "new", "--template", template, "--json")
+    assert called.code == 0
+    assert called.json == {"template": template, "files": ["new/workflow.yaml", "new/functions.py"]}
+    assert Path("new/workflow.yaml").read_text().startswith("# yaml-language-server: $schema=/")
+    compile(Path("new/functions.py").read_text(), "functions.py", "exec")
+
+
+def test_init_overwrites_nothing(treadle: Treadle) -> None:
+    Path("functions.py").write_text("mine")
+    called = treadle("init")
+    assert called.code == 2
+    assert "functions.py exists already" in called.err
+    assert Path("functions.py").read_text() == "mine"
+    assert not Path("workflow.yaml").exists()
+
+
+def test_init_into_a_file_is_one_message(treadle: Treadle) -> None:
+    Path("taken").write_text("")
+    called = treadle("init", "taken/below")
+    assert called.code == 4
+    assert "cannot write to taken/below" in called.err
+
+
+def test_doctor_prints_each_setting_with_its_source(treadle: Treadle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TREADLE_LEASE", "20s")
+    Path("treadle.toml").write_text('[local]\nstart = "exec"\n')
+    answer = treadle("doctor", "--config", "linger=80ms", "--json").json
+    assert answer["ok"] is True
+    assert answer["settings"]["linger"] == {"value": 0.08, "source": "command line", "group": "worker"}
+    assert answer["settings"]["lease"]["source"] == "environment, TREADLE_LEASE"
+    assert answer["settings"]["start"] == {"value": "exec", "source": "treadle.toml", "group": "local"}
+    assert answer["settings"]["renew"]["source"] == "default"
+
+
+def test_doctor_finds_redis_missing(treadle: Treadle, tmp_path: Path) -> None:
+    called = treadle("doctor", "--config", f"redis_url=unix://{tmp_path}/none.sock")
+    assert called.code == 4
+    assert "no  Redis" in called.out
+
+
+def test_local_status_tells_that_nothing_is_kept(treadle: Treadle) -> None:
+    assert treadle("local", "status", "--json").json == {"running": False, "deployment": "local"}
+    assert treadle("local", "stop", "--json").json["stopped"] is False

@@ -250,8 +250,11 @@ def _argument(
             value = _predicate(value)
         return binder.value(value)
     except (TemplateFault, Poisoned):
-        where = ("", None) if local < 0 else (domain.name_of(local), domain.bindings(local))
-        binder.context.blame(template.leaves, frame, *where)
+        if local < 0:
+            binder.context.blame(template.leaves, frame)
+        else:
+            where = domain.name_of(local), domain.bindings(local), domain.task_source.task.foreach
+            binder.context.blame(template.leaves, frame, *where)
     except ExprFault as fault:
         binder.context.report.fault(binder.context.whole(template.node, fault))
     return None

@@ -15,7 +15,7 @@ from compiler.manifest.compilation import Scope
 from compiler.manifest.faults import ExprFault, Poisoned
 from compiler.manifest.functions import measure
 from compiler.manifest.jinja_tree import SyntaxTrees
-from compiler.manifest.model import Manifest
+from compiler.manifest.model import ForeachEntry, Manifest
 from compiler.manifest.operators import NoInstance
 from compiler.manifest.params import Params
 from compiler.manifest.symbols import InputValue, Namespace, SecretValue, show
@@ -87,13 +87,14 @@ class Context:
         frame: list[object],
         instance: str = "",
         bindings: Mapping[str, object] | None = None,
+        entries: tuple[ForeachEntry, ...] = (),
     ) -> None:
         """Report each scalar of a tree that cannot be evaluated in this frame."""
         for leaf in leaves:
             try:
                 leaf.evaluate(frame)
             except TemplateFault as found:
-                self.explain(found)
+                self.explain(found, entries)
                 self.report.fault(found, instance, bindings)
             except Poisoned:
                 continue
@@ -105,8 +106,8 @@ class Context:
             first = ScalarNode("", node.span, "")
         return TemplateFault(first, fault, 0, len(first.value) if isinstance(first.value, str) else 0)
 
-    def explain(self, found: TemplateFault) -> None:
-        """Say of an instance that does not exist which ones do."""
+    def explain(self, found: TemplateFault, entries: tuple[ForeachEntry, ...] = ()) -> None:
+        """Say of an instance that does not exist which ones do, and which `foreach` entry asks for it."""
         fault = found.fault
         if not isinstance(fault, NoInstance) or fault.related:
             return
@@ -118,6 +119,11 @@ class Context:
             )
         if isinstance(fault.key, int) and not isinstance(fault.key, bool) and fault.key < 0:
             fault.hint = "a negative index does not count from the end here: write the key"
+            return
+        for entry in entries:
+            used = [name for name in entry.variables if name in fault.names]
+            if used:
+                fault.hint = f"does the domain of `{used[0]}` on line {entry.key_span.start.line} go one level too far?"
 
     def _lookup(self, name: str) -> object:
         if name in self._let_poisoned:

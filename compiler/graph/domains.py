@@ -64,7 +64,7 @@ class Domain:
 
     def entry_span(self, depth: int) -> Span | None:
         entries = self.task_source.task.foreach
-        return entries[depth].iterable.span if depth < len(entries) else None
+        return entries[depth].key_span if depth < len(entries) else None
 
     def name_of(self, local: int) -> str:
         return instance_name(self.task, self.keys[local])

@@ -122,6 +122,7 @@ def compile_getitem(c: Compilation, node: nodes.Getitem) -> Closure:
     subscript = operators.subscript
     tree, arg = c.tree, node.arg
     whole = tree.extent(node)
+    names = tuple(part.name for part in (arg, *arg.find_all(nodes.Name)) if isinstance(part, nodes.Name))
 
     def closure(frame: Frame) -> object:
         value = base(frame)
@@ -135,6 +136,7 @@ def compile_getitem(c: Compilation, node: nodes.Getitem) -> Closure:
         except operators.NoInstance as fault:
             if not isinstance(arg, nodes.Const):
                 fault.label = f"`{tree.text(arg)}` is {show(at)}"
+                fault.names = names
             fault.at(whole)
             raise
         except ExprFault as fault:

@@ -351,9 +351,10 @@ def _instance(base: Level, key: object) -> object:
 
 
 class NoInstance(ExprFault):
-    """E304: which key was asked of which part of a family."""
+    """E304: which key was asked of which part of a family; `names` are those that the index was computed from."""
 
     def __init__(self, name: str, level: Level, key: object) -> None:
         super().__init__("E304", f"{name} does not exist", label=f"this is {show(key)}")
         self.level = level
         self.key = key
+        self.names: tuple[str, ...] = ()

@@ -75,6 +75,11 @@ class _Check:
         if module is None:
             self._missing_module(call, name)
             return
+        if call.is_path and module.file != PurePosixPath(call.target).as_posix():
+            message = f"`{call.target}` is hidden by the package `{module.file}`"
+            diagnostic = Diagnostic(code="E401", message=message, span=call.span, hint="rename one of them")
+            self._say(diagnostic, "E401", call.span)
+            return
         self._follow_imports(module, call)
         try:
             present = presence(self._project, module, call.function)
@@ -88,7 +93,7 @@ class _Check:
     def _missing_module(self, call: Call, name: str) -> None:
         if not call.is_path and (is_standard(name) or self._is_outside(name)):
             return
-        known = [f"{near.replace('.', '/')}.py" if call.is_path else near for near in self._project.names()]
+        known = [f"{near.replace('.', '/')}.py" if call.is_path else near for near in self._project.names]
         shown = call.target
         what = f"there is no file `{shown}`" if call.is_path else f"there is no module `{shown}`"
         if not call.is_path and self._declared.owners(name.partition(".")[0]):
@@ -100,7 +105,7 @@ class _Check:
 
     def _is_outside(self, name: str) -> bool:
         return self._declared.may_provide(name) and (
-            bool(self._declared.owners(name.partition(".")[0])) or closest(name, self._project.names()) is None
+            bool(self._declared.owners(name.partition(".")[0])) or closest(name, self._project.names) is None
         )
 
     def _missing_function(self, call: Call, module: SourceModule) -> None:
@@ -160,7 +165,7 @@ class _Check:
             message = f"`{module.file}` has a relative import but is in no package"
             self._tell("E401", message, call, place, "import by the full name from the manifest's folder")
         elif self._is_broken(item, top):
-            hint = did_you_mean(item.module, self._project.names())
+            hint = did_you_mean(item.module, self._project.names)
             self._tell("E401", f"`{module.file}` imports `{item.module}`, which is nowhere", call, place, hint)
         elif self._is_sibling(item, module):
             message = f"`{module.file}` imports `{item.module}` as if from its own folder"
@@ -184,7 +189,7 @@ class _Check:
         """Whether an import that is certain to run finds nothing for certain."""
         if self._project.has(item.module) or self._project.is_folder(item.module):
             return False
-        if not self._project.has(top) and closest(item.module, self._project.names()) is None:
+        if not self._project.has(top) and closest(item.module, self._project.names) is None:
             return False
         return not self._declared.owners(top) and (self._project.has(top) or not self._declared.may_provide(top))
 

@@ -32,15 +32,15 @@ class Declared:
     def may_provide(self, module: str) -> bool:
         """Whether a module may come from a declared requirement."""
         top = module.partition(".")[0]
-        if normalise_name(top) in self._names or self._has_unread:
+        if normalise_name(top) in self._names or self._has_unread or top in self._provided:
             return True
-        owners = self.owners(top)
-        return bool(owners & self._closure) or (not owners and self._has_unknown)
+        return self._has_unknown and not self.owners(top)
 
     def certainly_lacks(self, module: str) -> bool:
         """Whether a module is that of an installed package which no declared one brings along."""
-        owners = self.owners(module.partition(".")[0])
-        return bool(owners) and not self._has_unknown and not self.may_provide(module)
+        if self._has_unknown or self.may_provide(module):
+            return False
+        return bool(self.owners(module.partition(".")[0]))
 
     def owners(self, top: str) -> frozenset[str]:
         """The installed packages that have a module of this name."""
@@ -54,9 +54,10 @@ class Declared:
     def _has_unknown(self) -> bool:
         return None in self._resolved or self._has_unread
 
-    @property
-    def _closure(self) -> frozenset[str]:
-        return frozenset(name for name in self._resolved if name is not None)
+    @cached_property
+    def _provided(self) -> frozenset[str]:
+        """The top-level modules of the declared packages that are installed here, and of what they need."""
+        return frozenset(top for name in self._resolved if name is not None for top in _modules_of(name))
 
     @cached_property
     def _resolved(self) -> frozenset[str | None]:
@@ -157,6 +158,16 @@ def _unpinned(requirements: Sequence[Requirement], span: Span) -> Diagnostic:
         span=span,
         hint=f"pin it: `{requirements[0].written_name}==<version>`",
     )
+
+
+def _modules_of(name: str) -> set[str]:
+    """The top-level names that an installed package puts on the import path."""
+    package = distribution(name)
+    listed = package.read_text("top_level.txt")
+    if listed is not None:
+        return set(listed.split())
+    paths = (file.parts[0] for file in package.files or ())
+    return {part.partition(".")[0] for part in paths if not part.endswith((".dist-info", ".egg-info"))}
 
 
 def _name_of(line: str) -> str:

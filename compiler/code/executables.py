@@ -5,6 +5,7 @@ Which programs the environment has is not known before a run.
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -35,7 +36,7 @@ def check_executable(project: Project, body: Exec) -> Iterator[Diagnostic]:
 def _check_file(project: Project, node: Node, path: str) -> Iterator[Diagnostic]:
     if _leaves(project, path):
         yield _escape(node, path)
-    elif not (project.root / path).exists():
+    elif not os.path.exists(project.root / path):
         near = closest(path, _files(project))
         hint = f"write `{near}`" if near else "paths are relative to the manifest's folder"
         yield Diagnostic(code="E405", message=f"there is no file `{path}`", span=node.span, hint=hint)
@@ -53,7 +54,7 @@ def _check_program(project: Project, node: Node, listed: set[str], file_count: i
     elif any(PurePosixPath(path).is_relative_to(folder) for folder in listed):
         return
     else:
-        exists = (project.root / path).exists()
+        exists = os.path.exists(project.root / path)
         message = f"`{path}` is not among `files:`, so it is not shipped" if exists else f"there is no file `{path}`"
         yield Diagnostic(
             code="E405", message=message, span=node.span, hint=f"list it: `files: [{path}]`" if exists else ""

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os.path
 import sys
 import warnings
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path, PurePosixPath
 
@@ -80,6 +82,13 @@ def name_of_path(target: str) -> str:
     return ".".join(part.replace("%", "%25").replace(".", "%2E") for part in parts)
 
 
+def is_inside(root: Path, path: Path) -> bool:
+    """Whether a path, symbolic links followed, stays under `root`; a path that no file can have does not."""
+    if "\0" in str(path):
+        return False
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+
+
 def is_standard(name: str) -> bool:
     """Whether the top level of this module name belongs to the standard library."""
     return name.partition(".")[0] in sys.stdlib_module_names
@@ -90,7 +99,6 @@ class Project:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._real_root = root.resolve()
         self._loaded: dict[str, SourceModule | ModuleFault | None] = {}
 
     def find(self, name: str) -> SourceModule | None:
@@ -102,7 +110,7 @@ class Project:
                 self._loaded[name] = fault
         found = self._loaded[name]
         if isinstance(found, ModuleFault):
-            raise found
+            raise found.with_traceback(None)
         return found
 
     def has(self, name: str) -> bool:
@@ -114,8 +122,9 @@ class Project:
 
     def is_folder(self, name: str) -> bool:
         """Whether the name leads to a folder: a package with or without `__init__.py`."""
-        return bool(name) and self._path(name).is_dir()
+        return bool(name) and os.path.isdir(self._path(name))
 
+    @cached_property
     def names(self) -> list[str]:
         """Names of the modules at hand, two levels deep, for suggestions."""
         found = []
@@ -129,7 +138,7 @@ class Project:
 
     def inside(self, path: Path) -> bool:
         """Whether a path, symbolic links followed, stays in the manifest's folder."""
-        return path.resolve().is_relative_to(self._real_root)
+        return is_inside(self.root, path)
 
     def _path(self, name: str) -> Path:
         return self.root.joinpath(*(part.replace("%2E", ".").replace("%25", "%") for part in name.split(".")))
@@ -139,11 +148,11 @@ class Project:
         if "" in name.split("."):
             return None
         for path, is_package in ((base / "__init__.py", True), (base.with_name(base.name + ".py"), False)):
-            if path.is_file():
+            if os.path.isfile(path):
                 return self._parse(name, path, is_package)
         for suffix in COMPILED_SUFFIXES:
             for compiled in (base.with_name(base.name + suffix), base / f"__init__{suffix}"):
-                if compiled.is_file():
+                if os.path.isfile(compiled):
                     file = compiled.relative_to(self.root).as_posix()
                     raise ModuleFault(
                         Fault.COMPILED, f"`{name}` is a compiled extension; only Python source is shipped", file=file

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from compiler.code.modules import is_inside
 from runtime.requirements import Requirement, parse_requirement
 
 FILE_MARK = "-r "
@@ -96,11 +97,10 @@ def _requirement(line: RequirementLine) -> Requirement:
 
 def _lines(path: str, root: Path) -> Iterator[RequirementLine]:
     """The lines that say something, comments removed, continued lines joined."""
-    whole = (root / path).resolve()
-    if not whole.is_relative_to(root.resolve()):
+    if not is_inside(root, root / path):
         raise RequirementFileFault("E408", f"`{path}` leaves the manifest's folder")
     try:
-        text = whole.read_text(encoding="utf-8-sig")
+        text = (root / path).read_text(encoding="utf-8-sig")
     except FileNotFoundError as err:
         raise RequirementFileFault("E404", f"the requirements file `{path}` does not exist") from err
     except IsADirectoryError as err:

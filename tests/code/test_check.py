@@ -318,3 +318,27 @@ def test_executables_are_files_of_the_folder(tmp_path: Path) -> None:
     found = check(tmp_path, tasks)
     assert codes(found) == [("E405", 5), ("E405", 6), ("E408", 8), ("E408", 9)]
     assert found[0].hint == "write `bin/tool`"
+
+
+def test_a_file_hidden_by_a_package_is_e401(tmp_path: Path) -> None:
+    (tmp_path / "mod").mkdir()
+    (tmp_path / "mod" / "__init__.py").write_text("def f(): ...")
+    found = check(tmp_path, "tasks:\n  a: {call: 'mod.py:f'}\n", mod_py="def f(): ...")
+    assert codes(found) == [("E401", 4)]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a." * 200 + "b"])
+def test_names_that_no_file_can_have_are_plain_mistakes(tmp_path: Path, name: str) -> None:
+    tasks = f"""\
+        tasks:
+          a: {{call: "{name}:f"}}
+          b: {{exec: {{argv: [x], files: ["{name}", "bad\\0"], cwd: "\\0"}}}}
+    """
+    found = check(tmp_path, tasks)
+    assert codes(found) == [("E401", 4), ("E405", 5), ("E408", 5), ("E408", 5)]
+    assert codes(check(tmp_path, f"requirements: {name}\ntasks:\n  a: {{call: 'app:g'}}\n")) == [("E404", 3)]
+
+
+def test_links_in_a_circle_are_plain_mistakes(tmp_path: Path) -> None:
+    (tmp_path / "loop.py").symlink_to(tmp_path / "loop.py")
+    assert codes(check(tmp_path, "tasks:\n  a: {call: 'loop:f'}\n")) == [("E401", 4)]

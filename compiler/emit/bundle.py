@@ -18,6 +18,7 @@ from compiler.emit.layout import Layout, lay_out
 from compiler.emit.literals import Literals
 from compiler.emit.signature import graph_signature
 from compiler.graph.model import Graph
+from compiler.planner.layers import resolved_requirements
 from compiler.planner.model import Plan
 from runtime.bundle import SCHEMA_VERSION, LoadedBundle, MemoryBlobs, read_index
 from runtime.pages import encode_value, env_row
@@ -81,7 +82,7 @@ def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
         "pages": [blobs.add(page) for page in layout.pages],
         "units": sorted(functions.units),
         "literals": sorted(literals.blobs),
-        "requirements": sorted({name for option in graph.option_table for name in option.requirements}),
+        "requirements": sorted({name for requirements in resolved_requirements(graph) for name in requirements}),
         "result": _result(graph, names),
         "graph": blobs.add(canonical_json(graph_document(graph, names))),
         "plan": blobs.add(canonical_json(plan_document(plan, names, layout.page_of))),

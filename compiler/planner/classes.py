@@ -8,48 +8,47 @@ minimum among them, and the union of their requirements. Whether the user's stat
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from compiler.code.requirements import layer_digest
 from compiler.graph.model import Graph
 from compiler.manifest.model import Resources, TaskOptions
 from compiler.planner.declared import declared_sizes
+from compiler.planner.layers import resolved_requirements
 from runtime.plan import EnvClass
 
 DEFAULT_MEMORY_MB = 1769
 DEFAULT_ARCH = "x86_64"
 
+Stated = tuple[TaskOptions, tuple[str, ...]]
+"""What an option set states: the options, and its requirements as resolved."""
+
 
 def environment_classes(graph: Graph, *, python: str) -> tuple[tuple[EnvClass, ...], list[int]]:
     """The distinct classes in order of first use, and for each instance its index among them."""
     declared = declared_sizes(graph.manifest)
-    members: dict[str, list[TaskOptions]] = {}
-    for option in graph.option_table:
+    stated = list(zip(graph.option_table, resolved_requirements(graph), strict=True))
+    members: dict[str, list[Stated]] = {}
+    for option, requirements in stated:
         if option.worker is not None:
-            members.setdefault(option.worker, []).append(option)
+            members.setdefault(option.worker, []).append((option, requirements))
     of_worker = {
-        worker: _class_of(options, declared.get(worker, Resources()), python) for worker, options in members.items()
+        worker: _class_of(together, declared.get(worker, Resources()), python) for worker, together in members.items()
     }
-    index: dict[EnvClass, int] = {}
-    by_option = [_class_of([option], Resources(), python) for option in graph.option_table]
     by_option = [
-        env if option.worker is None else of_worker[option.worker]
-        for option, env in zip(graph.option_table, by_option, strict=True)
+        _class_of([(option, requirements)], Resources(), python) if option.worker is None else of_worker[option.worker]
+        for option, requirements in stated
     ]
+    index: dict[EnvClass, int] = {}
     env_of = [index.setdefault(by_option[option], len(index)) for option in graph.options]
     return tuple(index), env_of
 
 
-def _class_of(options: Iterable[TaskOptions], declared: Resources, python: str) -> EnvClass:
-    stated = [option.resources for option in options]
-    requirements = sorted({requirement for option in options for requirement in option.requirements})
-    arch = declared.arch or next((one.arch for one in stated if one.arch), DEFAULT_ARCH)
-    return EnvClass(
-        memory_mb=declared.memory_min_mb or _memory(stated),
-        arch=arch,
-        python=python,
-        layer=layer_digest(requirements),
-    )
+def _class_of(together: Sequence[Stated], declared: Resources, python: str) -> EnvClass:
+    resources = [option.resources for option, _ in together]
+    layer = layer_digest({name for _, requirements in together for name in requirements})
+    arch = declared.arch or next((one.arch for one in resources if one.arch), DEFAULT_ARCH)
+    return EnvClass(memory_mb=declared.memory_min_mb or _memory(resources), arch=arch, python=python, layer=layer)
 
 
 def _memory(stated: list[Resources]) -> int:

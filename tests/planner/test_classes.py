@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from compiler.diagnostics import ManifestError
 from compiler.manifest.model import Resources, TaskOptions
 from compiler.manifest.tree import MappingNode, ScalarNode
 from compiler.planner.classes import environment_classes
-from tests.factories import SPAN, make_graph
+from tests.factories import SPAN, make_graph, make_manifest
 
 
 def classes_of(graph):
@@ -71,3 +74,18 @@ def test_requirements_make_a_layer_and_a_worker_has_the_union():
     )
     alone, first, second = classes_of(graph)
     assert alone.layer == first.layer == second.layer != ""
+
+
+def test_a_requirements_file_counts_by_what_it_says(tmp_path):
+    (tmp_path / "requirements.txt").write_text("# the usual\nNumPy == 2.0\n")
+    listed = with_options(make_graph("a"), TaskOptions(requirements=("numpy==2.0",)))
+    graph = with_options(make_graph("a"), TaskOptions(requirements=("-r requirements.txt",)))
+    named = replace(graph, manifest=make_manifest(["a"], root=tmp_path))
+    assert classes_of(named) == classes_of(listed)
+
+
+def test_a_requirements_file_that_went_away_is_a_diagnostic(tmp_path):
+    graph = with_options(make_graph("a"), TaskOptions(requirements=("-r requirements.txt",)))
+    with pytest.raises(ManifestError) as caught:
+        classes_of(replace(graph, manifest=make_manifest(["a"], root=tmp_path)))
+    assert [one.code for one in caught.value.diagnostics] == ["E404"]

@@ -12,7 +12,20 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-CLIENT_SIDE = ("dashboard", "inline", "launcher", "local", "run", "settings", "watch")
+CLIENT_SIDE = (
+    "dashboard",
+    "inline",
+    "launch_command",
+    "launcher",
+    "local",
+    "report",
+    "requirements",
+    "results",
+    "run",
+    "settings",
+    "versions",
+    "watch",
+)
 """Modules and packages of `runtime` that stay with the client: everything else is shipped."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -1,0 +1,132 @@
+"""A bundle run from the command line: `launch.py`'s whole interface, and the part of it that `treadle run` shares."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn, TextIO
+
+from runtime.bundle import LoadedBundle, load_bundle
+from runtime.config import LocalSettings, WorkerSettings
+from runtime.errors import RuntimeFault
+from runtime.inline import run_inline
+from runtime.launcher import Target, launch
+from runtime.local.stack import ensure_stack
+from runtime.report import fault_object, fault_text, result_object, result_text, summary_text
+from runtime.requirements import check_installed
+from runtime.results import Progress, RunResult
+from runtime.settings import Settings, command_line, environment, resolve, settings_file
+
+EPILOG = """\
+examples:
+  python launch.py                        run on the local Lambda service, and print the result
+  python launch.py --json > result.json   the result with its figures, as one object
+  python launch.py --redis redis://localhost:6379/0
+  python launch.py --inline               in this process, one task after another: for a debugger
+"""
+
+
+def run_local(
+    bundle: LoadedBundle, settings: Settings, *, progress: Callable[[Progress], None], keep: bool = False
+) -> RunResult:
+    """Run on the local Lambda service: the kept one, else one that ends with the run.
+
+    Raises `RequirementMissing` when this interpreter, which the service uses, lacks a requirement; else as `launch`.
+    """
+    check_installed(bundle.requirements)
+    local = settings.of(LocalSettings)
+    with ensure_stack(local) as stack:
+        target = Target(
+            redis_url=stack.redis_url,
+            lambda_endpoint=stack.lambda_endpoint,
+            region=stack.region,
+            deployment=local.deployment,
+        )
+        return launch(bundle, target, _within(local, settings), progress=progress, keep=keep)
+
+
+def _within(local: LocalSettings, settings: Settings) -> WorkerSettings:
+    """A commit calls no more workers than environments may live, unless the user said otherwise."""
+    worker = settings.of(WorkerSettings)
+    is_default = any(setting.name == "fan_out" and setting.source == "default" for setting in settings.all)
+    return replace(worker, fan_out=local.concurrency_limit) if is_default else worker
+
+
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM and SIGHUP end a run as Ctrl-C does: cancelled, with nothing left behind."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def main(folder: Path, argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+    """Run the bundle in `folder` as the arguments say; returns the exit code."""
+    args = _parser(folder).parse_args(argv)
+    try:
+        with terminated_as_interrupted():
+            result = _run(folder, args, environ)
+    except KeyboardInterrupt:
+        print("cancelled", file=sys.stderr)
+        return 130
+    except RuntimeFault as fault:
+        print(json.dumps(fault_object(fault)) if args.json else fault_text(fault), file=_where(args))
+        return fault.exit_code
+    if args.json:
+        print(json.dumps(result_object(result)))
+    else:
+        print(result_text(result), flush=True)
+        print(summary_text(result), file=sys.stderr)
+    return 0
+
+
+def _where(args: argparse.Namespace) -> TextIO:
+    return sys.stdout if args.json else sys.stderr
+
+
+def _run(folder: Path, args: argparse.Namespace, environ: Mapping[str, str]) -> RunResult:
+    bundle = load_bundle(folder)
+    given = {"redis_url": args.redis, "deployment": args.deployment, "concurrency_limit": args.concurrency}
+    own: dict[str, object] = {name: value for name, value in given.items() if value is not None}
+    backend = "inline" if args.inline else "local"
+    layers = [command_line(own), environment(environ), settings_file(folder, backend=backend)]
+    settings = resolve(layers, backend=backend)
+    if args.inline:
+        check_installed(bundle.requirements)
+        return run_inline(bundle, settings.of(WorkerSettings))
+    return run_local(bundle, settings, progress=_silent, keep=args.keep)
+
+
+def _silent(progress: Progress) -> None:
+    """A launched bundle shows its result; progress is for the command line of treadle."""
+
+
+def _parser(folder: Path) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="launch.py",
+        description=f"Runs the compiled workflow in {folder} on the local Lambda service over Redis.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    parser.add_argument("--redis", metavar="URL", help="a Redis of your own instead of a started one")
+    parser.add_argument("--deployment", metavar="NAME", help="keys, blobs and the signing key by this name")
+    parser.add_argument("--concurrency", metavar="N", help="environments at one time")
+    parser.add_argument("--keep", action="store_true", help="leave the run's keys in Redis")
+    parser.add_argument("--inline", action="store_true", help="run in this process, for a debugger")
+    return parser

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import count, islice
 
 from compiler.graph.model import Graph
 from compiler.planner.classes import environment_classes
@@ -35,10 +36,11 @@ def simple(graph: Graph, options: PlanOptions) -> Plan:
     pinned, worker_of = user_pins(graph)
     classes, env_of = environment_classes(graph, python=options.python)
     order = depth_first_order(graph)
-    names, groups = _workers(pinned, worker_of, env_of, _worker_count(options, len(pinned)))
+    groups = _groups(len(pinned), worker_of, env_of, _worker_count(options, len(pinned)))
     assignment = _Assignment(graph, worker_of, env_of, groups)
     for level in _levels(graph, order):
         assignment.assign(level)
+    names, worker_of = _named(pinned, worker_of)
     return Plan(
         planner="simple",
         workers=names,
@@ -65,27 +67,28 @@ def _worker_count(options: PlanOptions, pinned: int) -> int:
     return max(1, min(wanted, options.concurrency - pinned))
 
 
-def _workers(
-    pinned: tuple[str, ...], worker_of: Sequence[int], env_of: Sequence[int], count: int
-) -> tuple[tuple[str, ...], dict[int, range]]:
-    """The worker ids, the user's first, and for each class the range of new ones that serve it."""
+def _groups(first: int, worker_of: Sequence[int], env_of: Sequence[int], wanted: int) -> dict[int, range]:
+    """For each class the workers that serve it, numbered from `first`, the number of the user's."""
     free = Counter(env for env, worker in zip(env_of, worker_of, strict=True) if worker == FLEXIBLE)
-    shares = _shares(free, count)
     groups: dict[int, range] = {}
-    first = len(pinned)
-    for env, share in shares.items():
+    for env, share in _shares(free, wanted).items():
         groups[env] = range(first, first + share)
         first += share
-    taken = set(pinned)
-    fresh = (f"w{number}" for number in range(first + len(taken)))
-    names = [name for name in fresh if name not in taken][: first - len(pinned)]
-    return (*pinned, *names), groups
+    return groups
 
 
-def _shares(tasks: Counter[int], count: int) -> dict[int, int]:
-    """`count` workers dealt to classes in proportion to their tasks: one each first, no more than tasks."""
+def _named(pinned: tuple[str, ...], worker_of: Sequence[int]) -> tuple[tuple[str, ...], list[int]]:
+    """The worker ids, the user's first, then `w0` and on for new workers that got a task; and the numbers they have."""
+    used = sorted(worker for worker in set(worker_of) if worker >= len(pinned))
+    fresh = (name for number in count() if (name := f"w{number}") not in pinned)
+    number_of = {worker: number for number, worker in enumerate((*range(len(pinned)), *used))}
+    return (*pinned, *islice(fresh, len(used))), [number_of[worker] for worker in worker_of]
+
+
+def _shares(tasks: Counter[int], wanted: int) -> dict[int, int]:
+    """`wanted` workers dealt to classes in proportion to their tasks: one each first, no more than tasks."""
     shares = dict.fromkeys(sorted(tasks), 1)
-    for _ in range(count - len(shares)):
+    for _ in range(wanted - len(shares)):
         open_classes = [env for env in shares if shares[env] < tasks[env]]
         if not open_classes:
             break
@@ -156,7 +159,7 @@ class _Assignment:
             self.reasons[instance] = "a block of the fan-out" if self.graph.in_edges[instance] else "a block of roots"
 
     def _take_share(self, instance: int, share: _Share) -> bool:
-        held = {worker: count for worker, count in self._holders(instance).items() if share.has_room(worker)}
+        held = {worker: inputs for worker, inputs in self._holders(instance).items() if share.has_room(worker)}
         if not held:
             return False
         self.worker_of[instance] = share.take(_most(held))
@@ -170,10 +173,10 @@ def _most(held: Mapping[int, int]) -> int:
 
 
 class _Share:
-    """How many of `count` tasks each worker of `group` may still take: sizes differ by one at most."""
+    """How many of so many tasks each worker of `group` may still take: sizes differ by one at most."""
 
-    def __init__(self, count: int, group: range) -> None:
-        self._size, self._larger = divmod(count, len(group))
+    def __init__(self, tasks: int, group: range) -> None:
+        self._size, self._larger = divmod(tasks, len(group))
         self._taken = dict.fromkeys(group, 0)
         self._cursor = group.start
 

@@ -116,6 +116,11 @@ def test_more_classes_than_workers_still_get_a_worker_each():
     assert len(loads(plan_of(graph, workers=1))) == 3
 
 
+def test_only_workers_with_a_task_have_an_id():
+    graph = graph_of({f"t{n}": [f"t{n - 1}"] if n else [] for n in range(10)}, pins={"t5": "w0"})
+    assert plan_of(graph, workers=8).workers == ("w0", "w1")
+
+
 def test_default_number_of_workers_is_eight_within_the_concurrency():
     graph = graph_of({f"r{n}": [] for n in range(100)})
     assert len(loads(plan_of(graph, concurrency=100))) == 8

@@ -86,11 +86,13 @@ def event_source(text: str, *, pure: bool = False) -> EventSource:
 def load_tree(source: Source, *, pure: bool = False) -> tuple[MappingNode | None, list[Diagnostic]]:
     """The tree of a manifest and what is wrong with it as YAML; None when there is no tree to go on with."""
     builder = _Builder(source)
-    with _collector_off():
+    with collector_off():
         try:
             builder.run(event_source(source.text, pure=pure))
         except yaml.YAMLError as err:
-            builder.report(explain_yaml_error(err, source.text, source.file))
+            found = explain_yaml_error(err, source.text, source.file)
+            if all((one.code, one.span) != (found.code, found.span) for one in builder.diagnostics):
+                builder.report(found)
             return None, builder.diagnostics
         except _StopError:
             return None, builder.diagnostics
@@ -98,7 +100,7 @@ def load_tree(source: Source, *, pure: bool = False) -> tuple[MappingNode | None
 
 
 @contextmanager
-def _collector_off() -> Iterator[None]:
+def collector_off() -> Iterator[None]:
     """A pause for the garbage collector: on a tree that only grows it costs several times the parse itself."""
     was_enabled = gc.isenabled()
     gc.disable()

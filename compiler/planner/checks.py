@@ -31,7 +31,8 @@ def check_plan_static(graph: Graph, profile: TargetProfile) -> list[Diagnostic]:
             continue
         for option, instances in _options_of(graph, family).items():
             for diagnostic in _check(graph.option_table[option], source, profile):
-                _count(found, replace(diagnostic, instance=graph.name_of(instances[0])), len(instances))
+                first = graph.name_of(instances[0]) if graph.keys[instances[0]] else ""
+                _count(found, replace(diagnostic, instance=first), len(instances))
     diagnostics = [*found.values(), *_check_declared(graph, profile)]
     diagnostics += check_pins(graph, sources)
     return diagnostics

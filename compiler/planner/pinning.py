@@ -7,7 +7,7 @@ different minima below it are no conflict.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from compiler.diagnostics import Diagnostic, Related, Span
@@ -31,13 +31,24 @@ class Pin:
 
 
 def check_pins(graph: Graph, sources: Mapping[str, TaskSource]) -> list[Diagnostic]:
-    """E503 and E510 at the tasks' `worker:`, those of one place counted together."""
+    """E503 and E510 at the tasks' `worker:`, those of one place counted together.
+
+    Tasks that disagree with each other, rather than with a declared size, are one mistake for each worker: which of
+    them is the wrong one is not known.
+    """
     declared = declared_sizes(graph.manifest) if graph.manifest.workers is not None else None
     earlier: dict[str, list[Pin]] = {}
+    at_odds: set[str] = set()
     found: dict[tuple[str, Span], Diagnostic] = {}
     for pin in sorted(_pins(graph, sources), key=lambda pin: pin.span):
-        diagnostic = _check(pin, earlier.setdefault(pin.worker, []), declared)
-        earlier[pin.worker].append(pin)
+        before = earlier.setdefault(pin.worker, [])
+        size = (declared or {}).get(pin.worker, Resources())
+        diagnostic = _undeclared(pin, declared) or _against_size(pin, size)
+        if diagnostic is None and pin.worker not in at_odds:
+            diagnostic = _against_tasks(pin, before, size)
+            at_odds |= {pin.worker} if diagnostic is not None else set()
+        if all(_stated(pin) != _stated(other) for other in before):
+            before.append(pin)
         if diagnostic is not None:
             key = (diagnostic.code, pin.span)
             known = found.get(key)
@@ -61,58 +72,63 @@ def _pins(graph: Graph, sources: Mapping[str, TaskSource]) -> Iterator[Pin]:
             resources=options.resources,
             task=task,
             span=source.task.worker.span,
-            instance=graph.name_of(instances[0]),
+            instance=graph.name_of(instances[0]) if graph.keys[instances[0]] else "",
             count=len(instances),
         )
 
 
-def _check(pin: Pin, earlier: list[Pin], declared: Mapping[str, Resources] | None) -> Diagnostic | None:
-    if declared is not None and pin.worker not in declared:
+def _undeclared(pin: Pin, declared: Mapping[str, Resources] | None) -> Diagnostic | None:
+    if declared is None or pin.worker in declared:
+        return None
+    return Diagnostic(
+        code="E510",
+        message=f"there is no worker `{pin.worker}` in `workers:`",
+        span=pin.span,
+        instance=pin.instance,
+        hint=did_you_mean(pin.worker, declared),
+    )
+
+
+def _against_size(pin: Pin, size: Resources) -> Diagnostic | None:
+    """A task that the declared size of its worker does not hold."""
+    memory, stated = size.memory_min_mb, pin.resources
+    if memory is not None and stated.memory_min_mb is not None and stated.memory_min_mb > memory:
+        trouble = f"`{pin.worker}` is declared with {memory} MiB, `{pin.task}` needs {stated.memory_min_mb} MiB"
+    elif memory is not None and stated.memory_max_mb is not None and stated.memory_max_mb < memory:
+        trouble = f"`{pin.worker}` is declared with {memory} MiB, `{pin.task}` allows {stated.memory_max_mb} MiB"
+    elif size.arch and stated.arch and size.arch != stated.arch:
+        trouble = f"`{pin.worker}` is declared with {size.arch}, `{pin.task}` states {stated.arch}"
+    else:
+        return None
+    hint = "declare a size in `workers:` that holds every task of the worker"
+    return Diagnostic(code="E503", message=trouble, span=pin.span, instance=pin.instance, hint=hint)
+
+
+def _against_tasks(pin: Pin, earlier: Sequence[Pin], size: Resources) -> Diagnostic | None:
+    """A task that an earlier one of its worker disagrees with, in what no declared size settles."""
+    for other in earlier:
+        mine, its = pin.resources, other.resources
+        sizes = _memory(its), _memory(mine)
+        if size.memory_min_mb is None and all(sizes) and sizes[0] != sizes[1]:
+            what = f"two sizes: {sizes[0]} for `{other.task}`, {sizes[1]} for `{pin.task}`"
+        elif not size.arch and mine.arch and its.arch and mine.arch != its.arch:
+            what = f"two architectures: {its.arch} for `{other.task}`, {mine.arch} for `{pin.task}`"
+        else:
+            continue
         return Diagnostic(
-            code="E510",
-            message=f"there is no worker `{pin.worker}` in `workers:`",
+            code="E503",
+            message=f"`{pin.worker}` gets {what}",
             span=pin.span,
             instance=pin.instance,
-            hint=did_you_mean(pin.worker, declared),
+            hint="state the same resources, or pin the tasks to different workers",
+            related=(Related(span=other.span, message=f"`{other.task}` is pinned here"),),
         )
-    size = declared[pin.worker] if declared is not None else Resources()
-    trouble = _against_size(pin, size)
-    if trouble:
-        return Diagnostic(code="E503", message=trouble, span=pin.span, instance=pin.instance, hint=_DECLARED_HINT)
-    for other in earlier:
-        trouble = _against_task(pin, other, size)
-        if trouble:
-            related = (Related(span=other.span, message=f"`{other.task}` is pinned here"),)
-            hint = "state the same resources, or pin the tasks to different workers"
-            return Diagnostic(
-                code="E503", message=trouble, span=pin.span, instance=pin.instance, hint=hint, related=related
-            )
     return None
 
 
-_DECLARED_HINT = "declare a size in `workers:` that holds every task of the worker"
-
-
-def _against_size(pin: Pin, size: Resources) -> str:
-    """What is wrong between a task and the declared size of its worker; "" for nothing."""
-    memory, stated = size.memory_min_mb, pin.resources
-    if memory is not None and stated.memory_min_mb is not None and stated.memory_min_mb > memory:
-        return f"`{pin.worker}` is declared with {memory} MiB, `{pin.task}` needs {stated.memory_min_mb} MiB"
-    if memory is not None and stated.memory_max_mb is not None and stated.memory_max_mb < memory:
-        return f"`{pin.worker}` is declared with {memory} MiB, `{pin.task}` allows {stated.memory_max_mb} MiB"
-    if size.arch and stated.arch and size.arch != stated.arch:
-        return f"`{pin.worker}` is declared with {size.arch}, `{pin.task}` states {stated.arch}"
-    return ""
-
-
-def _against_task(pin: Pin, other: Pin, size: Resources) -> str:
-    """What is wrong between two tasks of one worker; "" for nothing."""
-    mine, its = pin.resources, other.resources
-    if size.memory_min_mb is None and _memory(mine) and _memory(its) and _memory(mine) != _memory(its):
-        return f"`{pin.worker}` gets two sizes: {_memory(its)} for `{other.task}`, {_memory(mine)} for `{pin.task}`"
-    if mine.arch and its.arch and mine.arch != its.arch:
-        return f"`{pin.worker}` gets two architectures: {its.arch} for `{other.task}`, {mine.arch} for `{pin.task}`"
-    return ""
+def _stated(pin: Pin) -> tuple[str, str | None]:
+    """What other tasks of the worker are compared with."""
+    return _memory(pin.resources), pin.resources.arch
 
 
 def _memory(resources: Resources) -> str:

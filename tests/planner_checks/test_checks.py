@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from pathlib import Path
 
@@ -133,8 +134,14 @@ def test_a_pin_conflict_stands_at_the_later_worker_and_names_the_earlier() -> No
           c: {call: "app:f", worker: w, resources: {memory: 1GiB}}
     """
     found = check(text)
-    assert codes(found) == [("E503", 10), ("E503", 12)]
+    assert codes(found) == [("E503", 10)]
     assert found[0].related[0].span.start.line == 7
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["1GiB", "2GiB", "1GiB", "3GiB"])))
+def test_the_order_of_tasks_does_not_change_how_many_conflicts_a_worker_has(order: tuple[str, ...]) -> None:
+    lines = [f"  t{n}: {{call: 'app:f', worker: w, resources: {{memory: {size}}}}}" for n, size in enumerate(order)]
+    assert [found.code for found in check("tasks:\n" + "\n".join(lines) + "\n")] == ["E503"]
 
 
 def test_instances_pinned_by_an_expression_are_compared_worker_by_worker() -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from compiler.diagnostics import ManifestError
 from compiler.emit.bundle import Build
+from compiler.emit.write import write_bundle
 from compiler.manifest.model import Source
 from compiler.pipeline import (
     LEVELS,
@@ -153,3 +158,19 @@ def test_what_is_not_executed_yet_is_refused_by_name_and_only_for_a_run(workflow
 
 def test_a_workflow_of_executed_features_is_not_refused(workflow):
     refuse_unsupported(plan_workflow(workflow, CompileOptions()).graph)
+
+
+def test_launch_runs_a_bundle_without_treadle_or_the_source(workflow, tmp_path):
+    folder = write_bundle(compile_workflow(workflow, CompileOptions(set_values={"n": 5})), tmp_path / "bundle")
+    for name in ("app.py", "workflow.yaml"):
+        (tmp_path / name).unlink()
+    done = subprocess.run(
+        [sys.executable, "-I", str(folder / "launch.py"), "--inline", "--json"],
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["result"] == 30

@@ -1,8 +1,9 @@
 """How a commit travels: one JSON text with indices into the script's KEYS and ARGV, and how its answer is read.
 
-Consumers are not named in the JSON: neighbours with the same destination, width and page form a group of
-consecutive keys, so that a fan-out of hundreds is a few numbers. Values and long task lists are arguments of
-their own. Times are whole microseconds. Not responsible for what the script does with it (lua/commit.lua).
+Neighbours with the same destination, width and page form a group, so that a fan-out of hundreds is a few numbers and
+its names. Consumers that need one slot alone share that slot's set; the others have consecutive keys, and their
+names are the ends of these. Values and long task lists are arguments of their own. Times are whole microseconds.
+Not responsible for what the script does with it (lua/commit.lua).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from runtime.backends.keys import INLINE, REFERENCE, RunKeys
 from runtime.config import WorkerSettings
@@ -84,16 +86,17 @@ class CommitScript:
             self.dests.append([arrival.worker, todo, hint, env, subdag_of(arrival), flexible])
         return index
 
-    def groups(self, arrivals: tuple[Arrival, ...]) -> list[list[int]]:
-        """Runs of neighbours with one destination, width and page: [dest, need, page, first key, count]."""
+    def groups(self, arrivals: tuple[Arrival, ...]) -> list[list[object]]:
+        """Runs of neighbours: [dest, need, page, first key, count], or [dest, 1, page, names] of single inputs."""
         dests = [self.dest(arrival) for arrival in arrivals]
-        groups: list[list[int]] = []
-        for arrival, dest in zip(arrivals, dests, strict=True):
-            key = self.key(self.keys.arrived(arrival.consumer))
-            if groups and groups[-1][:3] == [dest, arrival.need, arrival.page]:
-                groups[-1][4] += 1
+        groups: list[list[object]] = []
+        for (dest, need, page), run in groupby(zip(dests, arrivals, strict=True), key=_group_of):
+            names = [arrival.consumer for _, arrival in run]
+            if need == 1:
+                groups.append([dest, need, page, names])
             else:
-                groups.append([dest, arrival.need, arrival.page, key, 1])
+                keys = [self.key(self.keys.arrived(name)) for name in names]
+                groups.append([dest, need, page, keys[0], len(keys)])
         return groups
 
     def join(self, arrival: Arrival) -> list[int]:
@@ -109,7 +112,9 @@ class CommitScript:
                 elif item.reference is not None:
                     value = self.value(REFERENCE + item.reference.encode())
                 joins = [self.join(arrival) for arrival in item.joins]
-                return ["store", item.task, item.slot, value, int(item.last), self.groups(item.arrivals), joins]
+                groups = self.groups(item.arrivals)
+                reach = self.key(self.keys.reach(item.slot)) if any(group[1] == 1 for group in groups) else 0
+                return ["store", item.task, item.slot, value, int(item.last), groups, joins, reach]
             case Settle():
                 return ["settle", self.value(json.dumps(item.tasks, separators=(",", ":")))]
             case Attempt():
@@ -118,6 +123,10 @@ class CommitScript:
                 return ["called", item.worker, micros(item.called_at)]
             case Failure():
                 return ["error", item.task, self.value(item.record)]
+
+
+def _group_of(member: tuple[int, Arrival]) -> tuple[int, int, int]:
+    return member[0], member[1].need, member[1].page
 
 
 def write_commit(commit: Commit, keys: RunKeys, settings: WorkerSettings) -> tuple[list[str], list[str | bytes | int]]:

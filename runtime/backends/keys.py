@@ -8,7 +8,8 @@ spreads them over a cluster. Blobs belong to the deployment. An ACL of `treadle:
     workers          hash    worker → record: one byte of state, then cmsgpack (see lua/common.lua)
     queue            hash    newest (call time begun), lastbegin, called (workers called, not running)
     todo:<worker>    hash    instance → page: the worker's grants, which are its inbox
-    arr:<consumer>   set     slots that have arrived
+    arr:<consumer>   set     slots that have arrived, of a consumer that needs several
+    reach:<slot>     set     consumers at which the slot, the only one they need, has arrived
     out              hash    slot → "v" + sealed bytes, or "r" + the key of a large value
     done             set     settled tasks
     done:<worker>    set     "=" + task settled by this worker, "+" + slot it stored before it settled
@@ -78,6 +79,9 @@ class RunKeys:
     def arrived(self, consumer: str) -> str:
         return f"{self.prefix}arr:{consumer}"
 
+    def reach(self, slot: str) -> str:
+        return f"{self.prefix}reach:{slot}"
+
     def large(self, instance: str, output: str | None, token: str) -> str:
         """A large value's own key; the token makes it one incarnation's, so that the loser deletes its own."""
         return f"treadle:{self.deployment}:{{{self.run}/{instance}}}:{output or ''}:{token}"
@@ -93,4 +97,4 @@ class RunKeys:
     def stale_patterns(self) -> tuple[str, ...]:
         """SCAN patterns of what a rebuild replaces whole."""
         head = f"treadle:{escape_glob(self.deployment)}:{{{escape_glob(self.run)}}}:"
-        return tuple(head + kind for kind in ("todo:*", "arr:*", "done:*", "hint:*"))
+        return tuple(head + kind for kind in ("todo:*", "arr:*", "reach:*", "done:*", "hint:*"))

@@ -3,6 +3,8 @@
 The rules live in lua/*.lua; this file gathers keys and arguments and reads answers. It adds these to the
 protocol's table:
 
+- The arrivals of a slot at consumers that need nothing else are one set of the slot's, `reach:<slot>`, in place of a
+  set per consumer: a fan-out is a few commands. A rebuild, which does not know widths, writes both forms.
 - A rebuild has a nonce: a part or an end that belongs to an earlier one is refused, so that two launchers that
   rebuild at once cannot mix their states.
 - `begin` with the token that is running already and has not committed is a lost reply: the same answer again.
@@ -69,14 +71,16 @@ class RedisCoordinator:
 
     def _entries(self, part: RebuildPart) -> Iterator[tuple[str, str, list[object]]]:
         """(field of the script's part, key, values), one per key or piece of a long one."""
+        members: dict[str, list[object]] = {}
         for consumer, slots in part.arrived.items():
             yield "arrived", self._keys.arrived(consumer), list(slots)
+            if len(slots) == 1:
+                members.setdefault(self._keys.reach(slots[0]), []).append(consumer)
         for worker, grants in part.grants.items():
             key = self._keys.todo(worker)
             yield "clear", key, []
             for piece in batches(grants.items(), ENTRIES_PER_KEY):
                 yield "grants", key, [text for pair in piece for text in pair]
-        members: dict[str, list[object]] = {}
         for worker, task in part.done:
             members.setdefault(self._keys.fixed("done"), []).append(task)
             if worker:

@@ -9,6 +9,7 @@ An environment uses two connections for commands and, apart from them, two for b
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
@@ -103,22 +104,25 @@ def guarded(action: Callable[[], T], *, where: str) -> T:
 
 
 class Scripts:
-    """The scripts' sources and digests, read once per backend from the package's own files."""
+    """The scripts' sources and digests, read from the package's own files when they are first needed."""
 
     def __init__(self) -> None:
-        folder = resources.files("runtime.backends") / "lua"
-        self._folder = folder
-        self._common = (folder / "common.lua").read_text(encoding="utf-8")
+        self._folder = resources.files("runtime.backends") / "lua"
         self._digests: dict[str, str] = {}
 
     def source(self, name: str) -> str:
-        return self._common + "\n" + (self._folder / f"{name}.lua").read_text(encoding="utf-8")
+        """The script with what all of them share in front of it."""
+        return self._read("common") + "\n" + self._read(name)
 
-    def digest(self, name: str) -> str | None:
-        return self._digests.get(name)
+    def _read(self, name: str) -> str:
+        return (self._folder / f"{name}.lua").read_text(encoding="utf-8")
 
-    def remember(self, name: str, digest: str) -> None:
-        self._digests[name] = digest
+    def digest(self, name: str) -> str:
+        """What EVALSHA wants; no trip is needed to know it."""
+        digest = self._digests.get(name)
+        if digest is None:
+            digest = self._digests[name] = hashlib.sha1(self.source(name).encode(), usedforsecurity=False).hexdigest()
+        return digest
 
 
 class Link:
@@ -148,16 +152,12 @@ class Link:
         return guarded(lambda: self._run(name, keys, args), where=self.where)
 
     def _run(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> Reply:
-        digest = self._scripts.digest(name) or self._load(name)
+        call = ("EVALSHA", self._scripts.digest(name), len(keys), *keys, *args)
         try:
-            return self._client.execute_command("EVALSHA", digest, len(keys), *keys, *args)  # type: ignore[no-untyped-call]
+            return self._client.execute_command(*call)  # type: ignore[no-untyped-call]
         except redis.exceptions.NoScriptError:
-            return self._client.execute_command("EVALSHA", self._load(name), len(keys), *keys, *args)  # type: ignore[no-untyped-call]
-
-    def _load(self, name: str) -> str:
-        digest = str(self._client.script_load(self._scripts.source(name)))
-        self._scripts.remember(name, digest)
-        return digest
+            self._client.script_load(self._scripts.source(name))
+            return self._client.execute_command(*call)  # type: ignore[no-untyped-call]
 
     def pipeline(self, commands: Sequence[tuple[object, ...]]) -> list[Reply]:
         """Send commands in one round trip, without a transaction; their answers in order."""

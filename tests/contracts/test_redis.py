@@ -121,7 +121,7 @@ def test_a_rebuild_clears_what_an_earlier_life_left(world: World, client: redis.
     touch_every_kind(world)
     world.launch({"w0": {"a": -1}})
     left = {key.rpartition("}:")[2] for key in keys_of(client)}
-    assert not [kind for kind in left if kind.startswith(("arr:", "hint:", "done"))]
+    assert not [kind for kind in left if kind.startswith(("arr:", "reach:", "hint:", "done"))]
     assert {kind for kind in left if kind.startswith("todo:")} == {"todo:w0"}
 
 

@@ -5,10 +5,12 @@
 --
 -- batch: worker token seq mode take known env lease limit life hint,
 --   dests: [[worker, todo key, hint key, env, subdag, flexible]…]
---   items: ["store", task, slot, value, last, groups, joins]   groups: [[dest, need, page, first key, count]…]
+--   items: ["store", task, slot, value, last, groups, joins, reach key]
+--            groups: [[dest, need, page, first key, count] or [dest, 1, page, consumers]…]   joins: [[dest, need, page, key]…]
 --          ["settle", tasks]  ["attempt", task, n]  ["called", worker, at]  ["error", task, record]
 -- Where a number stands for a key or a value it is an index into KEYS or ARGV, 0 for none. A group is a run of
--- consumers whose arrival sets are consecutive KEYS; their names are the ends of those keys.
+-- consumers whose arrival sets are consecutive KEYS, their names being the ends of those keys; those that need one
+-- slot alone are named, and have no set of their own.
 local META, WORKERS, QUEUE, OUT, DONE, DONE_OF, TODO, ATT, ERRORS, EVENTS, NEED = unpack(KEYS, 1, 11)
 local batch = cjson.decode(ARGV[1])
 local W, now, life = batch.worker, clock(), batch.life
@@ -52,12 +54,15 @@ local function hint(dest, slot, value)
 end
 
 -- Idle, absent or expired: the worker is called, and the committer invokes it.
-local function call(dest, consumer)
+local function call(dest, consumers)
   local name = dest[1]
   local record = record_of(name) or new_record(dest[4], dest[5])
   records[name] = record
   if record.state == CALLED then
-    if granted[name] then granted[name][#granted[name] + 1] = consumer end
+    local start = granted[name]
+    if start then
+      for _, consumer in ipairs(consumers) do start[#start + 1] = consumer end
+    end
     return
   end
   called = called + 1
@@ -65,22 +70,42 @@ local function call(dest, consumer)
   record.called_at, record.confirmed = now, 0
   changed[name] = true
   calls[#calls + 1] = name
-  granted[name] = {consumer}
+  granted[name] = consumers
 end
 
-local function grant(consumer, dest, page, slot, value)
-  if redis.call('SISMEMBER', DONE, consumer) == 1 then return end
-  local flexible = dest[6] == 1
-  if dest[1] == W or (flexible and take > 0 and dest[4] == batch.env) then
-    if dest[1] ~= W then take = take - 1 end
-    redis.call('HSET', TODO, consumer, page)
-    touched[TODO] = true
+local function add_grants(todo, consumers, page)
+  local pairs_ = {}
+  for i, consumer in ipairs(consumers) do
+    pairs_[2 * i - 1], pairs_[2 * i] = consumer, page
+  end
+  in_chunks('HSET', todo, pairs_)
+  touched[todo] = true
+end
+
+-- The first `take` flexible ones stay with the caller, if its environment is theirs.
+local function grant(consumers, dest, page, slot, value)
+  local due = without_members(DONE, consumers)
+  local own = 0
+  if dest[1] == W then
+    own = #due
+  elseif dest[6] == 1 and dest[4] == batch.env then
+    own = math.min(math.max(take, 0), #due)
+    take = take - own
+  end
+  if own == #due then
+    if own > 0 then add_grants(TODO, due, page) end
     return
   end
-  local todo = KEYS[dest[2]]
-  redis.call('HSET', todo, consumer, page)
-  touched[todo] = true
-  if is_live(record_of(dest[1])) then hint(dest, slot, value) else call(dest, consumer) end
+  if own > 0 then
+    local mine, theirs = {}, {}
+    for i, consumer in ipairs(due) do
+      if i <= own then mine[i] = consumer else theirs[i - own] = consumer end
+    end
+    add_grants(TODO, mine, page)
+    due = theirs
+  end
+  add_grants(KEYS[dest[2]], due, page)
+  if is_live(record_of(dest[1])) then hint(dest, slot, value) else call(dest, due) end
 end
 
 -- Only a new arrival counts; that of an edge whose pinned worker runs already is a hint to it.
@@ -89,11 +114,20 @@ local function arrive(key, slot, dest, need, page, value)
   redis.call('EXPIRE', key, life)
   local consumer = string.sub(key, #ARRIVED + 1)
   if need == 0 then need = tonumber(redis.call('HGET', NEED, consumer)) end
-  if need == 1 or (need and redis.call('SCARD', key) == need) then
-    grant(consumer, dest, page, slot, value)
+  if need and redis.call('SCARD', key) == need then
+    grant({consumer}, dest, page, slot, value)
   elseif dest[6] == 0 and dest[1] ~= W and is_live(record_of(dest[1])) then
     hint(dest, slot, value)
   end
+end
+
+-- Consumers that need this slot alone share one set, `reach:<slot>`, in place of a set each.
+local function arrive_alone(key, slot, dest, page, consumers, value)
+  local new = without_members(key, consumers)
+  if #new == 0 then return end
+  in_chunks('SADD', key, new)
+  touched[key] = true
+  grant(new, dest, page, slot, value)
 end
 
 -- A fan-in whose width is known only now: what arrived before this is counted here.
@@ -101,7 +135,9 @@ local function fix_width(join, slot, value)
   local consumer = string.sub(KEYS[join[4]], #ARRIVED + 1)
   if redis.call('HSETNX', NEED, consumer, join[2]) == 0 then return end
   touched[NEED] = true
-  if redis.call('SCARD', KEYS[join[4]]) == join[2] then grant(consumer, batch.dests[join[1]], join[3], slot, value) end
+  if redis.call('SCARD', KEYS[join[4]]) == join[2] then
+    grant({consumer}, batch.dests[join[1]], join[3], slot, value)
+  end
 end
 
 local function settle(task)
@@ -144,8 +180,12 @@ local function store(item)
   local inline = string.sub(value, 1, 1) == 'v' and string.sub(value, 2) or nil
   for _, join in ipairs(item[7]) do fix_width(join, slot, inline) end
   for _, group in ipairs(item[6]) do
-    local dest = batch.dests[group[1]]
-    for i = group[4], group[4] + group[5] - 1 do arrive(KEYS[i], slot, dest, group[2], group[3], inline) end
+    local dest, need, page = batch.dests[group[1]], group[2], group[3]
+    if need == 1 then
+      arrive_alone(KEYS[item[8]], slot, dest, page, group[4], inline)
+    else
+      for i = group[4], group[4] + group[5] - 1 do arrive(KEYS[i], slot, dest, need, page, inline) end
+    end
   end
   if last then
     settle(task)
@@ -178,7 +218,7 @@ for _, item in ipairs(batch.items) do
 end
 
 if #stored > 0 or #settled > 0 then
-  event(EVENTS, life, #stored > 0 and 'stored' or 'settled', '{"worker":' .. cjson.encode(W)
+  event(EVENTS, nil, #stored > 0 and 'stored' or 'settled', '{"worker":' .. cjson.encode(W)
     .. ',"slots":' .. (#stored > 0 and cjson.encode(stored) or '[]')
     .. ',"tasks":[' .. table.concat(settled, ',') .. '],"now":' .. int(now) .. '}')
 end

@@ -53,9 +53,30 @@ local function in_chunks(command, key, list)
   return count
 end
 
+-- Which of `list` are members: a list of 0 and 1.
+local function membership(key, list)
+  if #list <= 1000 then return redis.call('SMISMEMBER', key, unpack(list)) end
+  local flags = {}
+  for first = 1, #list, 1000 do
+    for _, flag in ipairs(redis.call('SMISMEMBER', key, unpack(list, first, math.min(first + 999, #list)))) do
+      flags[#flags + 1] = flag
+    end
+  end
+  return flags
+end
+
+local function without_members(key, list)
+  local flags, rest = membership(key, list), {}
+  for i, name in ipairs(list) do
+    if flags[i] == 0 then rest[#rest + 1] = name end
+  end
+  return rest
+end
+
+-- The stream's expiry is set by `begin`, which comes before every commit; a script that may be the first gives `life`.
 local function event(key, life, kind, data)
   redis.call('XADD', key, 'MAXLEN', '~', 10000, '*', 'kind', kind, 'data', data)
-  redis.call('EXPIRE', key, life)
+  if life then redis.call('EXPIRE', key, life) end
 end
 
 local function end_run(meta, workers, how, reason)

@@ -65,10 +65,11 @@ def read_request(args: argparse.Namespace, console: Console, settings: Settings)
             f"there is no planner `{compiling.planner}`{meant(compiling.planner, STRATEGIES)}",
             hint=f"the planners are {known}",
         )
+    set_values = pairs(args.sets, "--set")
     source = read_source(args.file, max_file_size=compiling.max_file_size_bytes)
     console.sources[source.file] = source.text
     options = CompileOptions(
-        set_values=pairs(args.sets, "--set"),
+        set_values=set_values,
         planner=compiling.planner,
         workers=compiling.workers,
         concurrency=_concurrency(settings),

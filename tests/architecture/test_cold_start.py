@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from tests.architecture.test_imports import HEAVY, ROOT
+from tests.architecture.test_imports import CLIENT_SIDE, HEAVY, ROOT, within
 
 PROBE = "import json, sys, runtime.lambda_handler; print(json.dumps(sorted(sys.modules)))"
 
@@ -19,7 +19,7 @@ def test_handler_loads_nothing_heavy_and_nothing_of_the_compiler() -> None:
     tops = {name.partition(".")[0] for name in loaded}
     assert "compiler" not in tops
     assert not HEAVY & tops
-    assert not [name for name in loaded if name.startswith(("runtime.launcher", "runtime.local", "runtime.dashboard"))]
+    assert not [name for name in loaded if any(within(name, client) for client in CLIENT_SIDE)]
 
 
 def test_command_line_answers_without_loading_the_compiler() -> None:

@@ -18,14 +18,15 @@ ROOT = Path(__file__).resolve().parents[2]
 OWN = ("compiler", "runtime", "schemas")
 
 VOCABULARY = ("runtime.errors", "runtime.plan", "runtime.config", "runtime.quantities")
-FRONT = ("compiler.diagnostics", "compiler.manifest", *VOCABULARY)
+FRONT = ("compiler.diagnostics", "compiler.suggest", "compiler.manifest", *VOCABULARY)
 
 IMPORTS: dict[str, tuple[str, ...]] = {
     "compiler.diagnostics": (),
+    "compiler.suggest": (),
     "compiler.rendering": ("compiler.diagnostics", "compiler.manifest"),
     "compiler.manifest": FRONT,
     "compiler.graph": (*FRONT, "schemas"),
-    "compiler.code": (*FRONT, "compiler.graph", "runtime.hints", "runtime.unit", "runtime.bundle"),
+    "compiler.code": (*FRONT, "compiler.graph", "runtime.hints", "runtime.unit", "runtime.requirements"),
     "compiler.planner": (*FRONT, "compiler.graph", "compiler.code", "runtime.bundle", "runtime.ports"),
     "compiler.emit": (
         *FRONT,

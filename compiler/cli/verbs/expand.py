@@ -51,13 +51,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 def _show(view: InstanceView, console: Console) -> None:
     console.say(console.paint(view.name, BOLD) + f"  line {view.line}")
-    rows: dict[str, object] = {"call": view.body}
-    rows |= {f"args[{position}]": value for position, value in enumerate(view.args)}
-    rows |= {f"with.{name}": value for name, value in view.kwargs.items()}
-    rows |= view.options
+    rows = {"call": view.body}
+    rows |= {f"args[{position}]": value_text(value) for position, value in enumerate(view.args)}
+    rows |= {f"with.{name}": value_text(value) for name, value in view.kwargs.items()}
+    rows |= {name: value if isinstance(value, str) else value_text(value) for name, value in view.options.items()}
     width = max(map(len, rows))
-    for name, value in rows.items():
-        console.say(f"  {name:<{width}}  {value if isinstance(value, str) and name == 'call' else value_text(value)}")
+    for name, text in rows.items():
+        console.say(f"  {name:<{width}}  {text}")
 
 
 def _count(graph: Graph, console: Console) -> None:

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from compiler.cli.arguments import (
     UsageError,
@@ -20,11 +14,12 @@ from compiler.cli.arguments import (
     add_planning,
     add_redis,
     add_set,
+    settings_for,
 )
 from compiler.cli.console import Console, Exit
 from compiler.cli.progress import progress_bar
 from runtime.bundle import INDEX_NAME, LoadedBundle, load_bundle
-from runtime.config import LocalSettings, WorkerSettings
+from runtime.config import WorkerSettings
 from runtime.results import RunResult
 from runtime.settings import Settings
 
@@ -56,7 +51,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    with _terminated_as_interrupted():
+    from runtime.launch_command import terminated_as_interrupted
+
+    with terminated_as_interrupted():
         result = _run_bundle(args, console) if _is_bundle(args.file) else _run_manifest(args, console)
     _show(result, console)
     return Exit.OK
@@ -70,8 +67,6 @@ def _run_bundle(args: argparse.Namespace, console: Console) -> RunResult:
     for option, value in (("--set", args.sets), ("--planner", args.planner), ("--workers", args.workers)):
         if value:
             raise UsageError(f"{option} is decided when a bundle is built", hint="give it to `treadle build`")
-    from compiler.cli.arguments import settings_for
-
     folder = Path(args.file)
     settings = settings_for(args, console.environ, backend=_backend(args), folder=folder)
     return _execute(load_bundle(folder), args, console, settings, source_root="")
@@ -92,33 +87,16 @@ def _backend(args: argparse.Namespace) -> str:
 def _execute(
     bundle: LoadedBundle, args: argparse.Namespace, console: Console, settings: Settings, *, source_root: str
 ) -> RunResult:
-    from runtime.requirements import check_installed
+    with progress_bar(console, label=bundle.name) as progress:
+        if not args.inline:
+            from runtime.launch_command import run_local
 
-    check_installed(bundle.requirements)
-    worker = settings.of(WorkerSettings)
-    if args.inline:
+            return run_local(bundle, settings, progress=progress, keep=args.keep)
         from runtime.inline import run_inline
+        from runtime.requirements import check_installed
 
-        with progress_bar(console, label=bundle.name) as progress:
-            return run_inline(bundle, worker, source_root=source_root, progress=progress)
-    from runtime.launcher import Target, launch
-    from runtime.local.stack import ensure_stack
-
-    local = settings.of(LocalSettings)
-    with progress_bar(console, label=bundle.name) as progress, ensure_stack(local) as stack:
-        target = Target(
-            redis_url=stack.redis_url,
-            lambda_endpoint=stack.lambda_endpoint,
-            region=stack.region,
-            deployment=local.deployment,
-        )
-        return launch(bundle, target, _within(worker, local, settings), progress=progress, keep=args.keep)
-
-
-def _within(worker: WorkerSettings, local: LocalSettings, settings: Settings) -> WorkerSettings:
-    """A commit calls no more workers than environments may live, unless the user said otherwise."""
-    is_default = any(setting.name == "fan_out" and setting.source == "default" for setting in settings.all)
-    return replace(worker, fan_out=local.concurrency_limit) if is_default else worker
+        check_installed(bundle.requirements)
+        return run_inline(bundle, settings.of(WorkerSettings), source_root=source_root, progress=progress)
 
 
 def _show(result: RunResult, console: Console) -> None:
@@ -130,18 +108,3 @@ def _show(result: RunResult, console: Console) -> None:
     console.say(result_text(result))
     console.out.flush()
     console.note(summary_text(result))
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM and SIGHUP end a run as Ctrl-C does: cancelled, with nothing left behind."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,0 +1,230 @@
+"""The examples on real Lambda environments and a real Redis, under both planners, by the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+ROOT = Path(__file__).resolve().parents[2]
+MANIFESTS = ROOT / "manifests"
+END_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Runs `treadle` as a process of its own, with a home folder of its own."""
+
+    environ: dict[str, str]
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "compiler.cli", *map(str, arguments)],
+            cwd=ROOT,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def call(self, *arguments: str | Path) -> tuple[int, str, str]:
+        process = self.start(*arguments)
+        try:
+            out, err = process.communicate(timeout=END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+        return process.returncode, out, err
+
+    def json(self, *arguments: str | Path) -> Any:
+        code, out, err = self.call(*arguments, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+
+def shell_at(home: Path) -> Shell:
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("TREADLE_", "XDG_"))}
+    return Shell({**own, "HOME": str(home)})
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shell, redis.Redis]]:
+    """A local Lambda service and a Redis for all tests here, started and stopped by the command line."""
+    shell = shell_at(tmp_path_factory.mktemp("home"))
+    answer = shell.json("local", "start")
+    try:
+        with redis.Redis.from_url(answer["redis_url"]) as client:
+            yield shell, client
+    finally:
+        assert shell.json("local", "stop")["stopped"]
+
+
+def run_keys(client: redis.Redis, run: str) -> list[bytes]:
+    return [key for key in client.scan_iter("treadle:*") if run.encode() in key]
+
+
+PLANNERS = ("simple", "wukong")
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_hello(kept: tuple[Shell, redis.Redis], planner: str) -> None:
+    answer = kept[0].json("run", MANIFESTS / "hello/workflow.yaml", "--planner", planner, "--set", "who=Ada")
+    assert answer["result"] == "Hello, Ada!"
+    assert answer["planner"] == planner
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_tree_reduction_leaves_the_sum_and_no_key(kept: tuple[Shell, redis.Redis], planner: str) -> None:
+    shell, client = kept
+    answer = shell.json("run", MANIFESTS / "tree_reduction/workflow.yaml", "--planner", planner)
+    assert answer["result"] == 512 * 511 // 2
+    assert answer["tasks"] == 1023
+    assert answer["workers"] > 1
+    assert answer["makespan_s"] <= answer["wall_s"]
+    assert run_keys(client, answer["run"]) == []
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_gemm_agrees_with_numpy(kept: tuple[Shell, redis.Redis], planner: str) -> None:
+    file = MANIFESTS / "gemm/workflow.yaml"
+    answer = kept[0].json("run", file, "--planner", planner, "--set", "n=100", "--set", "block=30")
+    assert answer["result"]["ok"] is True
+    assert answer["result"]["n"] == 100
+    assert answer["bytes_moved"] > 0
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_wordcount_counts_a_real_corpus_like_one_process_does(kept: tuple[Shell, redis.Redis], planner: str) -> None:
+    corpus = Path(json.__file__).parent
+    options = ("--set", f"folder={corpus}", "--set", "chunks=5")
+    distributed = kept[0].json("run", MANIFESTS / "wordcount/workflow.yaml", "--planner", planner, *options)
+    inline = kept[0].json("run", MANIFESTS / "wordcount/workflow.yaml", "--inline", *options)
+    assert distributed["result"] == inline["result"]
+    assert distributed["result"]["files"] >= 4
+    assert distributed["result"]["total_words"] > 1000
+
+
+def test_image_pipeline_writes_a_picture(kept: tuple[Shell, redis.Redis], tmp_path: Path) -> None:
+    output = tmp_path / "drawing.png"
+    options = ("--set", f"output={output}", "--set", "rows=2", "--set", "columns=2")
+    answer = kept[0].json("run", MANIFESTS / "image_pipeline/workflow.yaml", *options)
+    assert answer["result"]["path"] == str(output)
+    assert len(output.read_bytes()) == answer["result"]["bytes"] > 100_000
+
+
+def test_train_test_passes_references_in_lists_and_dicts(kept: tuple[Shell, redis.Redis]) -> None:
+    answer = kept[0].json("run", MANIFESTS / "train_test/workflow.yaml", "--planner", "wukong")
+    assert answer["result"]["best"]["kind"] == "knn"
+    assert [len(row) for row in answer["result"]["scores"]] == [3, 3]
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_failed_task_is_shown_with_its_line_and_exit_code_1(
+    kept: tuple[Shell, redis.Redis], planner: str, tmp_path: Path
+) -> None:
+    shell, client = kept
+    file = MANIFESTS / "wordcount/workflow.yaml"
+    code, _, err = shell.call("run", file, "--planner", planner, "--set", f"folder={tmp_path}")
+    assert code == 1
+    assert "no file that ends with '.py' below" in err
+    assert "files" in err and "list_files" in err
+    assert run_keys(client, "_wordcount_") == []
+
+
+SLEEPER = """\
+spec: 1
+name: sleeper
+params: {marker: {type: str}}
+tasks:
+  sleep: {call: "functions:sleep", args: ["${{ params.marker }}"]}
+result: ${{ tasks.sleep }}
+"""
+SLEEP = """\
+import os, pathlib, time
+
+def sleep(marker):
+    pathlib.Path(marker + ".new").write_text(str(os.getpid()))
+    os.rename(marker + ".new", marker)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path) -> Path:
+    (tmp_path / "functions.py").write_text(SLEEP)
+    (tmp_path / "workflow.yaml").write_text(SLEEPER)
+    return tmp_path / "workflow.yaml"
+
+
+def wait_for(is_true: Callable[[], bool], what: str) -> None:
+    give_up = time.monotonic() + END_S
+    while not is_true():
+        assert time.monotonic() < give_up, f"waited for {what} in vain"
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_run_leaves_no_process(sleeper: Path, tmp_path: Path, number: signal.Signals) -> None:
+    marker = tmp_path / "marker"
+    process = shell_at(tmp_path).start("run", sleeper, "--set", f"marker={marker}")
+    try:
+        wait_for(marker.exists, "the task to begin")
+        process.send_signal(number)
+        _, err = process.communicate(timeout=END_S)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "cancelled" in err
+    assert "Traceback" not in err
+    wait_for(lambda: not is_alive(int(marker.read_text())), "the environment to end")
+
+
+def test_interrupted_run_leaves_no_key(kept: tuple[Shell, redis.Redis], sleeper: Path, tmp_path: Path) -> None:
+    shell, client = kept
+    marker = tmp_path / "marker"
+    process = shell.start("run", sleeper, "--set", f"marker={marker}")
+    try:
+        wait_for(marker.exists, "the task to begin")
+        assert run_keys(client, "_sleeper_")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=END_S)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert run_keys(client, "_sleeper_") == []
+
+
+def test_launcher_of_a_bundle_gives_the_same_result(kept: tuple[Shell, redis.Redis], tmp_path: Path) -> None:
+    shell, _ = kept
+    folder = tmp_path / "bundle"
+    shell.json("build", MANIFESTS / "tree_reduction/workflow.yaml", "--set", "leaves=16", "-o", folder)
+    assert shell.json("run", folder)["result"] == 120
+    done = subprocess.run(
+        [sys.executable, folder / "launch.py", "--json"],
+        cwd=tmp_path,
+        env=shell.environ,
+        capture_output=True,
+        text=True,
+        timeout=END_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["result"] == 120

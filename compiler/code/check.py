@@ -23,6 +23,7 @@ from compiler.graph.report import Report
 from compiler.manifest.model import Call, Exec, Manifest, TaskDef
 from compiler.suggest import closest, did_you_mean
 
+Definition = ast.FunctionDef | ast.AsyncFunctionDef
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -59,6 +60,7 @@ class _Check:
         self._project = Project(manifest.source.root)
         self._said: set[tuple[object, ...]] = set()
         self._reached: set[str] = set()
+        self._sound: dict[tuple[str, str], tuple[SourceModule, Definition | None]] = {}
 
     def executable(self, body: Exec) -> None:
         for diagnostic in check_executable(self._project, body):
@@ -66,29 +68,52 @@ class _Check:
 
     def call(self, call: Call, task: TaskDef | None) -> None:
         """Check the module, the function and, for a task, its arguments."""
+        key = (call.target, call.function)
+        if key not in self._sound:
+            module = self._module(call)
+            if module is None or not self._function(call, module):
+                return
+            self._sound[key] = (module, definition_of(module, call.function))
+        module, definition = self._sound[key]
+        if definition is None:
+            return
+        if isinstance(definition, ast.AsyncFunctionDef):
+            self._coroutine(call, module, definition)
+        if task is not None:
+            self._arguments(module, definition, task)
+
+    def _module(self, call: Call) -> SourceModule | None:
+        """The sound module of a call; None when it is outside the folder, or wrong and reported."""
         try:
             name = module_of_call(call)
             module = self._project.find(name)
         except ModuleFault as fault:
             self._fault(fault, call)
-            return
+            return None
         if module is None:
             self._missing_module(call, name)
-            return
+            return None
         if call.is_path and module.file != PurePosixPath(call.target).as_posix():
             message = f"`{call.target}` is hidden by the package `{module.file}`"
             diagnostic = Diagnostic(code="E401", message=message, span=call.span, hint="rename one of them")
             self._say(diagnostic, "E401", call.span)
-            return
+            return None
         self._follow_imports(module, call)
+        return module
+
+    def _function(self, call: Call, module: SourceModule) -> bool:
+        """Whether the module may have the function."""
         try:
-            present = presence(self._project, module, call.function)
+            found = presence(self._project, module, call.function)
         except ModuleFault:
-            return
-        if present is Presence.NO:
-            self._missing_function(call, module)
-        elif present is Presence.YES:
-            self._arguments(call, module, task)
+            return False
+        if found is not Presence.NO:
+            return True
+        span = part_of(call, len(call.target) + 1, len(call.function))
+        message = f"`{module.file}` has no function `{call.function}`"
+        hint = did_you_mean(call.function, function_names(module))
+        self._say(Diagnostic(code="E402", message=message, span=span, hint=hint), "E402", call.span)
+        return False
 
     def _missing_module(self, call: Call, name: str) -> None:
         if not call.is_path and (is_standard(name) or self._is_outside(name)):
@@ -108,30 +133,24 @@ class _Check:
             bool(self._declared.owners(name.partition(".")[0])) or closest(name, self._project.names) is None
         )
 
-    def _missing_function(self, call: Call, module: SourceModule) -> None:
-        span = part_of(call, len(call.target) + 1, len(call.function))
-        message = f"`{module.file}` has no function `{call.function}`"
-        hint = did_you_mean(call.function, function_names(module))
-        self._say(Diagnostic(code="E402", message=message, span=span, hint=hint), "E402", call.span)
-
-    def _arguments(self, call: Call, module: SourceModule, task: TaskDef | None) -> None:
-        definition = definition_of(module, call.function)
-        if definition is None:
-            return
-        place = Related(
-            span=self._place(module.file, definition.lineno, definition.col_offset + 1), message="defined here"
+    def _coroutine(self, call: Call, module: SourceModule, definition: ast.AsyncFunctionDef) -> None:
+        message = f"`{call.function}` is an `async def`: it returns a coroutine, not a value"
+        hint = "make it a plain `def` that calls `asyncio.run(…)`"
+        related = (self._defined(module, definition),)
+        self._say(
+            Diagnostic(code="E409", message=message, span=call.span, hint=hint, related=related), "E409", call.span
         )
-        if isinstance(definition, ast.AsyncFunctionDef):
-            message = f"`{call.function}` is an `async def`: it returns a coroutine, not a value"
-            hint = "make it a plain `def` that calls `asyncio.run(…)`"
-            self._say(
-                Diagnostic(code="E409", message=message, span=call.span, hint=hint, related=(place,)), "E409", call.span
-            )
-        if task is None:
-            return
+
+    def _arguments(self, module: SourceModule, definition: Definition, task: TaskDef) -> None:
         for mismatch in mismatches(definition, len(task.args or ()), tuple(task.with_ or ())):
             span, hint = _place_of(mismatch, task)
-            self.found.append(Diagnostic(code="E403", message=mismatch.message, span=span, hint=hint, related=(place,)))
+            related = (self._defined(module, definition),)
+            self.found.append(Diagnostic(code="E403", message=mismatch.message, span=span, hint=hint, related=related))
+
+    def _defined(self, module: SourceModule, definition: Definition) -> Related:
+        return Related(
+            span=self._place(module.file, definition.lineno, definition.col_offset + 1), message="defined here"
+        )
 
     def _follow_imports(self, start: SourceModule, call: Call) -> None:
         """Check every module that the call reaches, each once."""

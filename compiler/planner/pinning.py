@@ -40,7 +40,7 @@ def check_pins(graph: Graph, sources: Mapping[str, TaskSource]) -> list[Diagnost
     earlier: dict[str, list[Pin]] = {}
     at_odds: set[str] = set()
     found: dict[tuple[str, Span], Diagnostic] = {}
-    for pin in sorted(_pins(graph, sources), key=lambda pin: pin.span):
+    for pin in sorted(_pins(graph, sources), key=_by_place):
         before = earlier.setdefault(pin.worker, [])
         size = (declared or {}).get(pin.worker, Resources())
         diagnostic = _undeclared(pin, declared) or _against_size(pin, size)
@@ -75,6 +75,10 @@ def _pins(graph: Graph, sources: Mapping[str, TaskSource]) -> Iterator[Pin]:
             instance=graph.name_of(instances[0]) if graph.keys[instances[0]] else "",
             count=len(instances),
         )
+
+
+def _by_place(pin: Pin) -> tuple[str, int, int]:
+    return pin.span.file, pin.span.start.line, pin.span.start.column
 
 
 def _undeclared(pin: Pin, declared: Mapping[str, Resources] | None) -> Diagnostic | None:

@@ -1,0 +1,234 @@
+"""How diagnostics are shown: golden texts of rustc's layout, and the JSON object."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from compiler.diagnostics import CODES, Diagnostic, Fix, Position, Related, Span, slug_of
+from compiler.manifest.ignores import without_ignored
+from compiler.rendering import explain_code, render_human, render_json, sort_diagnostics, summary, to_json
+
+TREE = """\
+# A binary tree of adds.
+spec: 1
+name: tree-reduction
+params:
+  leaves: {type: int, default: 512, min: 2}
+let:
+  levels: ${{ log2(params.leaves) }}
+tasks:
+  leaf:
+    call: tree:load
+    foreach: {i: "${{ range(params.leaves) }}"}
+    args: ["${{ i }}"]
+  add:
+    call: tree:add
+    foreach:
+      l: ${{ range(1, levels + 1) }}
+      i: ${{ range(params.leaves) }}
+    args:
+      - ${{ tasks.leaf[2*i] if l == 1 else tasks.add[l-1][2*i] }}
+"""
+SOURCES = {"b_tree.yaml": TREE}
+
+
+def span(line: int, first: int, last: int) -> Span:
+    return Span("b_tree.yaml", Position(line, first), Position(line, last))
+
+
+NO_INSTANCE = Diagnostic(
+    code="E304",
+    message="leaf[512] does not exist",
+    span=span(19, 13, 28),
+    label="`2*i` is 512",
+    hint="does the domain of `i` on line 17 go one level too far?",
+    instance="add[1][256]",
+    bindings={"l": 1, "i": 256},
+    related=(Related(span=span(11, 15, 16), message="valid keys of `leaf` are 0..511 (512)"),),
+    more=255,
+)
+
+
+def test_a_family_s_mistake_in_rustc_s_layout() -> None:
+    assert (
+        render_human([NO_INSTANCE], SOURCES)
+        == """\
+error[E304 no-such-instance]: leaf[512] does not exist
+  --> b_tree.yaml:19:13
+   |
+19 |       - ${{ tasks.leaf[2*i] if l == 1 else tasks.add[l-1][2*i] }}
+   |             ^^^^^^^^^^^^^^^ `2*i` is 512 while expanding add[1][256]  (l = 1, i = 256)
+  ::: b_tree.yaml:11:15
+11 |     foreach: {i: "${{ range(params.leaves) }}"}
+   |               - valid keys of `leaf` are 0..511 (512)
+   = note: same mistake in 255 more instances of `add`
+   = help: does the domain of `i` on line 17 go one level too far?        treadle explain E304
+"""
+    )
+
+
+def test_a_warning_without_a_hint() -> None:
+    one = Diagnostic(code="W301", message="nothing uses the result of `leaf`", span=span(9, 3, 7))
+    assert (
+        render_human([one], SOURCES)
+        == """\
+warning[W301 dead-task]: nothing uses the result of `leaf`
+ --> b_tree.yaml:9:3
+  |
+9 |   leaf:
+  |   ^^^^
+  = help: treadle explain W301
+"""
+    )
+
+
+def test_an_error_of_the_command_line_has_no_place() -> None:
+    one = Diagnostic(code="E210", message="there is no param `zz`", span=None, hint="known here: leaves")
+    assert (
+        render_human([one], SOURCES)
+        == """\
+error[E210 unknown-set]: there is no param `zz`
+  = help: known here: leaves        treadle explain E210
+"""
+    )
+
+
+def test_a_long_line_is_cut_around_the_caret() -> None:
+    text = "a: " + "x" * 300 + "!" + "y" * 300 + "\n"
+    one = Diagnostic(code="E003", message="m", span=Span("f", Position(1, 304), Position(1, 305)), label="here")
+    rows = render_human([one], {"f": text}).splitlines()
+    assert max(map(len, rows)) <= 100
+    line, marks = rows[3:5]
+    assert line[4] == "…"
+    assert line[-1] == "…"
+    assert line[marks.index("^")] == "!"
+
+
+def test_nothing_is_wider_than_100_columns() -> None:
+    words = "word " * 60
+    one = replace(NO_INSTANCE, message=words, label=words, hint=words, notes=(words,))
+    assert max(map(len, render_human([one], SOURCES).splitlines())) <= 100
+
+
+def test_the_caret_stands_under_wide_characters() -> None:
+    one = Diagnostic(code="E003", message="m", span=Span("f", Position(1, 4), Position(1, 6)))
+    rows = render_human([one], {"f": "日本 é漢x\n"}).splitlines()
+    assert rows[4] == "  |      ^^^"
+
+
+def test_a_tab_takes_one_column() -> None:
+    one = Diagnostic(code="E004", message="m", span=Span("f", Position(1, 2), Position(1, 3)))
+    assert render_human([one], {"f": "\tx\n"}).splitlines()[3:5] == ["1 |  x", "  |  ^"]
+
+
+def test_a_place_over_several_lines_marks_the_first() -> None:
+    one = Diagnostic(code="E103", message="m", span=Span("f", Position(1, 4), Position(3, 1)))
+    assert render_human([one], {"f": "a: bc\nd\n"}).splitlines()[4] == "  |    ^^"
+
+
+@pytest.mark.parametrize("place", [Position(3, 1), Position(1, 99), Position(9, 1)])
+def test_a_place_at_or_beyond_the_end_is_no_fault(place: Position) -> None:
+    one = Diagnostic(code="E003", message="m", span=Span("f", place, place), label="here")
+    assert "here" in render_human([one], {"f": "a: b\n\n"})
+    assert "m" in render_human([one], {})
+
+
+def test_colour_is_only_added_on_request() -> None:
+    plain, painted = (render_human([NO_INSTANCE], SOURCES, colour=colour) for colour in (False, True))
+    assert "\x1b" not in plain
+    assert "\x1b[31;1merror[E304 no-such-instance]\x1b[0m" in painted
+
+
+def test_fifty_at_most_and_how_many_more() -> None:
+    many = [replace(NO_INSTANCE, span=span(1, n, n)) for n in range(1, 61)]
+    text = render_human(many, SOURCES)
+    assert text.count("error[E304") == 50
+    assert text.endswith("… and 10 more: 60 errors in all\n")
+    assert render_human(many, SOURCES, limit=None).count("error[E304") == 60
+
+
+def test_the_order_is_file_line_column_code() -> None:
+    places = [("b", 1, 1, "E101"), ("a", 2, 1, "E101"), ("a", 1, 2, "E101"), ("a", 1, 1, "E301"), ("a", 1, 1, "E102")]
+    found = [
+        Diagnostic(code=code, message="m", span=Span(file, Position(line, column), Position(line, column)))
+        for file, line, column, code in places
+    ]
+    found.append(Diagnostic(code="E999", message="m", span=None))
+    ordered = [(one.code, one.span and one.span.file) for one in sort_diagnostics(found)]
+    assert ordered == [("E999", None), ("E102", "a"), ("E301", "a"), ("E101", "a"), ("E101", "a"), ("E101", "b")]
+
+
+def test_the_summary_counts_both_kinds() -> None:
+    warning = replace(NO_INSTANCE, code="W301")
+    assert summary([NO_INSTANCE, warning, warning]) == "1 error, 2 warnings"
+    assert summary([]) == "no errors"
+
+
+def test_json_holds_every_field() -> None:
+    fixed = replace(NO_INSTANCE, fixes=(Fix(span=span(19, 13, 28), replacement="tasks.leaf[i]"),))
+    place = {"start": {"line": 19, "column": 13}, "end": {"line": 19, "column": 28}}
+    assert to_json([fixed]) == {
+        "format_version": "1.0",
+        "counts": {"error": 1, "warning": 0},
+        "diagnostics": [
+            {
+                "code": "E304",
+                "slug": "no-such-instance",
+                "severity": "error",
+                "message": "leaf[512] does not exist",
+                "file": "b_tree.yaml",
+                "range": place,
+                "instance": "add[1][256]",
+                "bindings": {"l": 1, "i": 256},
+                "related": [
+                    {
+                        "file": "b_tree.yaml",
+                        "range": {"start": {"line": 11, "column": 15}, "end": {"line": 11, "column": 16}},
+                        "message": "valid keys of `leaf` are 0..511 (512)",
+                    }
+                ],
+                "fixes": [{"description": NO_INSTANCE.hint, "range": place, "replacement": "tasks.leaf[i]"}],
+            }
+        ],
+    }
+
+
+def test_json_of_the_command_line_has_a_null_range() -> None:
+    one = json.loads(render_json([Diagnostic(code="E210", message="m", span=None)]))["diagnostics"][0]
+    assert (one["file"], one["range"], one["instance"], one["fixes"]) == (None, None, None, [])
+
+
+def test_every_code_has_a_slug_of_its_own_and_a_title() -> None:
+    slugs = [slug for slug, _ in CODES.values()]
+    assert len(set(slugs)) == len(slugs)
+    assert all(title and not title.endswith(".") for _, title in CODES.values())
+    assert slug_of("E301") == "unknown-task"
+    assert explain_code("E302") == "E302 cycle: instances wait for each other"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_ignored"),
+    [
+        ("a: no  # treadle: ignore[W014]\n", True),
+        ("a: no  # treadle: ignore[W301, W014]\n", True),
+        ("# treadle: ignore[W014]\na: no\n", True),
+        ("  #treadle:ignore[W014]\na: no\n", True),
+        ("a: no  # treadle: ignore[W301]\n", False),
+        ("# treadle: ignore[W014]\n\na: no\n", False),
+        ("b: 1  # treadle: ignore[W014]\na: no\n", False),
+        ("a: no\n", False),
+    ],
+)
+def test_a_comment_ignores_a_warning_on_its_line_or_below(text: str, is_ignored: bool) -> None:
+    line = 1 + text.splitlines().index(next(row for row in text.splitlines() if row.startswith("a:")))
+    found = [Diagnostic(code="W014", message="m", span=Span("f", Position(line, 4), Position(line, 6)))]
+    assert without_ignored(found, text, "f") == ([] if is_ignored else found)
+    assert without_ignored(found, text, "other") == found
+
+
+def test_an_error_cannot_be_ignored() -> None:
+    found = [Diagnostic(code="E102", message="m", span=Span("f", Position(1, 1), Position(1, 2)))]
+    assert without_ignored(found, "a: 1 # treadle: ignore[E102]\n", "f") == found

@@ -124,7 +124,7 @@ def _producers(instance: int, rest: set[int], in_edges: InEdges) -> Iterator[int
 
 
 def _shortest_cycle(start: int, component: set[int], in_edges: InEdges) -> list[int]:
-    """From `start` along its inputs back to `start`, breadth first."""
+    """From `start` along the data back to `start`: found breadth first, against the edges."""
     came_from: dict[int, int] = {}
     queue = deque([start])
     while queue:
@@ -135,7 +135,7 @@ def _shortest_cycle(start: int, component: set[int], in_edges: InEdges) -> list[
                 while instance != start:
                     path.append(instance)
                     instance = came_from[instance]
-                return [start, *reversed(path)] if len(path) > 1 else [start, start]
+                return [*path, start]
             if producer in component and producer not in came_from:
                 came_from[producer] = instance
                 queue.append(producer)

@@ -71,13 +71,14 @@ class SyntaxTree:
                 last = self._closing(own)
             case nodes.List() | nodes.Dict():
                 first, last = own, self._closing(own)
-            case nodes.Filter() | nodes.Test():
+            case nodes.Test():
+                last = own + 1
+            case nodes.Filter():
                 is_called = self.tokens[own + 1][1] == "("
                 last = self._closing(own + 1) if is_called else own
         for child in node.iter_child_nodes():
-            if not isinstance(child, nodes.Operand):
-                inner = self._token_range(child)
-                first, last = min(first, inner[0]), max(last, inner[1])
+            inner = self._token_range(child.expr if isinstance(child, nodes.Operand) else child)
+            first, last = min(first, inner[0]), max(last, inner[1])
         if last == 0:
             first = last = own
         return first, min(last, len(self.tokens) - 2)

@@ -118,7 +118,7 @@ def _divisor(symbol: str, left: object, right: object) -> tuple[Number, Number]:
 def power(left: object, right: object) -> object:
     a, b = _numbers("**", left, right)
     if isinstance(a, int) and isinstance(b, int) and b > 0 and abs(a) > 1:
-        check_bits(b if b > MAX_INT_BITS else a.bit_length() * b)
+        check_bits(b if b > MAX_INT_BITS else int(b * math.log2(abs(a))) + 1)
     if a == 0 and b < 0:
         raise ExprFault("E213", "zero to a negative power divides by zero")
     return _finite(_float_safe(lambda: a**b))

@@ -34,16 +34,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     graph = load_graph(args, console)
-    from compiler.graph import analysis
+    from compiler.graph.analysis import to_dot, to_json, to_mermaid
 
     if console.is_json or args.format == "json":
-        console.json(analysis.to_json(graph, level=args.level))
+        console.json(to_json(graph, level=args.level))
     elif args.format == "mermaid":
-        console.say(analysis.to_mermaid(graph, level=args.level))
+        console.say(to_mermaid(graph, level=args.level))
     elif args.format == "dot":
-        console.say(analysis.to_dot(graph, level=args.level))
+        console.say(to_dot(graph, level=args.level))
     else:
-        console.say(_svg(analysis.to_dot(graph, level=args.level)))
+        console.say(_svg(to_dot(graph, level=args.level)))
     return Exit.OK
 
 

@@ -21,6 +21,8 @@ from runtime.local.environments import Environment, State
 from runtime.local.functions import ApiError, FunctionConfig
 from runtime.local.invocation import Invocation, Outcome, failure
 
+RESOLUTION_S = 0.001
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -300,7 +302,7 @@ class Dispatcher:
     def _sweep(self) -> None:
         """End what has been idle for too long, and look again when the next one is due."""
         self._is_sweeping = False
-        due = self._timer.time() - self.limits.idle_expiry_s
+        due = self._timer.time() - self.limits.idle_expiry_s + RESOLUTION_S
         idle = [one for pool in self.pools.values() for one in pool.idle]
         for environment in idle:
             if environment.idle_since <= due:
@@ -308,4 +310,4 @@ class Dispatcher:
         left = [one.idle_since for one in idle if one.idle_since > due]
         if left:
             self._is_sweeping = True
-            self._timer.call_later(min(left) - due, self._sweep)
+            self._timer.call_later(min(left) - due + RESOLUTION_S, self._sweep)

@@ -71,6 +71,8 @@ def exited(request_id: str, status: int | None, reason: str) -> Outcome:
         detail = f"Runtime exited with error: exit status {status}"
     else:
         detail = f"Runtime exited with error: signal: {signal_text(-status)}"
+    if reason:
+        detail += f" ({reason})"
     return failure("Runtime.ExitError", f"RequestId: {request_id} Error: {detail}")
 
 

@@ -90,6 +90,7 @@ class Zygote:
                 start_new_session=True,
             )
         self._socket = ours
+        self._is_released = False
         self.is_alive = True
         self._loop.add_reader(ours.fileno(), self._read)
 
@@ -112,9 +113,11 @@ class Zygote:
         if pid in self._watchers:
             self._send({"kill": pid, "signal": int(number)})
 
-    @property
-    def has_children(self) -> bool:
-        return bool(self._starting or self._watchers)
+    def release(self) -> None:
+        """No environment is asked for any more: end with the last one there is."""
+        self._is_released = True
+        if not self._starting and not self._watchers:
+            self.close()
 
     def close(self) -> None:
         """End the fork server; the kernel ends what it has forked."""
@@ -154,6 +157,8 @@ class Zygote:
             watched = self._watchers.pop(message["exited"], None)
             if watched is not None:
                 watched.on_exited(message["status"], "")
+            if self._is_released:
+                self.release()
 
     def _lose(self, reason: str) -> None:
         if not self.is_alive:
@@ -176,6 +181,7 @@ class Spawner:
         self._home = home
         self._log = log
         self._zygotes: dict[tuple[Path, tuple[str, ...]], Zygote] = {}
+        self._released: list[Zygote] = []
 
     def start(self, launch: Launch, watcher: Watcher) -> Zygote:
         """Start an environment; returns the fork server that owns its process."""
@@ -194,13 +200,17 @@ class Spawner:
         return zygote
 
     def retire(self, in_use: set[tuple[Path, tuple[str, ...]]]) -> None:
-        """End the fork servers that no function needs any more, once their last environment has ended."""
+        """End the fork servers that no function needs any more, each with its last environment."""
         if self._mode == "exec":
             return
-        for key in [key for key, zygote in self._zygotes.items() if key not in in_use and not zygote.has_children]:
-            self._zygotes.pop(key).close()
+        for key in [key for key in self._zygotes if key not in in_use]:
+            zygote = self._zygotes.pop(key)
+            zygote.release()
+            self._released.append(zygote)
+        self._released = [zygote for zygote in self._released if zygote.is_alive]
 
     def close(self) -> None:
-        for zygote in self._zygotes.values():
+        for zygote in [*self._zygotes.values(), *self._released]:
             zygote.close()
         self._zygotes.clear()
+        self._released.clear()

@@ -194,8 +194,8 @@ class LoadedBundle:
 
     def _entry(self, row: Any) -> Entry:
         names = self._graph.names
-        start = tuple(names[instance] for instance in row["start"])
-        return Entry(worker=row["worker"], env=self.classes[row["env"]], start=start, page=row["page"])
+        start = tuple(names[instance] for instance in _column(row, "start", int))
+        return Entry(worker=_text(row["worker"]), env=self.classes[row["env"]], start=start, page=_number(row["page"]))
 
 
 def load_bundle(folder: Path) -> LoadedBundle:
@@ -241,48 +241,77 @@ def _checked(what: str, read: Callable[[], T]) -> T:
 
 def _loaded(document: Any, digest: str, source: BlobSource) -> LoadedBundle:
     result = document["result"]
-    workers = {name: PinnedWorker(env=row["env"], subdag=row["subdag"]) for name, row in document["workers"].items()}
+    workers = {
+        _text(name): PinnedWorker(env=_number(row["env"]), subdag=_text(row["subdag"]))
+        for name, row in document["workers"].items()
+    }
     return LoadedBundle(
         digest=digest,
-        name=document["name"],
-        planner=document["planner"],
-        graph_signature=document["graph_signature"],
-        python=document["python"],
+        name=_text(document["name"]),
+        planner=_text(document["planner"]),
+        graph_signature=_text(document["graph_signature"]),
+        python=_text(document["python"]),
         classes=tuple(env_from_row(row) for row in document["classes"]),
         workers=workers,
-        pages=tuple(document["pages"]),
-        units=tuple(document["units"]),
-        literals=tuple(document["literals"]),
-        requirements=tuple(document["requirements"]),
+        pages=tuple(_column(document, "pages", str)),
+        units=tuple(_column(document, "units", str)),
+        literals=tuple(_column(document, "literals", str)),
+        requirements=tuple(_column(document, "requirements", str)),
         result=decode_value(result["tree"]),
-        result_edges=tuple((instance, output) for instance, output in result["edges"]),
-        result_kind=result["kind"],
-        task_count=document["tasks"],
-        closure=document["closure"],
-        package=document["package"],
-        graph_digest=document["graph"],
-        plan_digest=document["plan"],
+        result_edges=tuple((_text(instance), output) for instance, output in result["edges"]),
+        result_kind=_text(result["kind"]),
+        task_count=_number(document["tasks"]),
+        closure=_text(document["closure"]),
+        package=_text(document["package"]),
+        graph_digest=_text(document["graph"]),
+        plan_digest=_text(document["plan"]),
         source=source,
     )
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"{value!r} is no number")
+    return value
+
+
+def _column(document: Any, key: str, kind: type[T], *, length: int | None = None) -> list[T]:
+    """The list under `key`, whose elements are all of one type, `length` of them when that is known."""
+    column = document[key]
+    if not isinstance(column, list) or not all(type(item) is kind for item in column):
+        raise TypeError(f"{key} is no list of {kind.__name__}")
+    if length is not None and len(column) != length:
+        raise ValueError(f"{key} has {len(column)} elements, not {length}")
+    return column
+
+
 def _run_graph(data: Any, plan: Any) -> RunGraph:
     """Columns to lists. Producers lie flat, `needs[n]` of them for instance n."""
-    producers, outputs = data["producers"], data["producer_outputs"]
+    names = _column(data, "names", str)
+    count = len(names)
+    needs = _column(data, "needs", int, length=count)
+    producers = _column(data, "producers", int, length=sum(needs))
+    producer_outputs = _column(data, "producer_outputs", int, length=sum(needs))
     in_edges: list[tuple[tuple[int, int], ...]] = []
     at = 0
-    for need in data["needs"]:
-        in_edges.append(tuple(zip(producers[at : at + need], outputs[at : at + need], strict=True)))
+    for need in needs:
+        in_edges.append(tuple(zip(producers[at : at + need], producer_outputs[at : at + need], strict=True)))
         at += need
-    output_table = [tuple(names) for names in data["output_table"]]
-    workers: list[str | None] = [*plan["workers"], None]
+    output_table = [tuple(row) for row in data["output_table"]]
+    workers: list[str | None] = [*_column(plan, "workers", str), None]
     return RunGraph(
-        names=data["names"],
+        names=names,
         in_edges=in_edges,
-        outputs=[output_table[index] for index in data["outputs"]],
-        workers=[workers[index] for index in plan["worker_of"]],
-        envs=plan["env_of"],
-        pages=plan["page_of"],
-        targets=[bool(flag) for flag in data["targets"]],
-        lines=data["lines"],
+        outputs=[output_table[index] for index in _column(data, "outputs", int, length=count)],
+        workers=[workers[index] for index in _column(plan, "worker_of", int, length=count)],
+        envs=_column(plan, "env_of", int, length=count),
+        pages=_column(plan, "page_of", int, length=count),
+        targets=[bool(flag) for flag in _column(data, "targets", int, length=count)],
+        lines=_column(data, "lines", int, length=count),
     )

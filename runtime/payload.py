@@ -134,7 +134,7 @@ def read_payload(data: bytes | Mapping[str, Any], *, unseal: Seal = _as_is) -> P
         version = document["v"]
         if version == PAYLOAD_VERSION:
             return _payload(document, unseal)
-    except (ValueError, KeyError, TypeError, zlib.error) as err:
+    except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as err:
         raise BundleInvalid(f"the event is no invocation payload: {err!r}") from err
     raise SchemaVersionUnsupported(f"payload of version {version}, but this runtime reads version {PAYLOAD_VERSION}")
 

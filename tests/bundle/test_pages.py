@@ -61,7 +61,7 @@ tasks = st.builds(
 
 
 @given(st.lists(tasks, max_size=6, unique_by=lambda task: task.name))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_records_survive_the_round_trip_in_order(records):
     decoded = decode_subdag(encode_subdag(records))
     assert list(decoded.tasks.values()) == records
@@ -69,7 +69,7 @@ def test_records_survive_the_round_trip_in_order(records):
 
 
 @given(values)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_values_survive_with_keys_that_look_like_tags(value):
     assert decode_value(json.loads(json.dumps(encode_value(value)))) == value
 

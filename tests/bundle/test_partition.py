@@ -34,7 +34,7 @@ def mixed_plans(draw):
 
 
 @given(mixed_plans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_every_record_lies_in_one_place_and_every_edge_at_both_ends(case):
     graph, plan = case
     layout = laid_out(graph, plan)

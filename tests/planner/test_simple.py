@@ -158,7 +158,7 @@ def random_graphs(draw):
 
 
 @given(random_graphs(), st.integers(1, 5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_on_any_graph_every_task_has_a_worker_of_its_class(graph, workers):
     plan = plan_of(graph, workers=workers)
     assert FLEXIBLE not in plan.worker_of

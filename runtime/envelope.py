@@ -30,9 +30,6 @@ HEADER = struct.Struct(">2sBcBQ")
 TAG_BYTES = 32
 OVERHEAD = HEADER.size + TAG_BYTES
 KEY_BYTES = 32
-COPY_LIMIT = 64 * 1024
-"""Up to here one call over joined bytes is cheaper than three over parts."""
-
 PICKLE_FAULTS = (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError, NotImplementedError)
 SEARCH_LIMIT = 10_000
 
@@ -70,41 +67,43 @@ class Place:
 
     def encode(self) -> bytes:
         """Unambiguous bytes: each field with its length before it, an absent output unlike an empty one."""
-        parts = (self.deployment.encode(), self.run.encode(), self.instance.encode(), (self.output or "").encode())
-        mark = b"-" if self.output is None else b"+"
-        return b"%d:%b%d:%b%d:%b%b%d:%b%b" % (
-            len(parts[0]),
-            parts[0],
-            len(parts[1]),
-            parts[1],
-            len(parts[2]),
-            parts[2],
-            mark,
-            len(parts[3]),
-            parts[3],
-            self.kind.value,
-        )
+        output = "-" if self.output is None else f"+{len(self.output)}:{self.output}"
+        return (
+            f"{len(self.deployment)}:{self.deployment}{len(self.run)}:{self.run}"
+            f"{len(self.instance)}:{self.instance}{output}"
+        ).encode() + self.kind.value
 
     def __str__(self) -> str:
         name = self.instance if self.output is None else f"{self.instance}.{self.output}"
         return f"{name or self.kind.name.lower()} of run {self.run}" if self.run else name or self.kind.name.lower()
 
 
-def _tag(key: bytes, place: bytes, header: bytes, data: bytes | memoryview) -> bytes:
-    if len(data) <= COPY_LIMIT:
-        return hmac.digest(key, b"".join((place, header, data)), "sha256")
-    mac = hmac.new(key, place + header, hashlib.sha256)
-    mac.update(data)
-    return mac.digest()
+class Signer:
+    """A signing key at work: what HMAC derives from the key is computed once. Threads may share it."""
+
+    __slots__ = ("_start",)
+
+    def __init__(self, key: bytes) -> None:
+        self._start = hmac.new(key, digestmod=hashlib.sha256)
+
+    def tag(self, place: bytes, header: bytes, data: bytes | memoryview) -> bytes:
+        mac = self._start.copy()
+        mac.update(place + header)
+        mac.update(data)
+        return mac.digest()
 
 
-def seal(key: bytes, place: Place, data: bytes, codec: Codec) -> bytes:
-    """`data` in an envelope that opens only with `key`, only at `place`."""
+def seal(key: bytes | Signer, place: Place, data: bytes, codec: Codec) -> bytes:
+    """`data` in an envelope that opens only with `key`, only at `place`; a `Signer` saves time on many small values."""
     header = HEADER.pack(MAGIC, VERSION, place.kind.value, codec, len(data))
-    return b"".join((header, _tag(key, place.encode(), header, data), data))
+    return b"".join((header, _signer(key).tag(place.encode(), header, data), data))
 
 
-def open_sealed(key: bytes, place: Place, blob: bytes) -> tuple[Codec, bytes]:
+def _signer(key: bytes | Signer) -> Signer:
+    return key if isinstance(key, Signer) else Signer(key)
+
+
+def open_sealed(key: bytes | Signer, place: Place, blob: bytes) -> tuple[Codec, bytes]:
     """The codec and the bytes of an envelope.
 
     Raises SignatureInvalid when it is cut short, changed, signed with another key or made for another place.
@@ -118,7 +117,7 @@ def open_sealed(key: bytes, place: Place, blob: bytes) -> tuple[Codec, bytes]:
     if length != len(blob) - OVERHEAD:
         raise _invalid(place, f"it holds {len(blob) - OVERHEAD} bytes of {length}")
     data = memoryview(blob)[OVERHEAD:]
-    if not hmac.compare_digest(_tag(key, place.encode(), header, data), blob[HEADER.size : OVERHEAD]):
+    if not hmac.compare_digest(_signer(key).tag(place.encode(), header, data), blob[HEADER.size : OVERHEAD]):
         raise _invalid(place, "its signature does not fit")
     assert kind == place.kind.value, "the kind is part of what was signed"
     return Codec(codec), bytes(data)

@@ -15,6 +15,7 @@ from runtime.envelope import (
     Codec,
     Kind,
     Place,
+    Signer,
     default_key_path,
     load_or_create_key,
     open_sealed,
@@ -34,6 +35,15 @@ def test_what_is_sealed_opens_at_its_place(data: bytes, codec: Codec) -> None:
     blob = seal(KEY, PLACE, data, codec)
     assert len(blob) == len(data) + OVERHEAD
     assert open_sealed(KEY, PLACE, blob) == (codec, data)
+
+
+def test_a_signer_seals_and_opens_as_its_key_does() -> None:
+    signer = Signer(KEY)
+    blob = seal(signer, PLACE, b"data", Codec.PICKLE)
+    assert blob == seal(KEY, PLACE, b"data", Codec.PICKLE)
+    assert open_sealed(signer, PLACE, blob) == open_sealed(KEY, PLACE, blob)
+    with pytest.raises(SignatureInvalid):
+        open_sealed(Signer(b"l" * 32), PLACE, blob)
 
 
 def test_sealing_is_deterministic() -> None:

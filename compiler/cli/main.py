@@ -70,8 +70,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _leave_closed_pipe()
         return Exit.OK
-    except RecursionError as err:
-        return _internal_error(err, console)
     except Exception as err:  # noqa: BLE001 - the boundary of the process: a bug is reported, never shown raw
         return _internal_error(err, console)
     return code

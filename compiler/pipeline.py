@@ -152,7 +152,7 @@ def refuse_unsupported(graph: Graph) -> None:
     refused = [
         Diagnostic(
             code="E513",
-            message=f"{feature} is checked and planned, but not executed yet",
+            message=f"{_quoted(feature)} is checked and planned, but not executed yet",
             span=span,
             hint="remove it to run this workflow; `validate`, `expand`, `graph` and `plan` accept it",
         )
@@ -160,6 +160,11 @@ def refuse_unsupported(graph: Graph) -> None:
     ]
     if refused:
         raise ManifestError(tuple(sorted(refused, key=_place)))
+
+
+def _quoted(feature: str) -> str:
+    """A key of the manifest in backquotes; a phrase has its own."""
+    return feature if " " in feature else f"`{feature}`"
 
 
 def _source(source: Source | Path | str, options: CompileOptions) -> Source:

@@ -142,12 +142,11 @@ def test_comparing_shared_lists_is_bounded() -> None:
     assert isinstance(found, ExprFault) and found.code == "E207"
 
 
-_WORDS = (
-    *["params", "tasks", "inputs", "a", "b", "n", ".", "[", "]", "(", ")", "{", "}", ",", ":", "|", "+", "-", "*", "**", "/", "//", "%", "~", "<", "==", "!=", "in", "not", "and", "or", "if", "else", "is"],
-    *["true", "none", "1", "0", "2.5", "'x'", '"y"', "range", "len", "zip", "join", "first", "tojson", "__class__", "__init__", "#", "{%", "%}", "{#", "?", "=", ";", "$"],
-    "\\",
-    "\n",
-)
+_TEXT = """
+params tasks inputs a b n . [ ] ( ) { } , : | + - * ** / // % ~ < == != in not and or if else is
+true none 1 0 2.5 'x' "y" range len zip join first tojson __class__ __init__ # {% %} {# ? = ; $ \\
+"""
+_WORDS = (*_TEXT.split(), "\n")
 
 
 @given(st.lists(st.sampled_from(_WORDS), max_size=14))

@@ -30,6 +30,7 @@ from yaml.events import (
 from compiler.diagnostics import Diagnostic, Position, Related, Span
 from compiler.manifest.model import Source
 from compiler.manifest.resolver import ScalarRefusedError, resolve_plain
+from compiler.manifest.source import position_at
 from compiler.manifest.syntax import bare_jinja, explain_yaml_error
 from compiler.manifest.tree import MappingNode, Node, Scalar, ScalarNode, SequenceNode
 
@@ -168,6 +169,8 @@ class _Builder:
     def __init__(self, source: Source) -> None:
         self.file = source.file
         self.text = source.text
+        self._length = len(source.text)
+        self._end_of_file: Position | None = None
         self.diagnostics: list[Diagnostic] = []
         self.root: MappingNode | None = None
         self._frames: list[_Frame] = []
@@ -213,8 +216,16 @@ class _Builder:
         raise _StopError
 
     def _span(self, event: _Located) -> Span:
-        start, end = event.start_mark, event.end_mark
-        return Span(self.file, Position(start.line + 1, start.column + 1), Position(end.line + 1, end.column + 1))
+        start = event.start_mark
+        return Span(self.file, Position(start.line + 1, start.column + 1), self._end(event.end_mark))
+
+    def _end(self, mark: yaml.Mark) -> Position:
+        """Where something ends; libyaml's marks may stand on a line after the last one."""
+        if mark.index < self._length:
+            return Position(mark.line + 1, mark.column + 1)
+        if self._end_of_file is None:
+            self._end_of_file = Position(*position_at(self.text, self._length))
+        return self._end_of_file
 
     def _on_document(self, event: _Located) -> None:
         self._documents += 1
@@ -237,7 +248,8 @@ class _Builder:
 
     def _on_scalar(self, event: _Scalar) -> None:
         text, start, end = event.value, event.start_mark, event.end_mark
-        span = Span(self.file, Position(start.line + 1, start.column + 1), Position(end.line + 1, end.column + 1))
+        last = Position(end.line + 1, end.column + 1) if end.index < self._length else self._end(end)
+        span = Span(self.file, Position(start.line + 1, start.column + 1), last)
         style = event.style or ""
         value: Scalar = text
         if event.tag is not None:
@@ -290,8 +302,7 @@ class _Builder:
 
     def _on_end(self, event: _Located) -> None:
         frame = self._frames.pop()
-        first, end = frame.start, event.end_mark
-        span = Span(self.file, Position(first.line + 1, first.column + 1), Position(end.line + 1, end.column + 1))
+        span = Span(self.file, Position(frame.start.line + 1, frame.start.column + 1), self._end(event.end_mark))
         node: Node
         if frame.spoiled is not None:
             node = ScalarNode(_SPOILED, frame.spoiled, "{{", "'")

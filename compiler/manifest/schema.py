@@ -80,10 +80,15 @@ def _only_failing_tasks(tree: MappingNode, check: Precheck) -> MappingNode:
 
 
 def _complain(definition: str, node: Node, *, is_written: bool) -> list[Diagnostic]:
-    value = _marked(node) if is_written else to_plain(node)
-    failures = [_failure(error) for error in _validator(definition, is_written).iter_errors(value)]
+    failures = jsonschema_failures(definition, node, is_written=is_written)
     assert failures, "the precheck refused what jsonschema accepts"
     return complain(failures, node, f"`{definition}`" if definition else "the manifest")
+
+
+def jsonschema_failures(definition: str, node: Node, *, is_written: bool) -> list[Failure]:
+    """What jsonschema finds in a tree, by a definition of the schema, or by all of it for ""."""
+    value = _marked(node) if is_written else to_plain(node)
+    return [_failure(error) for error in _validator(definition, is_written).iter_errors(value)]
 
 
 def _failure(error: ValidationError) -> Failure:

@@ -7,7 +7,7 @@ import re
 import yaml
 
 from compiler.diagnostics import Diagnostic, Position, Related, Span
-from compiler.manifest.source import LINE_BREAK
+from compiler.manifest.source import LINE_BREAK, position_at
 
 _BARE_JINJA = re.compile(r"[:,\[-]\s*(\{\{)")
 _WORD = re.compile(r"[\w./-]*")
@@ -48,6 +48,7 @@ def explain_yaml_error(err: yaml.YAMLError, text: str, file: str) -> Diagnostic:
     if mark is None:
         start = Position(1, 1)
         return Diagnostic(code="E003", message="this file is not YAML", span=Span(file, start, start))
+    mark = _inside(mark, text)
     problem = str(getattr(err, "problem", "") or "")
     span = _token_span(file, text, mark)
     if tab := _tab_at(text, mark):
@@ -64,6 +65,14 @@ def explain_yaml_error(err: yaml.YAMLError, text: str, file: str) -> Diagnostic:
         span = place
         message, hint = "an unquoted `${{ }}` is cut apart by YAML here", 'put the whole value in quotes: "${{ … }}"'
     return Diagnostic(code="E003", message=message, span=span, hint=hint, related=_context(err, file, mark))
+
+
+def _inside(mark: yaml.Mark, text: str) -> yaml.Mark:
+    """A mark that libyaml set on the line after the last one, brought back to the end of the text."""
+    if mark.index < len(text):
+        return mark
+    line, column = position_at(text, len(text))
+    return yaml.Mark(mark.name, len(text), line - 1, column - 1, None, 0)
 
 
 def bare_jinja(span: Span) -> Diagnostic:

@@ -29,8 +29,11 @@ from runtime.errors import RuntimeFault
 from runtime.ports import Answer, Begin, Call, Commit, RebuildPart, RunEnd, RunStatus, WorkerRow
 
 KEYS_PER_CALL = 400
-ENTRIES_PER_KEY = 2_000
+NAMES_PER_CALL = 10_000
+NAMES_PER_ENTRY = 2_000
 T = TypeVar("T")
+Entry = tuple[str, str, list[object]]
+"""(field of the rebuild script's part, key, values): one key, or a piece of a long one."""
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -66,11 +69,19 @@ class RedisCoordinator:
                     self._link.pipeline([("UNLINK", key) for key in found])
 
     def rebuild_part(self, part: RebuildPart) -> None:
-        for batch in batches(self._entries(part), KEYS_PER_CALL):
+        """One call per `KEYS_PER_CALL` keys or `NAMES_PER_CALL` names: none of them holds the server up for long."""
+        batch: list[Entry] = []
+        names = 0
+        for entry in self._entries(part):
+            if batch and (len(batch) == KEYS_PER_CALL or names + len(entry[2]) > NAMES_PER_CALL):
+                self._send_part(batch)
+                batch, names = [], 0
+            batch.append(entry)
+            names += len(entry[2])
+        if batch:
             self._send_part(batch)
 
-    def _entries(self, part: RebuildPart) -> Iterator[tuple[str, str, list[object]]]:
-        """(field of the script's part, key, values), one per key or piece of a long one."""
+    def _entries(self, part: RebuildPart) -> Iterator[Entry]:
         members: dict[str, list[object]] = {}
         for consumer, slots in part.arrived.items():
             yield "arrived", self._keys.arrived(consumer), list(slots)
@@ -79,7 +90,7 @@ class RedisCoordinator:
         for worker, grants in part.grants.items():
             key = self._keys.todo(worker)
             yield "clear", key, []
-            for piece in batches(grants.items(), ENTRIES_PER_KEY):
+            for piece in batches(grants.items(), NAMES_PER_ENTRY):
                 yield "grants", key, [text for pair in piece for text in pair]
         for worker, task in part.done:
             members.setdefault(self._keys.fixed("done"), []).append(task)
@@ -89,14 +100,14 @@ class RedisCoordinator:
             if worker:
                 members.setdefault(self._keys.done_of(worker), []).append("+" + slot)
         for key, names in members.items():
-            for chunk in batches(names, ENTRIES_PER_KEY):
+            for chunk in batches(names, NAMES_PER_ENTRY):
                 yield "sets", key, chunk
-        for gone in batches(part.dangling, ENTRIES_PER_KEY):
+        for gone in batches(part.dangling, NAMES_PER_ENTRY):
             yield "dangling", "", list(gone)
-        for widths in batches(part.widths.items(), ENTRIES_PER_KEY):
+        for widths in batches(part.widths.items(), NAMES_PER_ENTRY):
             yield "widths", "", [text for pair in widths for text in pair]
 
-    def _send_part(self, entries: Sequence[tuple[str, str, list[object]]]) -> None:
+    def _send_part(self, entries: Sequence[Entry]) -> None:
         keys = self._fixed("meta", "done", "out", "need")
         part: dict[str, list[object]] = {"arrived": [], "grants": [], "sets": [], "dangling": [], "widths": []}
         for kind, key, values in entries:

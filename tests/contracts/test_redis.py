@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from runtime.backends.redis_link import Link
 from runtime.config import WorkerSettings
 from runtime.errors import RuntimeFault, StoreUnavailable
 from runtime.ports import Attempt, Failure, RebuildPart, RunEnd, Status, Store
+from tests.contracts.server import start_server
 from tests.contracts.world import ClockedScripts, World, flexible, pinned, redis_world, row, store
 
 LIFE_S = 1_000
@@ -164,6 +167,38 @@ def test_a_lost_connection_is_opened_again(world: World, client: redis.Redis, re
     with redis.Redis.from_url(redis_url) as killer:
         killer.client_kill_filter(_type="normal", skipme=True)
     assert world.commit("w0", store("a")).status is Status.OK
+
+
+@pytest.fixture
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A server that the test may end."""
+    with tempfile.TemporaryDirectory(prefix="tr", dir="/tmp") as folder:
+        process, url = start_server(folder)
+        with process:
+            yield process, url
+            process.terminate()
+
+
+def test_a_server_that_goes_away_is_a_clear_error(own_server: tuple[subprocess.Popen[bytes], str]) -> None:
+    process, url = own_server
+    backend = RedisBackend(url, "test", "run", WorkerSettings())
+    backend.values.put_graph(b"x")
+    process.terminate()
+    process.wait()
+    with pytest.raises(StoreUnavailable, match="cannot be reached") as caught:
+        backend.coordinator.begin("w0", "t1", 0.0)
+    assert caught.value.hint
+    backend.close()
+
+
+def test_a_server_that_came_back_empty_ends_every_worker(world: World, client: redis.Redis) -> None:
+    world.launch({"w0": {"a": -1}})
+    world.begin("w0")
+    client.flushall()
+    world.advance(0.0)
+    assert world.commit("w0", store("a")).status is Status.ENDED
+    assert world.begin("w0", "t2").status is Status.ENDED
+    assert world.coordinator.status().meta == ""
 
 
 def test_the_servers_own_clock_ends_a_lease(redis_url: str, client: redis.Redis) -> None:

@@ -62,7 +62,7 @@ def test_preparing_again_changes_nothing_that_is_right(run_service):
     assert service.client.get_function_configuration(FunctionName=name)["RevisionId"] == revision
     prepare(service, [SMALL], environment={"A": "b"})
     changed = service.client.get_function_configuration(FunctionName=name)
-    assert changed["Environment"]["Variables"] == {"A": "b"}
+    assert changed["Environment"]["Variables"]["A"] == "b"
     prepare(service, [SMALL], environment={"A": "b"}, closure_zip=closure(CLOSURE + "# changed\n"))
     assert service.client.get_function_configuration(FunctionName=name)["CodeSha256"] != changed["CodeSha256"]
 

@@ -30,6 +30,7 @@ from compiler.diagnostics import Diagnostic, ManifestError, Severity, Span
 from compiler.emit.bundle import Build, make_build
 from compiler.graph.expand import DEFAULT_MAX_INSTANCES, expand
 from compiler.graph.model import Graph
+from compiler.manifest.ignores import without_ignored
 from compiler.manifest.load import load_tree
 from compiler.manifest.model import Manifest, Source
 from compiler.manifest.parse import parse_manifest
@@ -120,7 +121,10 @@ def examine(source: Source | Path | str, options: CompileOptions, level: str = "
             findings.add(check_code(manifest))
         if graph is not None and depth >= LEVELS.index("plan"):
             findings.add(check_plan_static(graph, load_profile()))
-    return Checked(diagnostics=findings.sorted(), graph=graph)
+    diagnostics = findings.sorted()
+    if text is not None:
+        diagnostics = tuple(without_ignored(diagnostics, text.text, text.file))
+    return Checked(diagnostics=diagnostics, graph=graph)
 
 
 def expand_workflow(source: Source | Path | str, options: CompileOptions) -> Graph:

@@ -10,11 +10,12 @@ from compiler.cli.arguments import UsageError, meant, pairs, settings_for
 from compiler.cli.console import Console
 from compiler.cli.reports import show_diagnostics
 from compiler.code.units import collect_functions
+from compiler.diagnostics import ManifestError
 from compiler.emit.bundle import Build, make_build
 from compiler.graph.model import Graph
 from compiler.manifest.model import Source
 from compiler.manifest.source import read_source
-from compiler.pipeline import CompileOptions, Planned, expand_workflow, plan_workflow, refuse_unsupported
+from compiler.pipeline import CompileOptions, Planned, examine, plan_workflow, refuse_unsupported
 from compiler.planner.model import Plan
 from compiler.planner.registry import STRATEGIES
 from runtime.config import CompileSettings, LocalSettings
@@ -32,9 +33,11 @@ class Request:
 def load_graph(args: argparse.Namespace, console: Console) -> Graph:
     """The expanded graph of FILE. Raises ManifestError, UsageError, SettingsInvalid."""
     request = read_request(args, console, manifest_settings(args, console))
-    graph = expand_workflow(request.source, request.options)
-    show_diagnostics(graph.warnings, console)
-    return graph
+    checked = examine(request.source, request.options, "graph")
+    if checked.graph is None or checked.has_errors:
+        raise ManifestError(checked.diagnostics)
+    show_diagnostics(checked.diagnostics, console)
+    return checked.graph
 
 
 def load_plan(args: argparse.Namespace, console: Console) -> tuple[Graph, Plan]:

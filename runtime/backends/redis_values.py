@@ -12,6 +12,7 @@ from runtime.ports import Reference
 
 BATCH_BYTES = 4 * 1024 * 1024
 SLOTS_PER_CALL = 1_000
+HEAD_BYTES = 64
 
 
 def by_bytes(items: Mapping[str, bytes] | Mapping[int, bytes]) -> list[list[tuple[str, bytes]]]:
@@ -25,6 +26,10 @@ def by_bytes(items: Mapping[str, bytes] | Mapping[int, bytes]) -> list[list[tupl
         lists[-1].append((str(name), data))
         size += len(data)
     return lists if lists[-1] else []
+
+
+HEAD_BYTES = 64
+"""What is compared of a blob that is there already: it holds the signature, so another key's is replaced."""
 
 
 class RedisValues:
@@ -67,11 +72,22 @@ class RedisValues:
         self._link.command("UNLINK", key)
 
     def put_blobs(self, blobs: Mapping[str, bytes]) -> None:
-        digests = list(blobs)
-        if not digests:
+        """Send what is not there as it shall be, renew the rest.
+
+        There as it shall be: of this length, with this head. A sealed blob's head holds the tag of all its bytes, so a
+        blob that an earlier signing key left is replaced.
+        """
+        if not blobs:
             return
-        renewed = self._link.pipeline([("EXPIRE", self._keys.blob(digest), self._life) for digest in digests])
-        absent = {digest: blobs[digest] for digest, there in zip(digests, renewed, strict=True) if not there}
+        keys = [self._keys.blob(digest) for digest in blobs]
+        looks = [look for key in keys for look in (("STRLEN", key), ("GETRANGE", key, 0, HEAD_BYTES - 1))]
+        answers = iter(self._link.pipeline([*looks, *(("EXPIRE", key, self._life) for key in keys)]))
+        there = [(next(answers), next(answers)) for _ in keys]
+        absent = {
+            digest: data
+            for (digest, data), found in zip(blobs.items(), there, strict=True)
+            if found != (len(data), data[:HEAD_BYTES])
+        }
         for batch in by_bytes(absent):
             self._link.pipeline([("SET", self._keys.blob(digest), data, "EX", self._life) for digest, data in batch])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from runtime.envelope import Codec, Kind, Place, seal
 from runtime.ports import RunEvent
 from tests.contracts.world import World, pinned, store
 
@@ -15,6 +16,14 @@ def test_blobs_are_kept_under_their_digest_and_outlive_the_run(world: World) -> 
     assert world.values.get_blobs(["d3", "d2", "none", "d1"]) == [b"\x00\xff", b"two" * 1_000_000, None, b"one"]
     assert world.values.get_blobs([]) == []
     world.values.put_blobs({})
+
+
+def test_a_blob_that_another_key_sealed_is_replaced(world: World) -> None:
+    place = Place(deployment="test", run="", instance="d", kind=Kind.BLOB)
+    old, new = (seal(key * 32, place, b"code" * 1_000, Codec.RAW) for key in (b"o", b"n"))
+    world.values.put_blobs({"d": old})
+    world.values.put_blobs({"d": new})
+    assert world.values.get_blobs(["d"]) == [new]
 
 
 def test_pages_and_graph_belong_to_the_run(world: World) -> None:

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda.literals import ArchitectureType, RuntimeType
 
 HANDLER = "runtime.lambda_handler.handler"
-PRELOAD = ("runtime.lambda_handler", "cloudpickle", "redis", "botocore.auth", "botocore.awsrequest")
-"""What a local fork server imports before it forks; on AWS the variable that names it has no effect."""
+AHEAD = ("cloudpickle", "redis", "botocore.auth", "botocore.awsrequest")
+PRELOAD = (*AHEAD, "runtime.lambda_handler")
+"""What a local fork server imports before it forks (`AHEAD`: before it has any code); on AWS it has no effect."""
 STALE = (http.client.RemoteDisconnected, http.client.CannotSendRequest, BrokenPipeError, ConnectionResetError)
 TIMEOUT_S = 30.0
 

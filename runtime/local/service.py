@@ -49,6 +49,7 @@ class Options:
     redis_data: Path | None
     is_kept: bool
     has_lifeline: bool
+    ahead: tuple[str, ...]
 
 
 def parse_options(argv: Sequence[str]) -> Options:
@@ -63,6 +64,7 @@ def parse_options(argv: Sequence[str]) -> Options:
     parser.add_argument("--retry-delay", type=float, default=1.0, metavar="S")
     parser.add_argument("--redis-url", help="use this Redis instead of an embedded one")
     parser.add_argument("--redis-data", type=Path, help="the folder in which the embedded Redis keeps its file")
+    parser.add_argument("--ahead", default="", help="modules to import before any function exists, comma separated")
     parser.add_argument("--kept", action="store_true", help="outlives its starter: save regularly, keep the folder")
     parser.add_argument("--lifeline", action="store_true", help="end when standard input closes")
     given = parser.parse_args(argv)
@@ -82,6 +84,7 @@ def parse_options(argv: Sequence[str]) -> Options:
         redis_data=given.redis_data,
         is_kept=given.kept,
         has_lifeline=given.lifeline,
+        ahead=tuple(name for name in given.ahead.split(",") if name),
     )
 
 
@@ -97,7 +100,9 @@ class Service:
         for name in ("code", "logs", "home"):
             (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._registry = FunctionRegistry(folder=folder / "code", region=options.region)
-        self._spawner = Spawner(mode=options.start, home=folder / "home", log=folder / "zygotes.log")
+        self._spawner = Spawner(
+            mode=options.start, home=folder / "home", log=folder / "zygotes.log", ahead=options.ahead
+        )
         self._dispatcher = Dispatcher(limits=options.limits, timer=self._loop, make=self._make_environment)
         api = InvokeApi(
             registry=self._registry,

@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.abc import InspectLoader
@@ -72,6 +73,7 @@ class Zygote:
     def __init__(self, *, code: Path, preload: tuple[str, ...], home: Path, log: Path) -> None:
         self._watchers: dict[int, Watcher] = {}
         self._starting: dict[int, Watcher] = {}
+        self._outbox: deque[bytes] = deque()
         self._numbers = itertools.count(1)
         self._loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -113,6 +115,10 @@ class Zygote:
         if pid in self._watchers:
             self._send({"kill": pid, "signal": int(number)})
 
+    def adopt(self, code: Path, preload: tuple[str, ...]) -> None:
+        """From now on fork for this code."""
+        self._send({"adopt": str(code), "preload": list(preload)})
+
     def release(self) -> None:
         """No environment is asked for any more: end with the last one there is."""
         self._is_released = True
@@ -126,10 +132,24 @@ class Zygote:
         self.process.wait()
 
     def _send(self, message: Mapping[str, object]) -> None:
+        self._outbox.append(json.dumps(message).encode())
+        if len(self._outbox) == 1:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Send what waits; the rest goes when the fork server, busy with imports, has made room."""
         try:
-            self._socket.send(json.dumps(message).encode())
-        except (BrokenPipeError, ConnectionResetError, BlockingIOError, OSError) as err:
+            while self._outbox:
+                self._socket.send(self._outbox[0])
+                self._outbox.popleft()
+        except BlockingIOError:
+            self._loop.add_writer(self._socket.fileno(), self._flush)
+            return
+        except OSError as err:
+            self._outbox.clear()
             self._loop.call_soon(self._lose, f"the fork server does not answer: {err}")
+            return
+        self._loop.remove_writer(self._socket.fileno())
 
     def _read(self) -> None:
         while self.is_alive:
@@ -165,6 +185,7 @@ class Zygote:
             return
         self.is_alive = False
         self._loop.remove_reader(self._socket.fileno())
+        self._loop.remove_writer(self._socket.fileno())
         self._socket.close()
         lost = [*self._starting.values(), *self._watchers.values()]
         self._starting.clear()
@@ -174,14 +195,20 @@ class Zygote:
 
 
 class Spawner:
-    """Starts environments in one of two modes: "zygote" (forked from a warm interpreter) or "exec" (a fresh one)."""
+    """Starts environments in one of two modes: "zygote" (forked from a warm interpreter) or "exec" (a fresh one).
 
-    def __init__(self, *, mode: str, home: Path, log: Path) -> None:
+    `ahead` names modules of the interpreter that most functions want. A spare fork server imports them while
+    there is no function yet, and is taken by the first one whose preload list names them all.
+    """
+
+    def __init__(self, *, mode: str, home: Path, log: Path, ahead: tuple[str, ...] = ()) -> None:
         self._mode = "exec" if mode == "exec" else "fork"
         self._home = home
         self._log = log
         self._zygotes: dict[tuple[Path, tuple[str, ...]], Zygote] = {}
         self._released: list[Zygote] = []
+        self._ahead = ahead
+        self._spare = self._make(home, ahead) if ahead and self._mode == "fork" else None
 
     def start(self, launch: Launch, watcher: Watcher) -> Zygote:
         """Start an environment; returns the fork server that owns its process."""
@@ -195,9 +222,20 @@ class Spawner:
         key = (code, preload) if self._mode == "fork" else (self._home, ("-",))
         zygote = self._zygotes.get(key)
         if zygote is None or not zygote.is_alive:
-            zygote = Zygote(code=key[0], preload=key[1], home=self._home, log=self._log)
+            zygote = self._take_spare(*key) or self._make(*key)
             self._zygotes[key] = zygote
         return zygote
+
+    def _make(self, code: Path, preload: tuple[str, ...]) -> Zygote:
+        return Zygote(code=code, preload=preload, home=self._home, log=self._log)
+
+    def _take_spare(self, code: Path, preload: tuple[str, ...]) -> Zygote | None:
+        spare = self._spare
+        if spare is None or not spare.is_alive or not set(self._ahead) <= set(preload):
+            return None
+        self._spare = None
+        spare.adopt(code, preload)
+        return spare
 
     def retire(self, in_use: set[tuple[Path, tuple[str, ...]]]) -> None:
         """End the fork servers that no function needs any more, each with its last environment."""
@@ -210,7 +248,8 @@ class Spawner:
         self._released = [zygote for zygote in self._released if zygote.is_alive]
 
     def close(self) -> None:
-        for zygote in [*self._zygotes.values(), *self._released]:
+        spare = [] if self._spare is None else [self._spare]
+        for zygote in [*self._zygotes.values(), *self._released, *spare]:
             zygote.close()
         self._zygotes.clear()
         self._released.clear()

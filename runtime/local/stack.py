@@ -24,6 +24,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 import runtime
+from runtime.backends.awslambda import AHEAD
 from runtime.config import LocalSettings
 from runtime.errors import LambdaUnavailable, RuntimeFault, StoreUnavailable
 from runtime.local.places import RunFolder, StateFolder
@@ -161,7 +162,7 @@ def _command(settings: LocalSettings, folder: Path) -> list[str]:
     command = [sys.executable, "-P", "-m", "runtime.local.service", "--directory", str(folder)]
     command += ["--port", str(settings.lambda_port), "--region", REGION]
     command += ["--limit", str(settings.concurrency_limit), "--idle-expiry", str(settings.idle_expiry_s)]
-    command += ["--start", settings.start, "--retries", str(settings.retries)]
+    command += ["--start", settings.start, "--retries", str(settings.retries), "--ahead", ",".join(AHEAD)]
     if settings.redis_url is not None:
         return [*command, "--redis-url", settings.redis_url]
     return [*command, "--redis-data", str(StateFolder.of(settings.deployment).redis_data)]

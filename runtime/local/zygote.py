@@ -8,9 +8,9 @@ interpreter). Either way the process runs AWS's own `awslambdaric`, leads its ow
 stderr to its log, and is killed by the kernel when this process dies, which is killed when the service dies.
 
 Messages are JSON, one per packet: in `{"start": n, "mode", "handler", "cwd", "env", "log"}`,
-`{"kill": pid, "signal": n}`; out `{"ready": [failed preloads]}`, `{"started": n, "pid"}`, `{"failed": n, "reason"}`,
-`{"exited": pid, "status": code or -signal}`. Processes are reaped only here,
-so that no pid is signalled after its reuse.
+`{"kill": pid, "signal": n}`, `{"adopt": code folder, "preload": [modules]}`; out `{"started": n, "pid"}`,
+`{"failed": n, "reason"}`, `{"exited": pid, "status": code or -signal}`. Processes are reaped only here, so that no
+pid is signalled after its reuse.
 """
 
 from __future__ import annotations
@@ -65,6 +65,15 @@ def preload(names: list[str]) -> list[str]:
     return failed
 
 
+def settle_in(code: str, names: list[str]) -> None:
+    """Import ahead for the code in this folder; what is imported stays out of the collector's way, and shared."""
+    sys.path[0] = code
+    for line in preload(names):
+        print(f"not imported ahead: {line}", file=sys.stderr, flush=True)
+    gc.collect()
+    gc.freeze()
+
+
 class ForkServer:
     """The loop between the service's socket and the children."""
 
@@ -91,6 +100,8 @@ class ForkServer:
                 message: dict[str, Any] = json.loads(packet)
                 if "kill" in message:
                     self._kill(message["kill"], message["signal"])
+                elif "adopt" in message:
+                    settle_in(message["adopt"], message["preload"])
                 elif self._fork(message):
                     return message
 
@@ -170,12 +181,8 @@ def main() -> None:
     """`-c SOURCE <control fd> <service pid> <code folder> <preload, comma separated>`"""
     control = socket.socket(fileno=int(sys.argv[1]))
     die_with(int(sys.argv[2]))
-    sys.path[0] = sys.argv[3]
     names = [name for name in sys.argv[4].split(",") if name]
-    failed = preload([*BASE_PRELOAD, *names] if names != ["-"] else [])
-    gc.collect()
-    gc.freeze()
-    control.send(json.dumps({"ready": failed}).encode())
+    settle_in(sys.argv[3], [*BASE_PRELOAD, *names] if names != ["-"] else [])
     environment = ForkServer(control).serve()
     if environment is not None:
         become(environment)

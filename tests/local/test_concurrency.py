@@ -99,3 +99,16 @@ def test_the_services_own_retry_setting_is_the_default(run_service, tmp_path):
     service.send({"fail_while_missing": str(tmp_path / "once")})
     wait_for(lambda: service.function()["invocations"] == 2)
     assert service.function()["errors"] == 1
+
+
+def test_many_environments_may_be_asked_for_at_once(run_service, tmp_path):
+    service = run_service(limit=60)
+    filler = {f"V{number}": "x" * 390 for number in range(10)}
+    service.create(Timeout=60, Environment={"Variables": {**filler, "TREADLE_PRELOAD": "wave"}})
+    gate, marks = tmp_path / "gate", tmp_path / "marks"
+    for _ in range(60):
+        service.send({"await": str(gate), "touch": str(marks)})
+    wait_for(lambda: len(service.environments("busy")) == 60)
+    gate.touch()
+    wait_for(lambda: not service.environments("busy"))
+    assert len(set(marks.read_text().split())) == 60

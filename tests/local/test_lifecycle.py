@@ -199,3 +199,15 @@ def test_preloading_what_does_not_exist_is_harmless(run_service):
     service = run_service()
     service.create(Environment={"Variables": {"TREADLE_PRELOAD": "no_such_module, json"}})
     assert service.invoke(1)["json"]["event"] == 1
+
+
+@BOTH
+def test_what_is_imported_ahead_serves_only_functions_that_ask_for_it(run_service, start):
+    service = run_service("--start", start, "--ahead", "colorsys")
+    source = "import sys\nAHEAD = 'colorsys' in sys.modules\ndef handler(e, c):\n    return [AHEAD, sys.path[0]]\n"
+    service.create("without", source=source)
+    service.create("with", source=source, Environment={"Variables": {"TREADLE_PRELOAD": "colorsys,wave"}})
+    assert service.invoke(name="without")["json"][0] is False
+    ahead, path = service.invoke(name="with")["json"]
+    assert ahead is (start == "zygote")
+    assert path == service.invoke(name="without")["json"][1]

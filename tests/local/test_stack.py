@@ -159,7 +159,7 @@ def test_a_given_redis_is_used_as_it_is(tmp_path):
     try:
         with ensure_stack(replace(SETTINGS, redis_url=server.url)) as stack:
             assert stack.redis_url == server.url
-            assert not any("redis" in Path(f"/proc/{pid}/cmdline").read_text() for pid in children_of(stack.pid))
+            assert not any("redis-server" in Path(f"/proc/{pid}/cmdline").read_text() for pid in children_of(stack.pid))
         assert ping(server.url)
     finally:
         server.stop()

@@ -18,7 +18,6 @@ from runtime.ports import (
     Called,
     Commit,
     Failure,
-    HintMessage,
     Mode,
     Reference,
     Settle,
@@ -169,7 +168,7 @@ class CommitRun:
             data = {"worker": self.commit.worker, "slots": self.stored, "tasks": self.settled, "now": now}
             self.state.tell("stored" if self.stored else "settled", json.dumps(data))
         for worker, values in self.hints.items():
-            self.state.hints[worker].append(HintMessage(id=self.state.next_id(), arrived=values))
+            self.state.hint(worker, values)
 
     def _fail(self, failures: list[Failure]) -> Answer:
         for failure in failures:

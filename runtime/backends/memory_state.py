@@ -15,6 +15,9 @@ from enum import Enum
 from runtime.plan import EnvClass
 from runtime.ports import HintMessage, Reference, RunEvent
 
+EVENTS_KEPT = 10_000
+HINTS_KEPT = 1_000
+
 
 class State(Enum):
     """A worker's state; one that has no record is idle too."""
@@ -82,7 +85,17 @@ class MemoryState:
         return f"{self.newest_ms}-{self.entries}"
 
     def tell(self, kind: str, data: str) -> None:
+        """One event more; the oldest go when there are twice as many as a stream keeps."""
         self.events.append(RunEvent(id=self.next_id(), kind=kind, data=data))
+        if len(self.events) >= 2 * EVENTS_KEPT:
+            del self.events[:-EVENTS_KEPT]
+
+    def hint(self, worker: str, arrived: dict[str, bytes]) -> None:
+        """One wake-up more for a live worker, trimmed like the events."""
+        held = self.hints[worker]
+        held.append(HintMessage(id=self.next_id(), arrived=arrived))
+        if len(held) >= 2 * HINTS_KEPT:
+            del held[:-HINTS_KEPT]
 
     def end(self, how: str, reason: str) -> None:
         self.meta, self.reason, self.workers = how, reason, None

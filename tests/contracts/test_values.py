@@ -76,6 +76,14 @@ def test_reading_goes_on_after_an_id(world: World) -> None:
     assert world.signals.wait_events(second.id, 0.001) == []
 
 
+def test_a_stream_forgets_its_oldest_entries(world: World) -> None:
+    for _ in range(3):
+        world.signals.emit_events([("span", str(number)) for number in range(8_000)])
+    kept = world.signals.wait_events("0", 1.0)
+    assert 10_000 <= len(kept) < 24_000
+    assert kept[-1].data == "7999"
+
+
 def test_an_event_stream_is_read_while_the_run_writes_to_it(world: World) -> None:
     got: list[RunEvent] = []
 

@@ -37,11 +37,11 @@ def progress_bar(console: Console, *, label: str) -> Iterator[Bar]:
     except ImportError:
         yield _silent
         return
-    with tqdm(desc=label, unit=" tasks", file=console.err, leave=False, dynamic_ncols=True, mininterval=0.05) as bar:
+    with tqdm(desc=label, unit=" tasks", file=console.err, leave=False, dynamic_ncols=True) as bar:
 
         def show(progress: Shown) -> None:
-            bar.total = progress.total
-            bar.update(progress.done - bar.n)
+            bar.total, bar.n = progress.total, progress.done
+            bar.refresh()
 
         yield show
 

@@ -31,12 +31,12 @@ def greet(who: str) -> str:
 MAP_MANIFEST = """\
 # One task per item, then one that gets all results. Run it:  treadle run workflow.yaml --set items=100
 spec: 1
-name: map
+name: squares
 params:
   items: {type: int, default: 8, min: 1}
 tasks:
   square:
-    call: functions:square
+    call: functions:square                       # a function in functions.py, beside this file
     foreach: {i: "${{ range(params.items) }}"}   # square[0], square[1], ...
     args: ["${{ i }}"]
   total:

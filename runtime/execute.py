@@ -84,7 +84,7 @@ class Execution:
         if not task.outputs:
             return Outcome(outputs={task.name: result})
         if not isinstance(result, dict) or set(result) != set(task.outputs):
-            got = f"the keys {sorted(map(str, result))}" if isinstance(result, dict) else f"a {type(result).__name__}"
+            got = f"the keys {sorted(map(str, result))}" if isinstance(result, dict) else f"a value of type {type(result).__name__}"
             wanted = ", ".join(task.outputs)
             return _failed(
                 "OutputMismatch", f"{task.name} must return a dict with the keys {wanted}; it returned {got}"

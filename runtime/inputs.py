@@ -5,7 +5,7 @@ Names only: the values are the driver's. A slot is *in memory* when it was produ
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from runtime.plan import Task, iter_refs
 
@@ -23,6 +23,7 @@ class Inputs:
         self.in_memory: set[str] = set()
         self._needs: dict[str, dict[str, None]] = {}
         self._lacking: dict[str, set[str]] = {}
+        self._made_here: dict[str, set[str]] = {}
         self._held: set[str] = set()
         self._required: set[str] = set()
         self._wanted: dict[str, None] = {}
@@ -88,7 +89,27 @@ class Inputs:
                 lacking = self._lacking.get(task)
                 if lacking is not None:
                     lacking.discard(slot)
+                made_here = self._made_here.get(task)
+                if made_here is not None:
+                    made_here.discard(slot)
         return list(fed)
+
+    def made_here(self, task: Task, is_made_here: Callable[[str], bool]) -> set[str]:
+        """The slots that `task` lacks and this worker will produce itself; kept up to date once asked for."""
+        found = self._made_here.get(task.name)
+        if found is None:
+            lacking = self.lacking(task)
+            found = {edge.slot for edge in task.in_edges if edge.slot in lacking and is_made_here(edge.producer)}
+            self._made_here[task.name] = found
+        return found
+
+    def not_made_here(self, slot: str) -> tuple[str, ...]:
+        """`slot` lies in the store already; returns the tasks that need it."""
+        waiting = self.waiters(slot)
+        for task in waiting:
+            if task in self._made_here:
+                self._made_here[task].discard(slot)
+        return waiting
 
     def hold(self, slots: Iterable[str]) -> None:
         """Keep these slots although nobody needs them: they are on their way to the store."""
@@ -103,6 +124,7 @@ class Inputs:
     def ran(self, task: Task) -> tuple[str, ...]:
         """`task` has run; returns the slots that nobody here needs any more."""
         self._lacking.pop(task.name, None)
+        self._made_here.pop(task.name, None)
         slots = tuple(dict.fromkeys(edge.slot for edge in task.in_edges))
         for slot in slots:
             needs = self._needs.get(slot)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def encode_spans(start_up: StartUp, spans: Sequence[TaskSpan], *, is_last: bool)
             span.attempt,
             round(span.started_at, 6),
             round(span.exec_s, 7),
-            [astuple(item) for item in span.inputs],
+            [[item.slot, item.bytes, item.source, round(item.fetch_s, 7)] for item in span.inputs],
             span.local_inputs,
         ]
         for span in spans

@@ -335,13 +335,9 @@ class Worker:
 
     def _probe(self, task: Task) -> None:
         """Look once whether the slots that nobody here will produce are in the store already: hints may be lost."""
-        if task.name in self._probed:
-            return
-        lacking = self._inputs.lacking(task)
-        outside = [edge for edge in task.in_edges if edge.slot in lacking and not self._is_produced_here(edge.producer)]
-        if len({edge.slot for edge in outside}) == len(lacking):
+        if task.name not in self._probed and not self._inputs.made_here(task, self._is_produced_here):
             self._probed.add(task.name)
-            self._inputs.want(lacking)
+            self._inputs.want(self._inputs.lacking(task))
 
     def _is_produced_here(self, producer: str) -> bool:
         """`producer` will still run here."""
@@ -414,6 +410,10 @@ class Worker:
         for slot in remote:
             self._outbox.put(task.name, slot, slots[slot], with_value=False)
         self._drop(self._inputs.ran(task))
+        for slot in remote:
+            for name in self._inputs.not_made_here(slot):
+                if self._stage.get(name) is Stage.WAITING:
+                    self._probe(self.tasks[name])
 
     def _close(self, task: Task) -> None:
         self._stage[task.name] = Stage.DONE

@@ -1,4 +1,4 @@
-"""The worker's state machine over random DAGs: whatever is lost, doubled or killed, the result is the sequential one."""
+"""The worker's state machine over random DAGs: whatever is lost, doubled or killed, the result is the same."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ class World:
     def _feed(self, incarnation: Incarnation, event: Event) -> None:
         for effect in incarnation.machine.step(event, self.now):
             match effect:
-                case Seal(task, slots):
+                case Seal(_, slots):
                     for slot in slots:
                         incarnation.sealed[slot] = self._seal(slot, incarnation.values[slot])
                     incarnation.effects.append(effect)

@@ -8,11 +8,12 @@ diagnostic: a key that was mistyped is not also reported as missing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from compiler.diagnostics import Diagnostic, Position, Related, Span
+from compiler.manifest.phrases import either, kind, show, text_hint, type_hint
 from compiler.manifest.plain import to_plain
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 from compiler.manifest.vocabulary import foreign_key, intended_key
@@ -136,38 +137,6 @@ def _expected(failure: Failure) -> frozenset[str]:
     return frozenset(name for choice in failure.wanted for name in choice.get("required", ()))
 
 
-def _show(node: Node) -> str:
-    """A value as the user wrote it, short."""
-    match node:
-        case MappingNode():
-            return "a mapping" if node.keys else "an empty mapping"
-        case SequenceNode():
-            return "a list" if node.items else "an empty list"
-        case ScalarNode(value=None):
-            return "nothing"
-        case ScalarNode(value=bool() | int() | float()):
-            return f"`{node.raw}`"
-        case ScalarNode(value=value):
-            text = str(value)
-            return f"`{text if len(text) <= 40 else text[:37] + '…'}`"
-
-
-def _kind(node: Node) -> str:
-    match node:
-        case MappingNode():
-            return "a mapping"
-        case SequenceNode():
-            return "a list"
-        case ScalarNode(value=None):
-            return "nothing"
-        case ScalarNode(value=bool()):
-            return f"the boolean `{node.raw}`"
-        case ScalarNode(value=int() | float()):
-            return f"the number `{node.raw}`"
-        case _:
-            return f"the text {_show(node)}"
-
-
 def _key_node(node: Node, name: str) -> ScalarNode:
     assert isinstance(node, MappingNode), "only a mapping has keys"
     return next(key for key in node.keys if key.value == name)
@@ -186,36 +155,15 @@ def _lacking_span(place: Place) -> Span:
 def _type(failure: Failure, place: Place) -> list[Diagnostic]:
     names = failure.wanted
     allowed = [names] if isinstance(names, str) else list(names)
-    what = failure.schema.get("x-what") or _either([_TYPE_NAMES[name] for name in allowed])
-    message = f"{place.name} is {what}, not {_kind(place.node)}"
-    hint = _type_hint(place.node, allowed, failure.schema)
+    what = failure.schema.get("x-what") or either([_TYPE_NAMES[name] for name in allowed])
+    message = f"{place.name} is {what}, not {kind(place.node)}"
+    hint = type_hint(place.node, allowed, failure.schema)
     return [Diagnostic(code=_code(failure), message=message, span=place.node.span, hint=hint)]
-
-
-def _type_hint(node: Node, allowed: list[str], schema: Mapping[str, object]) -> str:
-    if not isinstance(node, ScalarNode) or node.value is None:
-        return ""
-    if "boolean" in allowed and isinstance(node.value, str) and node.value.lower() in ("yes", "no", "on", "off"):
-        return f"write {'true' if node.value.lower() in ('yes', 'on') else 'false'}"
-    is_number = isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
-    codes = schema.get("x-codes")
-    code = codes.get("pattern") if isinstance(codes, Mapping) else None
-    if is_number and code == "E109":
-        return f"add a unit: {node.raw}s"
-    if is_number and code == "E110":
-        return f"add a unit: {node.raw}MiB"
-    if "string" in allowed and "pattern" not in schema:
-        return f'quote it: "{node.raw}"'
-    return f"write [{node.raw}]" if allowed == ["array"] and len(node.raw) <= 40 and "{{" not in node.raw else ""
-
-
-def _either(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _choice(failure: Failure, place: Place, choices: Sequence[object]) -> list[Diagnostic]:
     names = [str(choice) for choice in choices]
-    message = f"{place.name} is {_either(names)}, not {_show(place.node)}"
+    message = f"{place.name} is {either(names)}, not {show(place.node)}"
     word = place.node.value if isinstance(place.node, ScalarNode) else ""
     nearest = closest(str(word), names)
     hint = f"write `{nearest}`" if nearest else ""
@@ -227,7 +175,7 @@ def _enum(failure: Failure, place: Place) -> list[Diagnostic]:
 
 
 def _const(failure: Failure, place: Place) -> list[Diagnostic]:
-    message = f"{place.name} is {failure.wanted}, not {_show(place.node)}"
+    message = f"{place.name} is {failure.wanted}, not {show(place.node)}"
     hint = f"write {failure.wanted}"
     return [Diagnostic(code=_code(failure), message=message, span=place.node.span, hint=hint)]
 
@@ -235,50 +183,23 @@ def _const(failure: Failure, place: Place) -> list[Diagnostic]:
 def _pattern(failure: Failure, place: Place) -> list[Diagnostic]:
     if failure.is_key:
         key = _key_node(place.node, str(failure.value))
-        return [_bad_text(failure, key, f"{_show(key)} is not")]
+        return [_bad_text(failure, key, f"{show(key)} is not")]
     if choices := failure.schema.get("x-choices"):
         return _choice(failure, place, choices)
-    return [_bad_text(failure, place.node, f"{_show(place.node)} is not")]
+    return [_bad_text(failure, place.node, f"{show(place.node)} is not")]
 
 
 def _bad_text(failure: Failure, node: Node, subject: str) -> Diagnostic:
     what = failure.schema.get("x-what", "a text of the right form")
     code = _code(failure)
     text = str(node.value) if isinstance(node, ScalarNode) else ""
-    hint = _text_hint(code, text, str(failure.wanted))
+    hint = text_hint(code, text, str(failure.wanted))
     return Diagnostic(code=code, message=f"{subject} {what}", span=node.span, hint=hint)
-
-
-def _text_hint(code: str, text: str, pattern: str) -> str:
-    if code == "E113" and "{{" in text:
-        return "name the function itself; choose between functions with several tasks"
-    if code == "E113" and ":" not in text and "." in text:
-        module, _, function = text.rpartition(".")
-        return f"write {module}:{function}"
-    if code in ("E109", "E110", "E107"):
-        for attempt in _attempts(code, text):
-            if attempt != text and re.search(pattern, attempt):
-                return f"write {attempt}"
-    return "leave out the expression" if "{{" in text else ""
-
-
-def _attempts(code: str, text: str) -> Iterable[str]:
-    if code == "E107":
-        yield re.sub(r"[^A-Za-z0-9._-]", "-", text)
-        yield re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-        yield re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-        return
-    close = re.sub(r"\s+", "", text)
-    yield close
-    if code == "E109":
-        yield re.sub(r"(?i)(ms|[smhd])[a-z]*", lambda found: found.group(1).lower(), close)
-    else:
-        yield re.sub(r"(?i)([kmg])i?b?$", lambda found: f"{found.group(1).upper()[0]}iB", close).replace("kiB", "KiB")
 
 
 def _bound(relation: str) -> Callable[[Failure, Place], list[Diagnostic]]:
     def explain(failure: Failure, place: Place) -> list[Diagnostic]:
-        message = f"{place.name} is {relation} {failure.wanted}, not {_show(place.node)}"
+        message = f"{place.name} is {relation} {failure.wanted}, not {show(place.node)}"
         return [Diagnostic(code=_code(failure), message=message, span=place.node.span)]
 
     return explain
@@ -317,7 +238,7 @@ def _additional(failure: Failure, place: Place) -> list[Diagnostic]:
             message = f"`{name}` is the word of another system: here it is `{foreign}`"
             found.append(Diagnostic(code="E114", message=message, span=key.span, hint=f"write `{foreign}`"))
             continue
-        message = f"{place.name} has no key {_show(key)}"
+        message = f"{place.name} has no key {show(key)}"
         meant = intended_key(name, known)
         hint = f"write `{meant}`" if meant else did_you_mean(name, known)
         found.append(Diagnostic(code=_code(failure), message=message, span=key.span, hint=hint))
@@ -361,7 +282,7 @@ def _unique(failure: Failure, place: Place) -> list[Diagnostic]:
     for item in place.node.items:
         value = to_plain(item)
         if value in seen:
-            message = f"{_show(item)} stands here a second time"
+            message = f"{show(item)} stands here a second time"
             found.append(Diagnostic(code=_code(failure), message=message, span=item.span, hint="keep one of the two"))
         seen.append(value)
     return found

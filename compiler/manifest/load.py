@@ -8,11 +8,9 @@ are collected; what breaks the stream ends it with the one diagnostic that says 
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, NoReturn, Protocol
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 import yaml
 from yaml.events import (
@@ -28,6 +26,8 @@ from yaml.events import (
 )
 
 from compiler.diagnostics import Diagnostic, Position, Related, Span
+from compiler.manifest.events import AliasLike, EventSource, Located, ScalarLike, StartLike, collector_off, event_source
+from compiler.manifest.frames import Anchored, Frame
 from compiler.manifest.model import Source
 from compiler.manifest.resolver import ScalarRefusedError, resolve_plain
 from compiler.manifest.source import position_at
@@ -47,43 +47,6 @@ _TAG = re.compile(r"(?:&[^\s]{1,200}[ ]{1,20})?(?P<tag>![^\s,\[\]{}]{0,80})")
 _COMMENT = re.compile(r"[ \t]+#")
 
 
-class EventSource(Protocol):
-    """Where events come from: libyaml, or PyYAML's pure scanner."""
-
-    def get_event(self) -> Any: ...
-
-
-class _Located(Protocol):
-    """An event as the scanners give it: always with its marks, which PyYAML's own types leave open."""
-
-    start_mark: yaml.Mark
-    end_mark: yaml.Mark
-
-
-class _Alias(_Located, Protocol):
-    anchor: str
-
-
-class _Scalar(_Located, Protocol):
-    anchor: str | None
-    tag: str | None
-    value: str
-    style: str | None
-
-
-class _Start(_Located, Protocol):
-    anchor: str | None
-    tag: str | None
-    flow_style: bool | None
-
-
-def event_source(text: str, *, pure: bool = False) -> EventSource:
-    """libyaml's parser where PyYAML has it, else (or when `pure`) the scanner written in Python."""
-    loader = yaml.BaseLoader if pure or not yaml.__with_libyaml__ else yaml.CBaseLoader
-    source: EventSource = loader(text)
-    return source
-
-
 def load_tree(source: Source, *, pure: bool = False) -> tuple[MappingNode | None, list[Diagnostic]]:
     """The tree of a manifest and what is wrong with it as YAML; None when there is no tree to go on with."""
     builder = _Builder(source)
@@ -100,67 +63,8 @@ def load_tree(source: Source, *, pure: bool = False) -> tuple[MappingNode | None
     return builder.root, builder.diagnostics
 
 
-@contextmanager
-def collector_off() -> Iterator[None]:
-    """A pause for the garbage collector: on a tree that only grows it costs several times the parse itself."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 class _StopError(Exception):
     """The stream is at an end: the last diagnostic says why."""
-
-
-class _Frame:
-    """A collection being built. `key` is the key that waits for its value; `seen` are the keys of a mapping so far.
-
-    `spoiled` is where it was found to be no collection at all.
-    """
-
-    __slots__ = (
-        "anchor",
-        "count",
-        "drop_next",
-        "height",
-        "is_flow",
-        "is_mapping",
-        "key",
-        "keys",
-        "seen",
-        "spoiled",
-        "start",
-        "values",
-    )
-
-    def __init__(self, start: yaml.Mark, anchor: str | None, is_mapping: bool, is_flow: bool) -> None:
-        self.start = start
-        self.anchor = anchor
-        self.is_mapping = is_mapping
-        self.is_flow = is_flow
-        self.key: ScalarNode | None = None
-        self.drop_next = False
-        self.spoiled: Span | None = None
-        self.keys: list[ScalarNode] = []
-        self.values: list[Node] = []
-        self.seen: dict[str, ScalarNode] = {}
-        self.height = 1
-        self.count = 1
-
-
-class _Anchored:
-    """A finished node with its name: how many nodes it expands to, and how deep it is."""
-
-    __slots__ = ("count", "height", "node")
-
-    def __init__(self, node: Node, count: int, height: int) -> None:
-        self.node = node
-        self.count = count
-        self.height = height
 
 
 class _Builder:
@@ -173,8 +77,8 @@ class _Builder:
         self._end_of_file: Position | None = None
         self.diagnostics: list[Diagnostic] = []
         self.root: MappingNode | None = None
-        self._frames: list[_Frame] = []
-        self._anchors: dict[str, _Anchored | None] = {}
+        self._frames: list[Frame] = []
+        self._anchors: dict[str, Anchored | None] = {}
         self._plain: dict[str, Scalar] = {}
         self._documents = 0
         self._events = 0
@@ -200,8 +104,8 @@ class _Builder:
             event = next_event()
             self._events += 1
             kind = type(event)
-            if handler := handlers.get(kind):
-                handler(event)
+            if kind in handlers:
+                handlers[kind](event)
             elif kind is StreamEndEvent:
                 break
         if not self._documents:
@@ -215,7 +119,7 @@ class _Builder:
         self.report(Diagnostic(code=code, message=message, span=span, hint=hint))
         raise _StopError
 
-    def _span(self, event: _Located) -> Span:
+    def _span(self, event: Located) -> Span:
         start = event.start_mark
         return Span(self.file, Position(start.line + 1, start.column + 1), self._end(event.end_mark))
 
@@ -227,12 +131,12 @@ class _Builder:
             self._end_of_file = Position(*position_at(self.text, self._length))
         return self._end_of_file
 
-    def _on_document(self, event: _Located) -> None:
+    def _on_document(self, event: Located) -> None:
         self._documents += 1
         if self._documents > 1:
             self._stop("E008", "a second document begins here", self._span(event), "one file holds one manifest")
 
-    def _on_alias(self, event: _Alias) -> None:
+    def _on_alias(self, event: AliasLike) -> None:
         span = self._span(event)
         name = event.anchor
         if name not in self._anchors:
@@ -246,10 +150,12 @@ class _Builder:
             self._too_deep(span)
         self._attach(anchored.node, anchored.count, anchored.height)
 
-    def _on_scalar(self, event: _Scalar) -> None:
+    def _on_scalar(self, event: ScalarLike) -> None:
         text, start, end = event.value, event.start_mark, event.end_mark
         last = Position(end.line + 1, end.column + 1) if end.index < self._length else self._end(end)
         span = Span(self.file, Position(start.line + 1, start.column + 1), last)
+        frame = self._frames[-1] if self._frames else None
+        is_key = frame is not None and frame.is_mapping and frame.key is None and not frame.drop_next
         style = event.style or ""
         value: Scalar = text
         if event.tag is not None:
@@ -258,17 +164,23 @@ class _Builder:
                 span = self._bad_tag(event)
                 value = _SPOILED
         elif not style:
-            frame = self._frames[-1] if self._frames else None
-            if text == "<<" and frame and frame.is_mapping and frame.key is None and not frame.drop_next:
-                self._merge_key(frame, span)
+            if is_key and text == "<<":
+                self._merge_key(self._frames[-1], span)
                 return
-            value = self._plain[text] if text in self._plain else self._resolve(text, span, end.index)
+            value = self._plain[text] if text in self._plain else self._resolve(text, span, end.index, is_key)
         node = ScalarNode(value, span, text, style)
         if event.anchor is not None:
-            self._anchors[event.anchor] = _Anchored(node, 1, 0)
-        self._attach(node, 1, 0)
+            self._anchors[event.anchor] = Anchored(node, 1, 0)
+        if frame is None:
+            self._finish(node)
+        else:
+            frame.count += 1
+            if is_key:
+                self._take_key(frame, node)
+            else:
+                frame.take(node)
 
-    def _resolve(self, text: str, span: Span, end: int) -> Scalar:
+    def _resolve(self, text: str, span: Span, end: int, is_key: bool) -> Scalar:
         """The value of a plain scalar, remembered unless something is wrong with it."""
         if "${{" in text and text.rfind("${{") > text.rfind("}}") and _COMMENT.match(self.text, end):
             message = "` #` begins a comment and cuts off this expression"
@@ -277,8 +189,6 @@ class _Builder:
         try:
             value = resolve_plain(text)
         except ScalarRefusedError as err:
-            frame = self._frames[-1] if self._frames else None
-            is_key = frame is not None and frame.is_mapping and frame.key is None and not frame.drop_next
             if is_key:
                 return 0
             self.report(Diagnostic(code=err.code, message=err.message, span=span, hint=err.hint))
@@ -286,7 +196,7 @@ class _Builder:
         self._plain[text] = value
         return value
 
-    def _on_start(self, event: _Start) -> None:
+    def _on_start(self, event: StartLike) -> None:
         is_mapping = isinstance(event, MappingStartEvent)
         spoiled = None if event.tag is None else self._bad_tag(event)
         if len(self._frames) >= MAX_DEPTH:
@@ -296,11 +206,11 @@ class _Builder:
             self._stop("E009", message, self._span(event), "begin with `spec: 1`")
         if event.anchor is not None:
             self._anchors[event.anchor] = None
-        frame = _Frame(event.start_mark, event.anchor, is_mapping, bool(event.flow_style))
+        frame = Frame(event.start_mark, event.anchor, is_mapping, bool(event.flow_style))
         frame.spoiled = spoiled
         self._frames.append(frame)
 
-    def _on_end(self, event: _Located) -> None:
+    def _on_end(self, event: Located) -> None:
         frame = self._frames.pop()
         span = Span(self.file, Position(frame.start.line + 1, frame.start.column + 1), self._end(event.end_mark))
         node: Node
@@ -311,7 +221,7 @@ class _Builder:
         else:
             node = SequenceNode(tuple(frame.values), span)
         if frame.anchor is not None:
-            self._anchors[frame.anchor] = _Anchored(node, frame.count, frame.height)
+            self._anchors[frame.anchor] = Anchored(node, frame.count, frame.height)
         self._attach(node, frame.count, frame.height)
 
     def _attach(self, node: Node, count: int, height: int) -> None:
@@ -322,18 +232,12 @@ class _Builder:
         frame.count = min(_COUNT_LIMIT, frame.count + count)
         if height >= frame.height:
             frame.height = height + 1
-        if not frame.is_mapping:
-            frame.values.append(node)
-        elif frame.drop_next:
-            frame.drop_next = False
-        elif frame.key is None:
+        if frame.is_mapping and frame.key is None and not frame.drop_next:
             self._take_key(frame, node)
         else:
-            frame.keys.append(frame.key)
-            frame.values.append(node)
-            frame.key = None
+            frame.take(node)
 
-    def _take_key(self, frame: _Frame, node: Node) -> None:
+    def _take_key(self, frame: Frame, node: Node) -> None:
         if type(node) is not ScalarNode or type(node.value) is not str:
             frame.drop_next = True
             self._bad_key(frame, node)
@@ -348,7 +252,7 @@ class _Builder:
             return
         frame.key = node
 
-    def _bad_key(self, frame: _Frame, node: Node) -> None:
+    def _bad_key(self, frame: Frame, node: Node) -> None:
         if not isinstance(node, ScalarNode):
             is_jinja = frame.is_flow and self.text.startswith("{{", frame.start.index)
             if is_jinja and isinstance(node, MappingNode):
@@ -364,12 +268,12 @@ class _Builder:
         hint = f"quote it: '{node.raw}'" if node.raw else "name the key"
         self.report(Diagnostic(code="E013", message=message, span=node.span, hint=hint))
 
-    def _merge_key(self, frame: _Frame, span: Span) -> None:
+    def _merge_key(self, frame: Frame, span: Span) -> None:
         frame.drop_next = True
         hint = "share options with `defaults` or `extends`"
         self.report(Diagnostic(code="E006", message="the merge key `<<` is not understood", span=span, hint=hint))
 
-    def _bad_tag(self, event: _Located) -> Span:
+    def _bad_tag(self, event: Located) -> Span:
         """Report a tag; returns where it stands, after an anchor or before one."""
         line, column, index = event.start_mark.line + 1, event.start_mark.column + 1, event.start_mark.index
         found = _TAG.match(self.text, index)

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from compiler.diagnostics import Diagnostic, ManifestError, Severity, Span
-from compiler.manifest.load import collector_off, load_tree
+from compiler.manifest.events import collector_off
+from compiler.manifest.load import load_tree
 from compiler.manifest.model import (
     Body,
     Call,

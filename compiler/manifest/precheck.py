@@ -83,7 +83,10 @@ class Precheck:
         def check(node: Node) -> bool:
             if is_exempt and is_expression(node):
                 return True
-            return all(part(node) for part in checks)
+            for part in checks:  # noqa: SIM110 - a loop is twice as fast as all() with a generator
+                if not part(node):
+                    return False
+            return True
 
         return checks[0] if len(checks) == 1 and not is_exempt else check
 
@@ -96,12 +99,18 @@ class Precheck:
         ]
         others = self._compile(schema.get("additionalProperties", True))
         names = Precheck(self._root, is_written=False)._compile(schema.get("propertyNames", True))
+        is_plain = {name for name in known if not any(pattern.search(name) for pattern, _ in patterns)}
+        fast = {name: known[name] for name in is_plain} if "propertyNames" not in schema else {}
 
         def check(node: Node) -> bool:
             if type(node) is not MappingNode:
                 return True
             for key, value in zip(node.keys, node.values, strict=True):
                 name = str(key.value)
+                if name in fast:
+                    if not fast[name](value):
+                        return False
+                    continue
                 if not names(key):
                     return False
                 matched = [one(value) for pattern, one in patterns if pattern.search(name)]
@@ -140,12 +149,10 @@ class Precheck:
         return lambda node: type(node) is not MappingNode or names <= {key.value for key in node.keys}
 
     def _dependent_required(self, value: Json) -> Check:
-        needs = [(key, self._required(names)) for key, names in _table(value).items()]
-        return lambda node: all(_has(node, key) is False or check(node) for key, check in needs)
+        return _dependent({key: self._required(names) for key, names in _table(value).items()})
 
     def _dependent_schemas(self, value: Json) -> Check:
-        needs = [(key, self._compile(schema)) for key, schema in _table(value).items()]
-        return lambda node: all(_has(node, key) is False or check(node) for key, check in needs)
+        return _dependent({key: self._compile(schema) for key, schema in _table(value).items()})
 
     def _any_of(self, value: Json) -> Check:
         choices = tuple(self._compile(schema) for schema in _list(value))
@@ -239,8 +246,15 @@ def _types(schema: Mapping[str, Json]) -> set[str]:
     return {written} if isinstance(written, str) else {str(name) for name in _list(written)}
 
 
-def _has(node: Node, key: str) -> bool:
-    return isinstance(node, MappingNode) and any(one.value == key for one in node.keys)
+def _dependent(needs: Mapping[str, Check]) -> Check:
+    """The checks that the presence of a key brings with it."""
+
+    def check(node: Node) -> bool:
+        if type(node) is not MappingNode:
+            return True
+        return all(needs[str(key.value)](node) for key in node.keys if key.value in needs)
+
+    return check
 
 
 def _is_same(value: object, other: object) -> bool:

@@ -1,0 +1,59 @@
+"""PyYAML's event stream: libyaml's, or that of the scanner written in Python; and a pause for the garbage collector."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import yaml
+
+
+class EventSource(Protocol):
+    """Where events come from: libyaml, or PyYAML's pure scanner."""
+
+    def get_event(self) -> Any: ...
+
+
+class Located(Protocol):
+    """An event as the scanners give it: always with its marks, which PyYAML's own types leave open."""
+
+    start_mark: yaml.Mark
+    end_mark: yaml.Mark
+
+
+class AliasLike(Located, Protocol):
+    anchor: str
+
+
+class ScalarLike(Located, Protocol):
+    anchor: str | None
+    tag: str | None
+    value: str
+    style: str | None
+
+
+class StartLike(Located, Protocol):
+    anchor: str | None
+    tag: str | None
+    flow_style: bool | None
+
+
+def event_source(text: str, *, pure: bool = False) -> EventSource:
+    """libyaml's parser where PyYAML has it, else (or when `pure`) the scanner written in Python."""
+    loader = yaml.BaseLoader if pure or not yaml.__with_libyaml__ else yaml.CBaseLoader
+    source: EventSource = loader(text)
+    return source
+
+
+@contextmanager
+def collector_off() -> Iterator[None]:
+    """A pause for the garbage collector: on a tree that only grows it costs several times the parse itself."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,88 @@
+"""Values in the words of a message, and what to write instead of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
+
+
+def show(node: Node) -> str:
+    """A value as the user wrote it, short."""
+    match node:
+        case MappingNode():
+            return "a mapping" if node.keys else "an empty mapping"
+        case SequenceNode():
+            return "a list" if node.items else "an empty list"
+        case ScalarNode(value=None):
+            return "nothing"
+        case ScalarNode(value=bool() | int() | float()):
+            return f"`{node.raw}`"
+        case ScalarNode(value=value):
+            text = str(value)
+            return f"`{text if len(text) <= 40 else text[:37] + '…'}`"
+
+
+def kind(node: Node) -> str:
+    match node:
+        case MappingNode():
+            return "a mapping"
+        case SequenceNode():
+            return "a list"
+        case ScalarNode(value=None):
+            return "nothing"
+        case ScalarNode(value=bool()):
+            return f"the boolean `{node.raw}`"
+        case ScalarNode(value=int() | float()):
+            return f"the number `{node.raw}`"
+        case _:
+            return f"the text {show(node)}"
+
+
+def type_hint(node: Node, allowed: list[str], schema: Mapping[str, object]) -> str:
+    if not isinstance(node, ScalarNode) or node.value is None:
+        return ""
+    if "boolean" in allowed and isinstance(node.value, str) and node.value.lower() in ("yes", "no", "on", "off"):
+        return f"write {'true' if node.value.lower() in ('yes', 'on') else 'false'}"
+    is_number = isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
+    codes = schema.get("x-codes")
+    code = codes.get("pattern") if isinstance(codes, Mapping) else None
+    if is_number and code == "E109":
+        return f"add a unit: {node.raw}s"
+    if is_number and code == "E110":
+        return f"add a unit: {node.raw}MiB"
+    if "string" in allowed and "pattern" not in schema:
+        return f'quote it: "{node.raw}"'
+    return f"write [{node.raw}]" if allowed == ["array"] and len(node.raw) <= 40 and "{{" not in node.raw else ""
+
+
+def either(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def text_hint(code: str, text: str, pattern: str) -> str:
+    if code == "E113" and "{{" in text:
+        return "name the function itself; choose between functions with several tasks"
+    if code == "E113" and ":" not in text and "." in text:
+        module, _, function = text.rpartition(".")
+        return f"write {module}:{function}"
+    if code in ("E109", "E110", "E107"):
+        for attempt in _attempts(code, text):
+            if attempt != text and re.search(pattern, attempt):
+                return f"write {attempt}"
+    return "leave out the expression" if "{{" in text else ""
+
+
+def _attempts(code: str, text: str) -> Iterable[str]:
+    if code == "E107":
+        yield re.sub(r"[^A-Za-z0-9._-]", "-", text)
+        yield re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+        yield re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+        return
+    close = re.sub(r"\s+", "", text)
+    yield close
+    if code == "E109":
+        yield re.sub(r"(?i)(ms|[smhd])[a-z]*", lambda found: found.group(1).lower(), close)
+    else:
+        yield re.sub(r"(?i)([kmg])i?b?$", lambda found: f"{found.group(1).upper()[0]}iB", close).replace("kiB", "KiB")

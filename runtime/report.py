@@ -37,8 +37,8 @@ def result_text(result: RunResult) -> str:
 def summary_text(result: RunResult) -> str:
     """One line of figures."""
     return (
-        f"makespan {_seconds(result.makespan_s)} · {result.tasks:,} tasks · {result.workers:,} workers · "
-        f"{result.invocations:,} invocations · {result.cold_starts:,} cold, {result.warm_starts:,} warm starts · "
+        f"makespan {_seconds(result.makespan_s)} · {_count(result.tasks, 'task')} · {_count(result.workers, 'worker')} · "
+        f"{_count(result.invocations, 'invocation')} · {result.cold_starts:,} cold, {result.warm_starts:,} warm starts · "
         f"{format_size(result.bytes_moved)} moved · run {result.run}"
     )
 
@@ -72,6 +72,10 @@ def _record_lines(record: Mapping[str, object]) -> list[str]:
     if record.get("hint"):
         lines.append(f"    help: {record['hint']}")
     return lines
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _seconds(seconds: float) -> str:

@@ -78,7 +78,9 @@ class Zygote:
         self._loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        command = [sys.executable, "-c", program_source("runtime.local.zygote")]
+        program = log.parent / "zygote.py"
+        program.write_text(program_source("runtime.local.zygote"))
+        command = [sys.executable, str(program)]
         command += [str(theirs.fileno()), str(os.getpid()), str(code), ",".join(preload)]
         with log.open("ab") as output, theirs:
             self.process = subprocess.Popen(

@@ -1,7 +1,7 @@
 """The fork server's own program: a process of its own that imports once and forks execution environments.
 
-It is run from its source text (`python -c`), because importing `runtime.local` here would put the host's
-`runtime` package where the function's own must be. Hence the standard library alone, and no sibling imports.
+It is run from a copy of its source text, because importing `runtime.local` here would put the host's `runtime`
+package where the function's own must be. Hence the standard library alone, and no sibling imports.
 
 Two ways to start an environment: `fork` (the preloaded modules are shared, copy on write) and `exec` (a fresh
 interpreter). Either way the process runs AWS's own `awslambdaric`, leads its own session, writes stdout and
@@ -178,7 +178,7 @@ def become(environment: dict[str, object]) -> None:
 
 
 def main() -> None:
-    """`-c SOURCE <control fd> <service pid> <code folder> <preload, comma separated>`"""
+    """Arguments: `<control fd> <service pid> <code folder> <preload, comma separated>`"""
     control = socket.socket(fileno=int(sys.argv[1]))
     die_with(int(sys.argv[2]))
     names = [name for name in sys.argv[4].split(",") if name]

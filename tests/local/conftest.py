@@ -35,3 +35,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     with running_service(directory, "--redis-url", "unix:///nowhere", limit=8) as service:
         service.create(Timeout=60, MemorySize=256, Environment={"Variables": {"GREETING": "hello"}})
         yield service
+
+
+@pytest.fixture(scope="module", params=["zygote", "exec"])
+def either(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
+    """One service in each mode of starting, for tests that make functions of their own."""
+    directory = tmp_path_factory.mktemp("either") / "s"
+    with running_service(directory, "--redis-url", "unix:///nowhere", "--start", request.param, limit=8) as service:
+        yield service

@@ -118,21 +118,19 @@ def test_deleting_a_busy_function_lets_its_invocation_finish(run_service, tmp_pa
         {"Code": {"S3Bucket": "bucket", "S3Key": "key"}},
     ],
 )
-def test_what_lambda_refuses_is_an_invalid_parameter_here_too(run_service, options):
-    service = run_service()
+def test_what_lambda_refuses_is_an_invalid_parameter_here_too(shared, options):
     arguments = {"Runtime": "python3.11", "Role": "arn:aws:iam::000000000000:role/x", "Handler": "app.handler"}
     everything = {**arguments, "Code": {"ZipFile": zipped(app=ECHO)}, **options}
-    with pytest.raises((service.client.exceptions.InvalidParameterValueException,)):
-        service.client.create_function(FunctionName="echo", **everything)
+    with pytest.raises(shared.client.exceptions.InvalidParameterValueException):
+        shared.client.create_function(FunctionName="refused", **everything)
 
 
-def test_an_archive_that_leaves_its_folder_is_refused(run_service, tmp_path):
-    service = run_service()
+def test_an_archive_that_leaves_its_folder_is_refused(shared, tmp_path):
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
         package.writestr("../../outside.py", "x = 1")
-    with pytest.raises(service.client.exceptions.InvalidParameterValueException, match="unsafe path"):
-        service.client.create_function(
+    with pytest.raises(shared.client.exceptions.InvalidParameterValueException, match="unsafe path"):
+        shared.client.create_function(
             FunctionName="bad",
             Runtime="python3.11",
             Role="arn:aws:iam::000000000000:role/x",

@@ -70,7 +70,6 @@ def test_an_exit_without_an_error_is_an_error_too(run_service):
     assert service.invoke({"exit": 0})["json"]["errorMessage"].endswith("Runtime exited without providing a reason")
 
 
-@BOTH
 @pytest.mark.parametrize(
     ("source", "kind"),
     [
@@ -81,10 +80,10 @@ def test_an_exit_without_an_error_is_an_error_too(run_service):
         ("import os; os._exit(3)\n", "Runtime.ExitError"),
     ],
 )
-def test_a_failing_initialisation_is_the_invocations_error(run_service, start, source, kind):
-    service = run_service("--start", start)
-    service.create(source=source)
-    answer = service.invoke()
+def test_a_failing_initialisation_is_the_invocations_error(either, source, kind):
+    name = kind.replace(".", "-")
+    either.create(name, source=source)
+    answer = either.invoke(name=name)
     assert answer["FunctionError"] == "Unhandled"
     assert answer["json"]["errorType"] == kind
 

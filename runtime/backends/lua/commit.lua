@@ -75,10 +75,11 @@ end
 
 local function add_grants(todo, consumers, page)
   local pairs_ = {}
+  local text = int(page)
   for i, consumer in ipairs(consumers) do
-    pairs_[2 * i - 1], pairs_[2 * i] = consumer, page
+    pairs_[2 * i - 1], pairs_[2 * i] = consumer, text
   end
-  in_chunks('HSET', todo, pairs_)
+  if #consumers > 16 then hset_as_table(todo, pairs_) else in_chunks('HSET', todo, pairs_) end
   touched[todo] = true
 end
 
@@ -167,7 +168,11 @@ local function put(slot, value)
     return there
   end
   if not value then return false end
-  redis.call('HSET', OUT, slot, value)
+  if #stored == 0 and redis.call('EXISTS', OUT) == 0 then
+    hset_as_table(OUT, {slot, value})
+  else
+    redis.call('HSET', OUT, slot, value)
+  end
   touched[OUT], progress = true, true
   stored[#stored + 1] = slot
   return value

@@ -53,6 +53,14 @@ local function in_chunks(command, key, list)
   return count
 end
 
+-- Redis keeps a hash of up to some hundred short fields as a list, searched from its start: quadratic for a fan-out.
+-- A value longer than such a list may hold makes it a table, which it remains.
+local function hset_as_table(key, list)
+  redis.call('HSET', key, '', string.rep(' ', 65))
+  in_chunks('HSET', key, list)
+  redis.call('HDEL', key, '')
+end
+
 -- Which of `list` are members: a list of 0 and 1.
 local function membership(key, list)
   if #list <= 1000 then return redis.call('SMISMEMBER', key, unpack(list)) end

@@ -16,7 +16,7 @@ end
 for _, entry in ipairs(part.grants) do
   if entry[3] == 1 then redis.call('DEL', KEYS[entry[1]]) end
   if #entry[2] > 0 then
-    in_chunks('HSET', KEYS[entry[1]], entry[2])
+    hset_as_table(KEYS[entry[1]], entry[2])
     redis.call('EXPIRE', KEYS[entry[1]], life)
   end
 end

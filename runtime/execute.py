@@ -84,11 +84,10 @@ class Execution:
         if not task.outputs:
             return Outcome(outputs={task.name: result})
         if not isinstance(result, dict) or set(result) != set(task.outputs):
-            got = f"the keys {sorted(map(str, result))}" if isinstance(result, dict) else f"a value of type {type(result).__name__}"
+            is_dict = isinstance(result, dict)
+            got = f"the keys {sorted(map(str, result))}" if is_dict else f"a value of type {type(result).__name__}"
             wanted = ", ".join(task.outputs)
-            return _failed(
-                "OutputMismatch", f"{task.name} must return a dict with the keys {wanted}; it returned {got}"
-            )
+            return _failed("OutputMismatch", f"{task.name} must return a dict with the keys {wanted}; it gave {got}")
         return Outcome(outputs={slot_name(task.name, name): result[name] for name in task.outputs})
 
 

@@ -1,0 +1,89 @@
+"""Rebuild: the state of a run follows from the slots that can be read, whichever these are."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+
+from runtime.ports import RunEvent
+from runtime.spans import StartUp, TaskSpan, encode_spans
+from runtime.watch import RunWatch, rebuild_state
+from tests.worker.graphs import bundle_of, random_bundle
+
+DIAMOND = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
+
+
+def test_at_launch_the_roots_are_granted_as_the_plan_says() -> None:
+    bundle = bundle_of({"a": [], "b": [], "c": ["a", "b"]}, "wukong", concurrency=2)
+    state = rebuild_state(bundle, fan_out=4)
+    assert {worker: set(grants) for worker, grants in state.part.grants.items()} == {
+        entry.worker: set(entry.start) for entry in bundle.entries
+    }
+    assert state.part.arrived == {} and state.part.done == ()
+
+
+def test_what_can_be_read_is_done_and_what_it_completes_is_granted() -> None:
+    bundle = bundle_of(DIAMOND, "wukong")
+    state = rebuild_state(bundle, frozenset({"a", "b"}), fan_out=4)
+    assert {task for _, task in state.part.done} == {"a", "b"}
+    assert state.part.arrived == {"c": ("a",), "d": ("b",)}
+    assert state.part.grants == {"~c": {"c": 0}}
+
+
+def test_a_lost_output_is_made_again_only_when_something_still_needs_it() -> None:
+    bundle = bundle_of(DIAMOND, "wukong")
+    needless = rebuild_state(bundle, frozenset({"b", "c"}), frozenset({"a"}), fan_out=4)
+    assert {task for _, task in needless.part.done} == {"a", "b", "c"}
+    needed = rebuild_state(bundle, frozenset({"b"}), frozenset({"a"}), fan_out=4)
+    assert {task for _, task in needed.part.done} == {"b"}
+    assert needed.part.grants == {"~a": {"a": 0}}
+    assert needed.part.dangling == ("a",)
+
+
+def test_every_rebuild_grants_exactly_the_needed_tasks_whose_inputs_can_be_read() -> None:
+    for seed in range(60):
+        random = Random(seed)
+        bundle = random_bundle(seed, random.choice(("simple", "wukong")), 20)
+        graph = bundle.graph()
+        readable = frozenset(name for name in graph.names if random.random() < 0.5)
+        part = rebuild_state(bundle, readable, fan_out=3).part
+        done = {task for _, task in part.done}
+        granted = {task for grants in part.grants.values() for task in grants}
+        for instance, name in enumerate(graph.names):
+            inputs = {graph.slot(*edge) for edge in graph.in_edges[instance]}
+            assert (name in granted) == (name not in done and inputs <= readable)
+            if name not in done:
+                assert set(part.arrived.get(name, ())) == inputs & readable
+                producers = {graph.names[producer] for producer, _ in graph.in_edges[instance]}
+                assert producers <= readable | {other for other in graph.names if other not in done}
+
+
+def test_the_watch_counts_what_the_events_say() -> None:
+    watch = RunWatch(total=3, targets=frozenset({"c"}))
+    start = StartUp(
+        run="r",
+        worker="w",
+        incarnation="t",
+        env_class="e",
+        state="cold",
+        invoke_time=1.0,
+        start_time=2.0,
+    )
+    spans = [TaskSpan(task="a", attempt=1, started_at=1.0, exec_s=0.5)]
+    for kind, data in (
+        ("begun", '{"worker": "w"}'),
+        ("stored", '{"worker": "w", "slots": ["a"], "tasks": ["a"], "now": 1000000}'),
+        ("stored", '{"worker": "w", "slots": ["c"], "tasks": ["b", "c"], "now": 2500000}'),
+        ("left", '{"worker": "w", "handover": false}'),
+        ("span", encode_spans(start, spans, is_last=True)),
+    ):
+        watch.take(RunEvent(id="1-0", kind=kind, data=data))
+    assert watch.has_all_targets and watch.done == 3 and watch.last_commit == 2.5
+    assert not watch.live and watch.begun == 1
+    assert watch.start_ups == [start] and watch.spans == spans
+
+
+def test_a_failure_event_is_kept() -> None:
+    watch = RunWatch(total=1, targets=frozenset({"a"}))
+    watch.take(RunEvent(id="1-0", kind="failed", data=json.dumps({"task": "a"})))
+    assert watch.failure and not watch.has_all_targets

@@ -76,6 +76,7 @@ class Environment:
         self.config = config
         self.identity = identity
         self.state = State.STARTING
+        self.is_gone = False
         self.pid: int | None = None
         self.invocations = 0
         self.idle_since = 0.0
@@ -97,10 +98,6 @@ class Environment:
         self._started_at = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._launching = self._loop.create_task(self._launch())
-
-    @property
-    def is_gone(self) -> bool:
-        return self._log_fd == -2
 
     def deliver(self, invocation: Invocation) -> None:
         """Give an idle environment its next invocation; it is delivered as soon as the process asks."""
@@ -295,7 +292,8 @@ class Environment:
         """The process is reaped (or was never made)."""
         if self._log_fd >= 0:
             os.close(self._log_fd)
-        self._log_fd = -2
+        self._log_fd = -1
+        self.is_gone = True
         self._api.close()
         self._owner.on_gone(self)
 

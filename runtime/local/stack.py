@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -218,12 +218,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _is_running(pid: int) -> bool:
-    try:
-        # A service started by this very process is its child, and stays a zombie until it is waited for.
+    # A service started by this very process is its child, and stays a zombie until it is waited for.
+    with suppress(ChildProcessError):
         if os.waitpid(pid, os.WNOHANG)[0] == pid:
             return False
-    except ChildProcessError:
-        pass
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

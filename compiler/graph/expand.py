@@ -21,7 +21,7 @@ from compiler.graph.model import Family, Graph
 from compiler.graph.order import evaluation_order
 from compiler.graph.report import Report
 from compiler.graph.settings import OptionTable, family_options
-from compiler.graph.verify import find_cycles, verify_graph
+from compiler.graph.verify import find_cycles, lint_graph
 from compiler.manifest.faults import ExprFault, Poisoned
 from compiler.manifest.model import Manifest
 from compiler.manifest.params import Params, resolve_params
@@ -49,7 +49,7 @@ def expand(
         found = (*params.diagnostics, *report.diagnostics(), *find_cycles(graph))
         if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
             raise ManifestError((*found, *manifest.warnings))
-        return verify_graph(graph)
+        return lint_graph(graph)
 
 
 @contextmanager

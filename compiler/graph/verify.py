@@ -22,6 +22,11 @@ def verify_graph(graph: Graph) -> Graph:
     """The graph with its lints added. Raises ManifestError (E302) when it has a cycle."""
     if cycles := find_cycles(graph):
         raise ManifestError(cycles)
+    return lint_graph(graph)
+
+
+def lint_graph(graph: Graph) -> Graph:
+    """The graph, known to be acyclic, with its lints added."""
     return replace(graph, warnings=(*graph.warnings, *_lints(graph)))
 
 

@@ -36,11 +36,16 @@ def result_text(result: RunResult) -> str:
 
 def summary_text(result: RunResult) -> str:
     """One line of figures."""
-    return (
-        f"makespan {_seconds(result.makespan_s)} · {_count(result.tasks, 'task')} · {_count(result.workers, 'worker')} · "
-        f"{_count(result.invocations, 'invocation')} · {result.cold_starts:,} cold, {result.warm_starts:,} warm starts · "
-        f"{format_size(result.bytes_moved)} moved · run {result.run}"
+    figures = (
+        f"makespan {_seconds(result.makespan_s)}",
+        _count(result.tasks, "task"),
+        _count(result.workers, "worker"),
+        _count(result.invocations, "invocation"),
+        f"{result.cold_starts:,} cold, {result.warm_starts:,} warm starts",
+        f"{format_size(result.bytes_moved)} moved",
+        f"run {result.run}",
     )
+    return " · ".join(figures)
 
 
 def fault_text(fault: RuntimeFault) -> str:

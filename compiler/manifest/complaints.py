@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from compiler.diagnostics import Diagnostic, Position, Related, Span
@@ -18,6 +19,9 @@ from compiler.manifest.plain import to_plain
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 from compiler.manifest.vocabulary import foreign_key, intended_key
 from compiler.suggest import closest, did_you_mean
+
+MAX_UNKNOWN_KEYS = 200
+"""Keys of one mapping that are complained about: each is compared with all that are known."""
 
 _TYPE_NAMES = {
     "null": "nothing",
@@ -123,9 +127,10 @@ def _meant_keys(failures: Sequence[Failure]) -> dict[tuple[str | int, ...], froz
 def _unknown_keys(failure: Failure) -> list[str]:
     patterns = [re.compile(pattern) for pattern in failure.schema.get("patternProperties", ())]
     known = failure.schema.get("properties", {})
-    return [
+    unknown = (
         name for name in failure.value if name not in known and not any(pattern.search(name) for pattern in patterns)
-    ]
+    )
+    return list(islice(unknown, MAX_UNKNOWN_KEYS))
 
 
 def _expected(failure: Failure) -> frozenset[str]:

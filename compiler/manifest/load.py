@@ -37,6 +37,9 @@ from compiler.manifest.tree import MappingNode, Node, Scalar, ScalarNode, Sequen
 MAX_DEPTH = 64
 MIN_ALIAS_BUDGET = 1000
 ALIAS_BUDGET_PER_EVENT = 20
+MAX_MISTAKES = 1000
+"""Diagnostics after which nobody reads on: the stream ends there."""
+
 _COUNT_LIMIT = 1 << 62
 
 _SPOILED = "${{ none }}"
@@ -55,9 +58,8 @@ def load_tree(source: Source, *, pure: bool = False) -> tuple[MappingNode | None
             builder.run(event_source(source.text, pure=pure))
         except yaml.YAMLError as err:
             found = explain_yaml_error(err, source.text, source.file)
-            if all((one.code, one.span) != (found.code, found.span) for one in builder.diagnostics):
-                builder.report(found)
-            return None, builder.diagnostics
+            is_new = all((one.code, one.span) != (found.code, found.span) for one in builder.diagnostics)
+            return None, [*builder.diagnostics, found] if is_new else builder.diagnostics
         except _StopError:
             return None, builder.diagnostics
     return builder.root, builder.diagnostics
@@ -87,6 +89,8 @@ class _Builder:
 
     def report(self, diagnostic: Diagnostic) -> None:
         self.diagnostics.append(diagnostic)
+        if len(self.diagnostics) >= MAX_MISTAKES:
+            raise _StopError
 
     def run(self, events: EventSource) -> None:
         """Read the stream to its end. Raises _StopError, or YAMLError from the scanner."""

@@ -27,7 +27,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Param:
-    """A declared parameter or input. `type` is the text of the type ("int", "list[path]"), "" when only a default is given.
+    """A declared parameter or input. `type` is the text of the type ("int", "list[path]"), "" for a bare default.
 
     `default`, `enum`, `minimum`, `maximum` are plain values (literals; no expressions). `has_default`
     distinguishes a default of null. `default_span` is where the default (or the bare literal) stands.
@@ -90,7 +90,7 @@ Body = Call | Exec | Use | Workflow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeachEntry:
-    """One entry of `foreach`: one or two variables over an iterable (a literal sequence or mapping, or an expression)."""
+    """One entry of `foreach`: one or two variables over a literal sequence or mapping, or over an expression."""
 
     variables: tuple[str, ...]
     key_span: Span
@@ -147,7 +147,7 @@ class Sla:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """One whole manifest. `unsupported` names each feature in it that `run` does not execute yet (E513), with its place.
+    """One whole manifest. `unsupported` names each feature that `run` does not execute yet (E513), with its place.
 
     `warnings` are the diagnostics found so far that do not stop anything.
     """

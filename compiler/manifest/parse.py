@@ -8,10 +8,11 @@ manifest with mistakes still yields what the later phases can check. What `run` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from compiler.diagnostics import Diagnostic, ManifestError, Severity, Span
+from compiler.diagnostics import Diagnostic, ManifestError, Position, Severity, Span
 from compiler.manifest.events import collector_off
 from compiler.manifest.load import load_tree
 from compiler.manifest.model import (
@@ -82,33 +83,39 @@ def _parse(source: Source, tree: MappingNode) -> tuple[Manifest | None, list[Dia
     diagnostics = [*check_tree(tree), *check_names(tree)]
     errors = [one for one in diagnostics if one.severity is Severity.ERROR]
     tasks = tree.get("tasks")
-    if not isinstance(tasks, MappingNode) or not all(_is_local(one, tree, tasks) for one in errors):
+    if not isinstance(tasks, MappingNode) or not _are_local(errors, tree, tasks):
         return None, diagnostics
-    manifest = _build(source, tree, _text(tree.get("name")) or "", tasks, [one.span for one in errors if one.span])
+    manifest = _build(source, tree, _text(tree.get("name")) or "", tasks, _Wrong(errors))
     warnings = tuple(one for one in diagnostics if one.severity is Severity.WARNING)
     return replace(manifest, warnings=warnings, unsupported=find_unsupported(manifest, tree)), diagnostics
 
 
-def _is_local(error: Diagnostic, tree: MappingNode, tasks: MappingNode) -> bool:
-    """Whether later phases can do without the part of the manifest that an error is about."""
-    if error.code in ("E102", "E114"):
+class _Wrong:
+    """The places of errors, to be asked which parts of the file hold one."""
+
+    def __init__(self, errors: Iterable[Diagnostic]) -> None:
+        self._starts = sorted(one.span.start for one in errors if one.span is not None)
+
+    def count_in(self, key: ScalarNode, value: Node) -> int:
+        """How many errors begin between a key and the end of its value."""
+        end = max(value.span.end, Position(value.span.start.line, value.span.start.column + 1))
+        return max(0, bisect_left(self._starts, end) - bisect_left(self._starts, key.span.start))
+
+
+def _are_local(errors: Sequence[Diagnostic], tree: MappingNode, tasks: MappingNode) -> bool:
+    """Whether later phases can do without the parts of the manifest that errors are about."""
+    grave = [one for one in errors if one.code not in ("E102", "E114") and one.span is not None]
+    if not grave:
         return True
-    for key, value in _pairs(tree):
-        if key.value in _LOCAL_SECTIONS and _holds(key, value, error.span):
-            return True
+    wrong = _Wrong(grave)
+    local = sum(wrong.count_in(key, value) for key, value in _pairs(tree) if key.value in _LOCAL_SECTIONS)
     for _, task in _pairs(tasks):
         if isinstance(task, MappingNode):
-            for key, value in _pairs(task):
-                if key.value in TASK_OPTIONS and _holds(key, value, error.span):
-                    return True
-    return False
+            local += sum(wrong.count_in(key, value) for key, value in _pairs(task) if key.value in TASK_OPTIONS)
+    return local >= len(grave)
 
 
-def _holds(key: ScalarNode, value: Node, span: Span | None) -> bool:
-    return span is not None and (key.span.start <= span.start < value.span.end or span.start == value.span.start)
-
-
-def _build(source: Source, tree: MappingNode, name: str, tasks_node: MappingNode, wrong: list[Span]) -> Manifest:
+def _build(source: Source, tree: MappingNode, name: str, tasks_node: MappingNode, wrong: _Wrong) -> Manifest:
     root = _table(tree)
     defaults, default_spans = _options(_submapping(root, "defaults"), wrong)
     outputs = root.get("outputs")
@@ -209,7 +216,7 @@ def _number(node: Node | None) -> float | None:
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _functions(root: Mapping[str, Node], wrong: list[Span]) -> dict[str, FunctionDef]:
+def _functions(root: Mapping[str, Node], wrong: _Wrong) -> dict[str, FunctionDef]:
     functions = {}
     for key, node in _section(root, "functions"):
         if isinstance(node, MappingNode) and (body := _body(node)):
@@ -219,19 +226,19 @@ def _functions(root: Mapping[str, Node], wrong: list[Span]) -> dict[str, Functio
     return functions
 
 
-def _options(node: MappingNode | None, wrong: list[Span]) -> tuple[dict[str, Node], dict[str, Span]]:
+def _options(node: MappingNode | None, wrong: _Wrong) -> tuple[dict[str, Node], dict[str, Span]]:
     """The options of a task, and where their keys are; without those that hold an error."""
     if node is None:
         return {}, {}
     written = [
         (str(key.value), key.span, value)
         for key, value in _pairs(node)
-        if key.value in TASK_OPTIONS and not any(_holds(key, value, span) for span in wrong)
+        if key.value in TASK_OPTIONS and not wrong.count_in(key, value)
     ]
     return {name: value for name, _, value in written}, {name: span for name, span, _ in written}
 
 
-def _task(key: ScalarNode, node: Node, wrong: list[Span]) -> TaskDef:
+def _task(key: ScalarNode, node: Node, wrong: _Wrong) -> TaskDef:
     name = str(key.value)
     if not isinstance(node, MappingNode):
         return TaskDef(name=name, name_span=key.span, body=None)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import resources
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from compiler.diagnostics import Diagnostic, Span
@@ -22,6 +23,11 @@ from compiler.manifest.tree import MappingNode, Node, SequenceNode
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
+
+MAX_FAILING_TASKS = 500
+"""Tasks whose mistakes are explained; with so many nobody reads on, and each costs jsonschema a millisecond."""
+
+MAX_FAILURES = 1000
 
 Keyword = Callable[[Any, Any, Any, Any], Iterator["ValidationError"]]
 
@@ -66,14 +72,14 @@ def _precheck(*, is_written: bool) -> Precheck:
 
 
 def _only_failing_tasks(tree: MappingNode, check: Precheck) -> MappingNode:
-    """The tree without the tasks that are fine, as long as one task is left: jsonschema need not see them."""
+    """The tree with only the tasks that fail, or with one that is fine: jsonschema need not see the others."""
     tasks = tree.get("tasks")
     if not isinstance(tasks, MappingNode):
         return tree
     is_fine = check.definition("task")
     pairs = list(zip(tasks.keys, tasks.values, strict=True))
-    bad = [(key, value) for key, value in pairs if not (is_fine(value) and str(key.value).isidentifier())]
-    bad = bad or pairs[:1]
+    failing = (pair for pair in pairs if not (is_fine(pair[1]) and str(pair[0].value).isidentifier()))
+    bad = list(islice(failing, MAX_FAILING_TASKS)) or pairs[:1]
     reduced = MappingNode(tuple(key for key, _ in bad), tuple(value for _, value in bad), tasks.span)
     values = tuple(reduced if value is tasks else value for value in tree.values)
     return MappingNode(tree.keys, values, tree.span)
@@ -88,7 +94,8 @@ def _complain(definition: str, node: Node, *, is_written: bool) -> list[Diagnost
 def jsonschema_failures(definition: str, node: Node, *, is_written: bool) -> list[Failure]:
     """What jsonschema finds in a tree, by a definition of the schema, or by all of it for ""."""
     value = _marked(node) if is_written else to_plain(node)
-    return [_failure(error) for error in _validator(definition, is_written).iter_errors(value)]
+    errors = _validator(definition, is_written).iter_errors(value)
+    return [_failure(error) for error in islice(errors, MAX_FAILURES)]
 
 
 def _failure(error: ValidationError) -> Failure:

@@ -25,7 +25,7 @@ class ScalarNode:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SequenceNode:
-    items: tuple["Node", ...]
+    items: tuple[Node, ...]
     span: Span
 
 
@@ -34,11 +34,11 @@ class MappingNode:
     """Keys are strings, unique, in file order. `keys` are the key scalars, `values` their values, in parallel."""
 
     keys: tuple[ScalarNode, ...]
-    values: tuple["Node", ...]
+    values: tuple[Node, ...]
     span: Span
 
-    def get(self, key: str) -> "Node | None":
-        for node, value in zip(self.keys, self.values):
+    def get(self, key: str) -> Node | None:
+        for node, value in zip(self.keys, self.values, strict=True):
             if node.value == key:
                 return value
         return None

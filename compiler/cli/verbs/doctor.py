@@ -13,8 +13,10 @@ from pathlib import Path
 
 from compiler.cli.arguments import add_config, add_json, settings_for
 from compiler.cli.console import GREEN, RED, Console, Exit
+from compiler.planner.profile import load_profile
 from runtime.config import LocalSettings
 from runtime.errors import RuntimeFault
+from runtime.quantities import format_duration, format_size
 from runtime.settings import Settings
 
 DESCRIPTION = """\
@@ -85,6 +87,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
         hint="treadle needs Python 3.11 or later",
     )
     yield from (_package(name, is_needed=True, extra="") for name in NEEDED)
+    yield _limits()
     if settings.backend != "local":
         return
     yield from (_package(name, is_needed=True, extra="[local]") for name in NEEDED_LOCALLY)
@@ -97,6 +100,16 @@ def _checks(settings: Settings) -> Iterator[Check]:
         is_ok=None,
         text=f"{os.cpu_count()}, and {local.concurrency_limit} environments at one time",
     )
+
+
+def _limits() -> Check:
+    profile = load_profile()
+    text = (
+        f"{profile.name} of {profile.date}: memory {profile.memory_min_mb:,} to {profile.memory_max_mb:,} MB, "
+        f"{format_duration(profile.timeout_max_s)}, payload {format_size(profile.async_payload_bytes)} asynchronous and "
+        f"{format_size(profile.sync_payload_bytes)} synchronous"
+    )
+    return Check(name="limits", is_ok=None, text=text)
 
 
 def _package(name: str, *, is_needed: bool, extra: str) -> Check:

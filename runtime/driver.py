@@ -118,6 +118,7 @@ class Driver:
         self._sources: dict[str, InputSpan] = {}
         self._timers: list[tuple[float, str]] = []
         self._renew_at = 0.0
+        self._hints_after = "0"
         self._running_until: float | None = None
         self._over = ""
         self._fault: BaseException | None = None
@@ -132,6 +133,7 @@ class Driver:
         start = time.time()
         begin = self._ports.coordinator.begin(self._worker.worker, self._worker.token, self._invocation.called_at)
         self._renew_at = time.monotonic() + self._settings.renew_s
+        self._hints_after = f"{int(begin.now * 1000)}-0"
         switch_interval = sys.getswitchinterval()
         sys.setswitchinterval(1e-4)
         io = threading.Thread(target=self._guarded, args=(self._io_loop,), name="treadle-io", daemon=True)
@@ -223,7 +225,7 @@ class Driver:
         return max(0.0, min(times) - time.monotonic())
 
     def _hint_loop(self) -> None:
-        after = "0"
+        after = self._hints_after
         while not self._over:
             try:
                 messages = self._ports.signals.wait_hints(self._worker.worker, after, HINT_BLOCK_S)

@@ -84,11 +84,14 @@ class Execution:
         if not task.outputs:
             return Outcome(outputs={task.name: result})
         if not isinstance(result, dict) or set(result) != set(task.outputs):
-            is_dict = isinstance(result, dict)
-            got = f"the keys {sorted(map(str, result))}" if is_dict else f"a value of type {type(result).__name__}"
             wanted = ", ".join(task.outputs)
+            got = f"the keys {', '.join(map(str, result))}" if isinstance(result, dict) else _type_of(result)
             return _failed("OutputMismatch", f"{task.name} must return a dict with the keys {wanted}; it gave {got}")
         return Outcome(outputs={slot_name(task.name, name): result[name] for name in task.outputs})
+
+
+def _type_of(value: object) -> str:
+    return f"a value of type {type(value).__name__}"
 
 
 def _failed(kind: str, message: str) -> Outcome:

@@ -17,6 +17,7 @@ from runtime.bundle import LoadedBundle
 from runtime.code import CodeLoader
 from runtime.config import WorkerSettings
 from runtime.driver import Driver, Invocation, Ports
+from runtime.envelope import Signer
 from runtime.errors import RunFailed
 from runtime.pages import decode_subdag
 from runtime.plan import EnvClass, InEdge, OutEdge, Task
@@ -45,7 +46,7 @@ def run_inline(
     env = bundle.classes[0] if bundle.classes else EnvClass(memory_mb=1769)
     backend = MemoryBackend(settings)
     (call,) = _start(backend, tasks, env)
-    trust = Trust(key=secrets.token_bytes(32), deployment=WORKER, run=run)
+    trust = Trust(signer=Signer(secrets.token_bytes(32)), deployment=WORKER, run=run)
     loader = CodeLoader(lambda digests: [bundle.blob(digest) for digest in digests], source_root=source_root)
     literals = {digest: json.loads(bundle.blob(digest)) for digest in bundle.literals}
     progress(Progress(state="running", done=0, total=len(tasks), workers=1))

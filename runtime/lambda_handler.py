@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runtime.backends.awslambda import LambdaInvoker
-from runtime.backends.redis import RedisBackend, connect
+from runtime.backends.redis import Link, RedisBackend
 from runtime.code import CodeLoader
 from runtime.driver import Driver, Invocation, Ports
+from runtime.envelope import Signer
 from runtime.errors import BundleInvalid, RuntimeFault, StoreUnavailable
 from runtime.pages import decode_subdag
 from runtime.payload import Payload, make_payload, read_payload
@@ -37,8 +38,8 @@ class Environment:
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self.deployment = variables["TREADLE_DEPLOYMENT"]
-        self._key = bytes.fromhex(variables["TREADLE_KEY"])
-        self._client = connect(variables["TREADLE_REDIS_URL"])
+        self._signer = Signer(bytes.fromhex(variables["TREADLE_KEY"]))
+        self._link = Link.to(variables["TREADLE_REDIS_URL"])
         self._invoker = LambdaInvoker(
             endpoint_url=variables.get("AWS_ENDPOINT_URL_LAMBDA"),
             region=variables.get("AWS_REGION", "us-east-1"),
@@ -48,14 +49,14 @@ class Environment:
         self._literals: dict[str, object] = {}
         self._loader = CodeLoader(self._units)
         self._backend: RedisBackend | None = None
-        self._trust = Trust(key=self._key, deployment=self.deployment, run="")
+        self._trust = Trust(signer=self._signer, deployment=self.deployment, run="")
 
     def serve(self, event: Mapping[str, Any], remaining_s: float, *, is_cold: bool) -> dict[str, object]:
         """Run the worker of one payload to its end; returns what the invocation answers."""
         run = str(event.get("run", ""))
-        trust = Trust(key=self._key, deployment=self.deployment, run=run)
+        trust = Trust(signer=self._signer, deployment=self.deployment, run=run)
         payload = read_payload(event, unseal=trust.open_subdag)
-        backend = RedisBackend(self._client, self.deployment, run, payload.settings)
+        backend = RedisBackend(self._link, self.deployment, run, payload.settings)
         self._backend, self._trust = backend, trust
         try:
             reason = self._drive(payload, backend, trust, remaining_s, is_cold=is_cold)

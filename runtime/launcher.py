@@ -16,7 +16,7 @@ from runtime.backends.awslambda import LambdaInvoker, ensure_functions, make_cli
 from runtime.backends.redis import RedisBackend
 from runtime.bundle import LoadedBundle
 from runtime.config import WorkerSettings
-from runtime.envelope import default_key_path, load_or_create_key
+from runtime.envelope import Signer, default_key_path, load_or_create_key
 from runtime.errors import BundleInvalid, RunCancelled, RunFailed, RuntimeFault, Throttled
 from runtime.payload import Payload, make_payload
 from runtime.ports import Call, Reference, RunEnd
@@ -103,7 +103,7 @@ class _Run:
         )
         key = load_or_create_key(default_key_path(target.deployment))
         self._key = key
-        self._trust = Trust(key=key, deployment=target.deployment, run=self.id)
+        self._trust = Trust(signer=Signer(key), deployment=target.deployment, run=self.id)
         graph = bundle.graph()
         self._targets = [
             slot for instance, is_target in enumerate(graph.targets) if is_target for slot in graph.slots(instance)

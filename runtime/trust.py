@@ -7,46 +7,46 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.envelope import Codec, Kind, Place, open_sealed, pack_value, seal, unpack_value
+from runtime.envelope import Codec, Kind, Place, Signer, open_sealed, pack_value, seal, unpack_value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
     """The signing key of a deployment, at work for one run."""
 
-    key: bytes
+    signer: Signer
     deployment: str
     run: str
 
     def seal_value(self, slot: str, value: object) -> bytes:
         """Serialise and sign a value. Raises `NotSerializable`."""
         codec, data = pack_value(value)
-        return seal(self.key, self._of_run(Kind.VALUE, slot), data, codec)
+        return seal(self.signer, self._of_run(Kind.VALUE, slot), data, codec)
 
     def open_value(self, slot: str, sealed: bytes) -> object:
         """Raises `SignatureInvalid` (E606) for anything that is not this slot's value of this run."""
-        codec, data = open_sealed(self.key, self._of_run(Kind.VALUE, slot), sealed)
+        codec, data = open_sealed(self.signer, self._of_run(Kind.VALUE, slot), sealed)
         return unpack_value(codec, data)
 
     def seal_page(self, number: int, data: bytes) -> bytes:
-        return seal(self.key, self._of_run(Kind.PAGE, str(number)), data, Codec.RAW)
+        return seal(self.signer, self._of_run(Kind.PAGE, str(number)), data, Codec.RAW)
 
     def open_page(self, number: int, sealed: bytes) -> bytes:
-        return open_sealed(self.key, self._of_run(Kind.PAGE, str(number)), sealed)[1]
+        return open_sealed(self.signer, self._of_run(Kind.PAGE, str(number)), sealed)[1]
 
     def seal_subdag(self, data: bytes) -> bytes:
         """The part of the graph that travels in a payload."""
-        return seal(self.key, self._of_run(Kind.SUBDAG, ""), data, Codec.RAW)
+        return seal(self.signer, self._of_run(Kind.SUBDAG, ""), data, Codec.RAW)
 
     def open_subdag(self, sealed: bytes) -> bytes:
-        return open_sealed(self.key, self._of_run(Kind.SUBDAG, ""), sealed)[1]
+        return open_sealed(self.signer, self._of_run(Kind.SUBDAG, ""), sealed)[1]
 
     def seal_blob(self, digest: str, data: bytes) -> bytes:
         """Blobs are the deployment's: their place names no run."""
-        return seal(self.key, self._blob(digest), data, Codec.RAW)
+        return seal(self.signer, self._blob(digest), data, Codec.RAW)
 
     def open_blob(self, digest: str, sealed: bytes) -> bytes:
-        return open_sealed(self.key, self._blob(digest), sealed)[1]
+        return open_sealed(self.signer, self._blob(digest), sealed)[1]
 
     def _of_run(self, kind: Kind, instance: str) -> Place:
         return Place(deployment=self.deployment, run=self.run, instance=instance, kind=kind)

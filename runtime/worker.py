@@ -121,6 +121,8 @@ class Worker:
         self._is_renewing = False
         self._linger_set = False
         self._has_lingered = False
+        self._quiet_since = 0.0
+        self._now = 0.0
         self._is_stopping = False
         self._effects: list[Effect] = []
 
@@ -129,6 +131,7 @@ class Worker:
         if self.has_left:
             return []
         self._effects = []
+        self._now = now
         self._take(event)
         if self._has_begun and not self.has_left:
             self._advance()
@@ -264,6 +267,7 @@ class Worker:
 
     def _on_hinted(self, slots: tuple[str, ...]) -> None:
         self._has_lingered = False
+        self._quiet_since = self._now
         self._arrive(slots)
         if not slots and not self._is_renewing:
             self._is_renewing = True
@@ -272,7 +276,8 @@ class Worker:
     def _on_timer(self, name: str) -> None:
         kind, _, task = name.partition(":")
         if kind == "linger":
-            self._linger_set, self._has_lingered = False, True
+            self._linger_set = False
+            self._has_lingered = self._now - self._quiet_since >= self._linger_s()
         elif task in self._retrying:
             self._retrying.discard(task)
             self._ready.append(task)
@@ -496,12 +501,16 @@ class Worker:
         if self._may_wait() and not self._has_lingered and not self._is_stopping:
             if not self._linger_set:
                 self._linger_set = True
-                pause = min(self.settings.linger_s, LINGER_WHILE_CALLED_S) if self._called else self.settings.linger_s
-                self._effects.append(SetTimer("linger", pause))
+                left_s = self._quiet_since + self._linger_s() - self._now
+                self._effects.append(SetTimer("linger", left_s if left_s > 0 else self._linger_s()))
             return
         if self._spill():
             return
         self._commit(Mode.HANDOVER if self._is_stopping else Mode.LEAVE)
+
+    def _linger_s(self) -> float:
+        """How long to wait with nothing to do and no hint coming; hardly, while others wait for an environment."""
+        return min(self.settings.linger_s, LINGER_WHILE_CALLED_S) if self._called else self.settings.linger_s
 
     def _spill(self) -> bool:
         """Store the outputs kept in memory that unfinished tasks here need; they arrive at all their consumers."""

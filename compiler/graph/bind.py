@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from compiler.graph.context import Context
+from compiler.graph.context import Context, Stopped
 from compiler.graph.domains import Domain
 from compiler.manifest.budget import MAX_VALUE_DEPTH
 from compiler.manifest.faults import ExprFault, Poisoned
@@ -45,10 +45,6 @@ class Bound:
     in_edges: tuple[Edge, ...]
 
 
-class TooManyEdges(Exception):
-    """E312 was reported: nothing more is bound."""
-
-
 class Binder:
     """Turns evaluated values into `Value`s, counting the edges of one instance at a time."""
 
@@ -64,7 +60,7 @@ class Binder:
         self._edges = {}
 
     def edges(self) -> tuple[Edge, ...]:
-        """The in-edges since `begin`. Raises TooManyEdges."""
+        """The in-edges since `begin`. Raises Stopped."""
         self._edges_left -= len(self._edges)
         if self._edges_left < 0:
             self.context.report.error(
@@ -73,7 +69,7 @@ class Binder:
                 self.context.manifest.tasks_span,
                 hint="let an intermediate family gather the results, or allow more with --max-instances",
             )
-            raise TooManyEdges
+            raise Stopped
         return tuple(self._edges)
 
     def precede(self, producer: int) -> None:
@@ -257,6 +253,7 @@ def _argument(
             binder.context.blame(template.leaves, frame, *where)
     except ExprFault as fault:
         binder.context.report.fault(binder.context.whole(template.node, fault))
+    binder.context.stop_when_spent()
     return None
 
 

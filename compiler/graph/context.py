@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from compiler.diagnostics import Related
 from compiler.graph.report import Report
-from compiler.manifest.budget import Budget
+from compiler.manifest.budget import STEPS_PER_INSTANCE, Budget
 from compiler.manifest.compilation import Scope
 from compiler.manifest.faults import ExprFault, Poisoned
 from compiler.manifest.functions import measure
@@ -23,6 +23,10 @@ from compiler.manifest.templates import Template, TemplateFault, TreeTemplate, c
 from compiler.manifest.tree import Node, ScalarNode
 
 
+class Stopped(Exception):
+    """The account of work or the limit of edges is used up, which is reported: nothing more is evaluated."""
+
+
 class Context:
     """The state of one expansion. `symbols` holds the evaluated families' references, a poisoned one as None."""
 
@@ -31,7 +35,7 @@ class Context:
         self.report = report
         self.max_instances = max_instances
         self.trees = SyntaxTrees()
-        self.budget = Budget()
+        self.budget = Budget(max_instances * STEPS_PER_INSTANCE)
         self.symbols: dict[str, object] = {}
         self._let: dict[str, object] = {}
         self._let_poisoned: set[str] = set()
@@ -77,6 +81,11 @@ class Context:
             self.report.fault(self.whole(self.manifest.let[name], fault))
             self._let_poisoned.add(name)
         self._let[name] = value
+
+    def stop_when_spent(self) -> None:
+        """Raises Stopped once the account of work is overdrawn."""
+        if self.budget.is_spent:
+            raise Stopped
 
     def poison_let(self, name: str) -> None:
         self._let_poisoned.add(name)

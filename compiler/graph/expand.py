@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from compiler.diagnostics import ManifestError, Severity, Span
-from compiler.graph.bind import EDGES_PER_INSTANCE, Binder, Edge, TooManyEdges, bind_family, compile_arguments
-from compiler.graph.context import Context
+from compiler.graph.bind import EDGES_PER_INSTANCE, Binder, Edge, bind_family, compile_arguments
+from compiler.graph.context import Context, Stopped
 from compiler.graph.domains import Domain, expand_domain
 from compiler.graph.merge import TaskSource, merge_tasks
 from compiler.graph.model import Family, Graph
@@ -42,14 +42,23 @@ def expand(
         params = resolve_params(manifest, set_values or {})
         report = Report(manifest.source)
         context = Context(manifest, params, report, max_instances)
-        domains = _domains(context, merge_tasks(manifest, report))
-        columns = _Columns()
-        _fill(columns, domains, context)
-        graph = _graph(columns, domains, context, params)
+        graph = _expanded(context, merge_tasks(manifest, report), params)
         found = (*params.diagnostics, *report.diagnostics(), *find_cycles(graph))
         if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
             raise ManifestError((*found, *manifest.warnings))
         return lint_graph(graph)
+
+
+def _expanded(context: Context, sources: dict[str, TaskSource], params: Params) -> Graph:
+    """The graph as far as it can be made."""
+    columns = _Columns()
+    domains: list[Domain] = []
+    try:
+        domains = _domains(context, sources)
+        _fill(columns, domains, context)
+    except Stopped:
+        columns, domains = _Columns(), []
+    return _graph(columns, domains, context, params)
 
 
 @contextmanager
@@ -85,6 +94,7 @@ def _domains(context: Context, sources: dict[str, TaskSource]) -> list[Domain]:
     found: dict[str, Domain] = {}
     left = context.max_instances
     for unit, is_sound in evaluation_order(context, sources):
+        context.stop_when_spent()
         if unit.kind == "let":
             if is_sound:
                 context.evaluate_let(unit.name)
@@ -116,13 +126,9 @@ def _check_unexpanded(context: Context, sources: dict[str, TaskSource], found: M
 def _fill(columns: _Columns, domains: list[Domain], context: Context) -> None:
     count = sum(len(domain.keys) for domain in domains)
     binder = Binder(context, count, context.max_instances * EDGES_PER_INSTANCE)
-    try:
-        for number, domain in enumerate(domains):
-            _fill_family(columns, number, domain, context, binder)
-        _fill_result(columns, context, binder)
-    except TooManyEdges:
-        missing = count - len(columns.in_edges)
-        columns.in_edges.extend([()] * missing)
+    for number, domain in enumerate(domains):
+        _fill_family(columns, number, domain, context, binder)
+    _fill_result(columns, context, binder)
 
 
 def _fill_family(columns: _Columns, number: int, domain: Domain, context: Context, binder: Binder) -> None:

@@ -33,6 +33,9 @@ _TYPED: Mapping[str, tuple[str, Callable[[object], object], str]] = {
 """Option -> field of `TaskOptions`, its parser, and the code of what the parser refuses."""
 
 _WITH_SECRETS = frozenset({"env"})
+_FREE = frozenset({"description", "labels"})
+_WRONG = object()
+"""Stands for the parsed form of a value that was refused."""
 
 
 class OptionTable:
@@ -62,12 +65,17 @@ def family_options(domain: Domain, context: Context, table: OptionTable) -> list
     options = [_Option(name, context.compile(node, variables)) for name, node in written.items()]
     fixed = [option for option in options if not option.template.slots]
     varying = [option for option in options if option.template.slots]
-    common = _apply(base, fixed, [], domain, context)
+    common = _apply(base, fixed, _evaluate(fixed, [], domain, context))
     if not varying:
         return [table.intern(common)] * len(domain.keys)
     numbers = []
+    known: dict[tuple[str | None, ...], int] = {}
     for local, frame in enumerate(domain.frames):
-        numbers.append(table.intern(_apply(common, varying, list(frame), domain, context, local=local)))
+        keys = _evaluate(varying, list(frame), domain, context, local=local)
+        number = known.get(keys)
+        if number is None:
+            number = known[keys] = table.intern(_apply(common, varying, keys))
+        numbers.append(number)
     return numbers
 
 
@@ -97,26 +105,39 @@ def _check_handler(node: Node | None, context: Context) -> None:
         context.report.error("E301", f"there is no task `{name.value}`", name.span, hint=hint)
 
 
-def _apply(
-    base: TaskOptions, options: list[_Option], frame: list[object], domain: Domain, context: Context, *, local: int = -1
-) -> TaskOptions:
-    """`base` with these options evaluated in this frame."""
-    changes: dict[str, object] = {}
-    other = list(base.other)
+def _evaluate(
+    options: list[_Option], frame: list[object], domain: Domain, context: Context, *, local: int = -1
+) -> tuple[str | None, ...]:
+    """The value of each option in this frame as canonical JSON, None for a wrong one, which is reported."""
+    found: list[str | None] = []
     for option in options:
+        key: str | None = None
         try:
             value = _plain(option, option.template.evaluate(frame), context)
+            key = json.dumps(value, ensure_ascii=False, sort_keys=True)
+            _check(option, value, key, context)
         except (TemplateFault, Poisoned):
             _blame(option, frame, domain, context, local)
-            continue
         except _Refused:
+            key = None
+        found.append(key)
+        context.stop_when_spent()
+    return tuple(found)
+
+
+def _apply(base: TaskOptions, options: list[_Option], keys: tuple[str | None, ...]) -> TaskOptions:
+    """`base` with these options, evaluated and parsed."""
+    changes: dict[str, object] = {}
+    other = list(base.other)
+    for option, key in zip(options, keys, strict=True):
+        if key is None:
             continue
-        key = json.dumps(value, ensure_ascii=False, sort_keys=True)
-        if option.name not in _TYPED and option.name != "worker":
-            _check(option, value, key, context)
+        if option.name in _TYPED:
+            changes[_TYPED[option.name][0]] = option.parsed[key]
+        elif option.name == "worker":
+            changes["worker"] = option.parsed[key]
+        else:
             other.append((option.name, key))
-        elif _check(option, value, key, context):
-            changes["worker" if option.name == "worker" else _TYPED[option.name][0]] = option.parsed[key]
     return replace(base, other=tuple(sorted(other)), **changes)  # type: ignore[arg-type]
 
 
@@ -131,29 +152,30 @@ def _blame(option: _Option, frame: list[object], domain: Domain, context: Contex
         context.blame(option.template.leaves, frame, domain.name_of(local), domain.bindings(local))
 
 
-def _check(option: _Option, value: object, key: str, context: Context) -> bool:
-    """Check and parse a value the first time it is met; whether it may be used."""
+def _check(option: _Option, value: object, key: str, context: Context) -> None:
+    """Check and parse a value the first time it is met. Raises _Refused after reporting what is wrong with it."""
     if key in option.parsed:
-        return not isinstance(option.parsed[key], _Refused)
-    found: list[Diagnostic] = []
-    if not option.template.is_constant and option.name not in ("description", "labels"):
+        if option.parsed[key] is _WRONG:
+            raise _Refused
+        return
+    option.parsed[key] = _WRONG
+    if not option.template.is_constant and option.name not in _FREE:
         found = check_value(option.name, value, option.template.node)
-    option.parsed[key] = _Refused()
-    for diagnostic in found:
-        context.report.add(diagnostic)
-    if found:
-        return False
-    if option.name not in _TYPED:
-        option.parsed[key] = value
-        return True
+        for diagnostic in found:
+            context.report.add(diagnostic)
+        if found:
+            raise _Refused
+    option.parsed[key] = _parse(option, value, context) if option.name in _TYPED else value
+
+
+def _parse(option: _Option, value: object, context: Context) -> object:
     _, parse, code = _TYPED[option.name]
     try:
-        option.parsed[key] = parse(value)
+        return parse(value)
     except ValueError as err:
         if not option.template.is_constant:
             context.report.error(code, str(err), option.template.leaves[0].node.span)
-        return False
-    return True
+        raise _Refused from err
 
 
 def _plain(option: _Option, value: object, context: Context) -> object:

@@ -13,7 +13,10 @@ MAX_ELEMENTS = 2_000_000
 MAX_TEXT = 1_048_576
 MAX_INT_BITS = 4_096
 MAX_VALUE_DEPTH = 64
-MAX_STEPS = 20_000_000
+STEPS_PER_INSTANCE = 50
+"""The account of a compilation is so many times the limit of its instances."""
+
+CHARACTERS_PER_STEP = 32
 MAX_TOKENS = 2_000
 MAX_SYNTAX_DEPTH = 100
 
@@ -23,8 +26,12 @@ class Budget:
 
     __slots__ = ("steps",)
 
-    def __init__(self, steps: int = MAX_STEPS) -> None:
+    def __init__(self, steps: int) -> None:
         self.steps = steps
+
+    @property
+    def is_spent(self) -> bool:
+        return self.steps < 0
 
     def charge(self, steps: int) -> None:
         """Take `steps` from the account. Raises E207 when it is used up."""
@@ -33,7 +40,7 @@ class Budget:
             raise ExprFault(
                 "E207",
                 "the expressions of this manifest compute too much",
-                hint=f"keep the elements that all expressions touch below {MAX_STEPS:,}",
+                hint="let the tasks compute what does not shape the graph, or allow more with --max-instances",
             )
 
 
@@ -47,8 +54,9 @@ def check_elements(count: int, what: str) -> int:
     return count
 
 
-def check_text(length: int) -> None:
-    """Raises E207 for a text of more than MAX_TEXT characters."""
+def check_text(length: int, budget: Budget) -> None:
+    """Raises E207 for a text of more than MAX_TEXT characters; a long one is charged."""
+    budget.charge(length // CHARACTERS_PER_STEP)
     if length > MAX_TEXT:
         raise ExprFault(
             "E207",

@@ -31,7 +31,8 @@ BINARY: dict[type[nodes.Node], Callable[[object, object], object]] = {
 def compile_fast_binary(c: Compilation, node: nodes.BinExpr) -> Closure:
     left, right = c.expr(node.left), c.expr(node.right)
     slow, fast = FAST[type(node)]
-    careful = c.placed(node, lambda pair: slow(pair[0], pair[1]), node.left, node.right)
+    budget = c.scope.budget
+    careful = c.placed(node, lambda pair: slow(pair[0], pair[1], budget), node.left, node.right)
 
     def closure(frame: Frame) -> object:
         a = left(frame)
@@ -157,11 +158,12 @@ def compile_conditional(c: Compilation, node: nodes.CondExpr) -> Closure:
 
 def compile_concat(c: Compilation, node: nodes.Concat) -> Closure:
     parts = [(c.expr(part), part) for part in node.nodes]
+    budget = c.scope.budget
     texts = [c.placed(part, lambda value: operators.as_text(value[0])) for _, part in parts]
 
     def compute(frame: Frame) -> object:
         found = [str(text([closure(frame)])) for (closure, _), text in zip(parts, texts, strict=True)]
-        check_text(sum(map(len, found)))
+        check_text(sum(map(len, found)), budget)
         return "".join(found)
 
     return c.placed(node, compute)

@@ -168,7 +168,7 @@ def _join(budget: Budget, values: object, separator: object = "") -> object:
         refuse_symbolic(separator, "in `join`")
         raise ExprFault("E206", f"`join` needs a string between the parts, and this is {describe(separator)}")
     parts = [as_text(value) for value in _sequence(values, "join", budget)]
-    check_text(sum(map(len, parts)) + len(separator) * max(0, len(parts) - 1))
+    check_text(sum(map(len, parts)) + len(separator) * max(0, len(parts) - 1), budget)
     return separator.join(parts)
 
 
@@ -180,11 +180,15 @@ def _text(value: object, name: str) -> str:
 
 
 def _upper(budget: Budget, value: object) -> object:
-    return _text(value, "upper").upper()
+    text = _text(value, "upper")
+    check_text(len(text), budget)
+    return text.upper()
 
 
 def _lower(budget: Budget, value: object) -> object:
-    return _text(value, "lower").lower()
+    text = _text(value, "lower")
+    check_text(len(text), budget)
+    return text.lower()
 
 
 def _basename(budget: Budget, value: object) -> object:
@@ -256,7 +260,7 @@ def _batch(budget: Budget, values: object, size: object) -> object:
 def _to_json(budget: Budget, value: object) -> object:
     measure(value, budget, "E216")
     text = json.dumps(plain(value), ensure_ascii=False)
-    check_text(len(text))
+    check_text(len(text), budget)
     return text
 
 

@@ -71,18 +71,19 @@ def _int_bits(value: Number) -> int:
     return value.bit_length() if isinstance(value, int) else 0
 
 
-def add(left: object, right: object) -> object:
+def add(left: object, right: object, budget: Budget) -> object:
     if isinstance(left, str) and isinstance(right, str):
-        check_text(len(left) + len(right))
+        check_text(len(left) + len(right), budget)
         return left + right
     if isinstance(left, _LISTS) and isinstance(right, _LISTS):
-        check_elements(len(left) + len(right), "the list")
+        budget.charge(check_elements(len(left) + len(right), "the list"))
         return [*left, *right]
     a, b = _numbers("+", left, right)
     return _finite(_float_safe(lambda: a + b))
 
 
-def subtract(left: object, right: object) -> object:
+def subtract(left: object, right: object, budget: Budget) -> object:
+    """A difference of numbers; it needs no work to speak of."""
     a, b = _numbers("-", left, right)
     return _finite(_float_safe(lambda: a - b))
 
@@ -132,11 +133,13 @@ def _float_safe(compute: Callable[[], Number | complex]) -> Number | complex:
 
 
 def negate(value: object) -> object:
-    return subtract(0, value) if value != 0 or isinstance(value, (bool, *SYMBOLIC)) else value
+    _numbers("-", 0, value)
+    return -cast(float, value)
 
 
 def positive(value: object) -> object:
-    return add(0, value) if not isinstance(value, float) else value
+    _numbers("+", 0, value)
+    return value
 
 
 def truth(value: object) -> bool:
@@ -287,13 +290,18 @@ def slice_of(base: object, bounds: tuple[object, object, object], budget: Budget
         raise ExprFault("E206", "the step of a slice is not 0")
     cut = slice(start, stop, step)
     if isinstance(base, Level):
+        budget.charge(len(base))
         base = base.items()
     if isinstance(base, DynRef):
         raise ExprFault("E306", f"`{base.owner.task}` has a width known only at run time: it cannot be cut here")
     refuse_symbolic(base, "with a slice")
     if isinstance(base, (list, range, str)):
-        budget.charge(len(base) if not isinstance(base, range) else 1)
-        return base[cut]
+        found = base[cut]
+        if isinstance(found, str):
+            check_text(len(found), budget)
+        elif isinstance(found, list):
+            budget.charge(len(found))
+        return found
     raise ExprFault("E206", f"{describe(base)} cannot be cut")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from compiler.manifest import operators
-from compiler.manifest.budget import check_text
+from compiler.manifest.budget import Budget, check_text
 from compiler.manifest.compilation import Closure, Frame, Scope, poison
 from compiler.manifest.expressions import compile_expression
 from compiler.manifest.faults import ExprFault, StaticFault
@@ -138,7 +138,7 @@ def compile_scalar(node: ScalarNode, trees: SyntaxTrees, scope: Scope) -> Templa
     elif is_lone and callable(pieces[0]):
         evaluate = pieces[0]
     else:
-        evaluate = _text(node, pieces)
+        evaluate = _text(node, pieces, scope.budget)
     return Template(node=node, evaluate=evaluate, slots=frozenset(slots), faults=tuple(faults))
 
 
@@ -163,7 +163,7 @@ def _placed(node: ScalarNode, closure: Closure, part: Part) -> Closure:
     return evaluate
 
 
-def _text(node: ScalarNode, pieces: list[str | Closure]) -> Closure:
+def _text(node: ScalarNode, pieces: list[str | Closure], budget: Budget) -> Closure:
     """A scalar with text around its expressions."""
     parts, _ = split(str(node.value))
 
@@ -180,7 +180,7 @@ def _text(node: ScalarNode, pieces: list[str | Closure]) -> Closure:
                 begin = part.start + lead
                 raise TemplateFault(node, fault, begin, begin + len(part.text.strip())) from None
         try:
-            check_text(sum(map(len, found)))
+            check_text(sum(map(len, found)), budget)
         except ExprFault as fault:
             raise TemplateFault(node, fault, 0, len(str(node.value))) from None
         return "".join(found)

@@ -31,7 +31,7 @@ def scope(names: Mapping[str, object], budget: Budget | None = None) -> Scope:
         reference=tasks.__getitem__,
         names=lambda: iter(known),
         tasks=lambda: iter(tasks),
-        budget=budget or Budget(),
+        budget=budget or Budget(5_000_000),
     )
 
 

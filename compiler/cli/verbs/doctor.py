@@ -106,8 +106,8 @@ def _limits() -> Check:
     profile = load_profile()
     text = (
         f"{profile.name} of {profile.date}: memory {profile.memory_min_mb:,} to {profile.memory_max_mb:,} MB, "
-        f"{format_duration(profile.timeout_max_s)}, payload {format_size(profile.async_payload_bytes)} asynchronous and "
-        f"{format_size(profile.sync_payload_bytes)} synchronous"
+        f"{format_duration(profile.timeout_max_s)}, payload {format_size(profile.async_payload_bytes)} asynchronous "
+        f"and {format_size(profile.sync_payload_bytes)} synchronous"
     )
     return Check(name="limits", is_ok=None, text=text)
 

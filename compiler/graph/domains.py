@@ -306,6 +306,7 @@ def _filter(domain: Domain, context: Context, rows: list[_Row], variables: dict[
             value = _evaluate(domain, context, template, row)
         except _Refused:
             failed = True
+            context.stop_when_spent()
             continue
         if not isinstance(value, bool):
             symbolic = isinstance(value, SYMBOLIC)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
-from compiler.diagnostics import Diagnostic
 from compiler.graph.context import Context
 from compiler.graph.domains import Domain
 from compiler.manifest.faults import ExprFault, Poisoned

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.ext import Extension
@@ -26,6 +27,11 @@ _PREFIX = "{{ "
 _OUR_WORDS = re.compile(r"expected token '([^']*)', got '([^']*)'")
 _AT = re.compile(r" at (\d+)$")
 _MAX_BRACKETS = 24
+_DOTTED = re.compile(
+    r"\s*(?!(?:not|and|or|in|is|if|else|true|false|none|True|False|None)\b)([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*){0,8})\s*",
+    re.ASCII,
+)
+"""A name with attributes, which is what most references are: it needs no parser."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -108,6 +114,8 @@ class SyntaxTrees:
         return known
 
     def _parse(self, source: str) -> SyntaxTree | StaticFault:
+        if found := _DOTTED.fullmatch(source):
+            return _dotted(source, found)
         whole = (0, len(source))
         if not source.strip():
             return StaticFault(
@@ -138,8 +146,9 @@ class SyntaxTrees:
 
     def _tree(self, template: str, source: str, tokens: list[tuple[int, str]]) -> SyntaxTree | StaticFault:
         whole = (0, len(source))
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
+        with warnings.catch_warnings() if "\\" in source else nullcontext():
+            if "\\" in source:
+                warnings.simplefilter("error")
             body = self._environment.parse(template).body
         if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
             return StaticFault(code="E204", message="only an expression may stand here", extent=whole)
@@ -151,6 +160,19 @@ class SyntaxTrees:
         ):
             return StaticFault(code="E201", message="a text holds half of a surrogate pair", extent=whole)
         return SyntaxTree(source, root, tokens)
+
+
+def _dotted(source: str, found: re.Match[str]) -> SyntaxTree:
+    """The tree that Jinja makes of `name.attribute.attribute`."""
+    tokens = [(-len(_PREFIX), _PREFIX.strip()), (found.start(1), found.group(1))]
+    root: nodes.Expr = nodes.Name(found.group(1), "load", lineno=1)
+    at = found.start(2)
+    for name in found.group(2).split(".")[1:]:
+        root = nodes.Getattr(root, name, "load", lineno=len(tokens))
+        tokens += [(at, "."), (at + 1, name)]
+        at += len(name) + 1
+    tokens.append((len(source) + 1, "}}"))
+    return SyntaxTree(source, root, tokens)
 
 
 def _too_long_or_deep(tokens: list[tuple[int, str]], whole: Extent) -> StaticFault | None:

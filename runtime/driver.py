@@ -55,7 +55,7 @@ from runtime.pages import decode_subdag
 from runtime.plan import Task
 from runtime.ports import Call, Commit, Coordinator, Reference, Signals, Store, ValueStore
 from runtime.spans import InputSpan, StartUp, TaskSpan
-from runtime.trust import Trust
+from runtime.trust import Packed, Trust
 from runtime.worker import Worker
 
 HINT_BLOCK_S = 0.5
@@ -379,10 +379,10 @@ class Driver:
         return Fetched(tuple(found), tuple(slot for slot in slots if slot not in set(found)))
 
     def _admit_value(self, slot: str, sealed: bytes, source: str, began: float | None = None) -> bool:
-        value = self._trust.open_value(slot, sealed)
-        self._bytes_in += len(sealed)
+        value = self._trust.verify_value(slot, sealed)
         waited = time.monotonic() - began if began is not None else 0.0
         with self._lock:
+            self._bytes_in += len(sealed)
             self._values.setdefault(slot, value)
             self._sources[slot] = InputSpan(slot=slot, bytes=len(sealed), source=source, fetch_s=waited)
         return True
@@ -391,7 +391,7 @@ class Driver:
         """Another incarnation stored this slot first: its value is the one that counts."""
         sealed = self._ports.values.get_large(winner.key) if isinstance(winner, Reference) else winner
         if sealed is not None:
-            value = self._trust.open_value(slot, sealed)
+            value = self._trust.verify_value(slot, sealed)
             with self._lock:
                 if slot in self._values:
                     self._values[slot] = value
@@ -414,7 +414,11 @@ class Driver:
         self._running_until = began + task.timeout_s
         with self._lock:
             inputs = {edge.slot: self._values.get(edge.slot) for edge in task.in_edges}
+        packed = [slot for slot, value in inputs.items() if isinstance(value, Packed)]
         outcome = self._execution.run(task, inputs)
+        if packed:
+            with self._lock:
+                self._values.update({slot: inputs[slot] for slot in packed if slot in self._values})
         self._running_until = None
         exec_s = time.monotonic() - began
         self._sink.add(self._span(task, run.attempt, started_at, exec_s))

@@ -16,6 +16,7 @@ from types import FrameType
 from runtime.code import CodeLoader, user_traceback
 from runtime.errors import RuntimeFault
 from runtime.plan import Blob, Ref, Task, map_refs, slot_name
+from runtime.trust import Packed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +48,11 @@ class Execution:
         self._loader = loader
         self._literals = literals
 
-    def run(self, task: Task, inputs: Mapping[str, object]) -> Outcome:
-        """Call the task's function with the values of its in-edges (`inputs`: slot → value)."""
+    def run(self, task: Task, inputs: dict[str, object]) -> Outcome:
+        """Call the task's function with the values of its in-edges (`inputs`: slot → value or `Packed`).
+
+        Values that were packed stand unpacked in `inputs` afterwards.
+        """
         try:
             function = self._loader.load(task.function)
             args, kwargs = self._bind(task, inputs)
@@ -66,11 +70,14 @@ class Execution:
             )
         return self._outputs(task, result)
 
-    def _bind(self, task: Task, inputs: Mapping[str, object]) -> tuple[list[object], dict[str, object]]:
+    def _bind(self, task: Task, inputs: dict[str, object]) -> tuple[list[object], dict[str, object]]:
         def value_of(leaf: Ref | Blob) -> object:
             if isinstance(leaf, Blob):
                 return self._literals(leaf.digest)
-            value = inputs[task.in_edges[leaf.edge].slot]
+            slot = task.in_edges[leaf.edge].slot
+            value = inputs[slot]
+            if isinstance(value, Packed):
+                value = inputs[slot] = value.unpack()
             for step in leaf.path:
                 value = value[step]  # type: ignore[index]
             return value

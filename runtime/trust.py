@@ -10,6 +10,20 @@ from dataclasses import dataclass
 from runtime.envelope import Codec, Kind, Place, Signer, open_sealed, pack_value, seal, unpack_value
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A verified value, not yet unpickled: that imports modules, which only the main thread may do.
+
+    Two threads that import parts of one package at once meet it half initialised.
+    """
+
+    codec: Codec
+    data: bytes
+
+    def unpack(self) -> object:
+        return unpack_value(self.codec, self.data)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
     """The signing key of a deployment, at work for one run."""
@@ -23,10 +37,14 @@ class Trust:
         codec, data = pack_value(value)
         return seal(self.signer, self._of_run(Kind.VALUE, slot), data, codec)
 
-    def open_value(self, slot: str, sealed: bytes) -> object:
+    def verify_value(self, slot: str, sealed: bytes) -> Packed:
         """Raises `SignatureInvalid` (E606) for anything that is not this slot's value of this run."""
         codec, data = open_sealed(self.signer, self._of_run(Kind.VALUE, slot), sealed)
-        return unpack_value(codec, data)
+        return Packed(codec, data)
+
+    def open_value(self, slot: str, sealed: bytes) -> object:
+        """The value itself; raises as `verify_value`, and what unpickling raises."""
+        return self.verify_value(slot, sealed).unpack()
 
     def seal_page(self, number: int, data: bytes) -> bytes:
         return seal(self.signer, self._of_run(Kind.PAGE, str(number)), data, Codec.RAW)

@@ -46,12 +46,13 @@ class _NumberTokens(Extension):
 class SyntaxTree:
     """One parsed expression: its root, and the tokens that its nodes count."""
 
-    __slots__ = ("root", "source", "tokens")
+    __slots__ = ("_extents", "root", "source", "tokens")
 
     def __init__(self, source: str, root: nodes.Expr, tokens: list[tuple[int, str]]) -> None:
         self.source = source
         self.root = root
         self.tokens = tokens
+        self._extents: dict[int, Extent] = {}
 
     def text(self, node: nodes.Node) -> str:
         """A node as written."""
@@ -60,10 +61,12 @@ class SyntaxTree:
 
     def extent(self, node: nodes.Node) -> Extent:
         """Where a node stands: from its first token to its last, brackets that belong to it included."""
-        first, last = self._token_range(node)
-        begin = self.tokens[first][0]
-        offset, text = self.tokens[last]
-        return begin, offset + len(text)
+        known = self._extents.get(id(node))
+        if known is None:
+            first, last = self._token_range(node)
+            offset, text = self.tokens[last]
+            known = self._extents[id(node)] = self.tokens[first][0], offset + len(text)
+        return known
 
     def _token_range(self, node: nodes.Node) -> tuple[int, int]:
         own = max(1, min(node.lineno, len(self.tokens) - 2))

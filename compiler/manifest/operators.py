@@ -210,9 +210,24 @@ def contains(container: object, item: object, budget: Budget) -> bool:
         case dict():
             return isinstance(item, str) and item in container
         case list() | range():
-            return any(is_equal(item, element, budget) for element in container)
+            if isinstance(item, (list, dict)):
+                return any(is_equal(item, element, budget) for element in container)
+            budget.charge(len(container))
+            return _holds(container, item)
         case _:
             raise ExprFault("E206", f"`in` needs a list, a dict or a string, and this is {describe(container)}")
+
+
+def _holds(container: list[object] | range, item: object) -> bool:
+    """Whether a list holds a scalar."""
+    if isinstance(container, range):
+        return not isinstance(item, bool) and item in container
+    is_bool = isinstance(item, bool)
+    for element in container:
+        if element == item and isinstance(element, bool) is is_bool:
+            return True
+        refuse_symbolic(element, "in a comparison", 1)
+    return False
 
 
 def compare(symbol: str, left: object, right: object, budget: Budget) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from compiler.manifest.budget import Budget, check_elements, check_text
+from compiler.manifest.budget import MAX_VALUE_DEPTH, Budget, check_elements, check_text
 from compiler.manifest.faults import ExprFault
 from compiler.manifest.operators import as_text, is_number, less, refuse_symbolic
 from compiler.manifest.symbols import Level, TaskRef, describe
@@ -282,8 +282,6 @@ def measure(value: object, budget: Budget, run_time_code: str = "") -> None:
 
     With `run_time_code` a run-time value inside is refused under that code.
     """
-    from compiler.manifest.budget import MAX_VALUE_DEPTH
-
     count, depth, level = 0, 0, [value]
     while level:
         below: list[object] = []
@@ -295,8 +293,8 @@ def measure(value: object, budget: Budget, run_time_code: str = "") -> None:
             elif isinstance(item, range):
                 count += len(item)
                 check_elements(count, "the value")
-            elif run_time_code:
-                as_text(item) if item is not None else None
+            elif run_time_code and item is not None:
+                as_text(item)
         depth += 1
         if depth > MAX_VALUE_DEPTH:
             raise ExprFault("E207", f"the value is nested deeper than {MAX_VALUE_DEPTH} levels")

@@ -34,14 +34,22 @@ examples:
 """
 
 
-def run_local(
-    bundle: LoadedBundle, settings: Settings, *, progress: Callable[[Progress], None], keep: bool = False
+def run_bundle(
+    bundle: LoadedBundle,
+    settings: Settings,
+    *,
+    source_root: str = "",
+    progress: Callable[[Progress], None],
+    keep: bool = False,
 ) -> RunResult:
-    """Run on the local Lambda service: the kept one, else one that ends with the run.
+    """Run inline, or on the local Lambda service: the kept one, else one that ends with the run.
 
-    Raises `RequirementMissing` when this interpreter, which the service uses, lacks a requirement; else as `launch`.
+    `source_root` is where the user's files are, for a debugger. Raises `RequirementMissing` when this interpreter,
+    which the service uses, lacks a requirement; else as `run_inline` and `launch`.
     """
     check_installed(bundle.requirements)
+    if settings.backend == "inline":
+        return run_inline(bundle, settings.of(WorkerSettings), source_root=source_root, progress=progress)
     local = settings.of(LocalSettings)
     with ensure_stack(local) as stack:
         target = Target(
@@ -105,11 +113,7 @@ def _run(folder: Path, args: argparse.Namespace, environ: Mapping[str, str]) -> 
     own: dict[str, object] = {name: value for name, value in given.items() if value is not None}
     backend = "inline" if args.inline else "local"
     layers = [command_line(own), environment(environ), settings_file(folder, backend=backend)]
-    settings = resolve(layers, backend=backend)
-    if args.inline:
-        check_installed(bundle.requirements)
-        return run_inline(bundle, settings.of(WorkerSettings))
-    return run_local(bundle, settings, progress=_silent, keep=args.keep)
+    return run_bundle(bundle, resolve(layers, backend=backend), progress=_silent, keep=args.keep)
 
 
 def _silent(progress: Progress) -> None:

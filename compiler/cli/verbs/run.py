@@ -19,7 +19,6 @@ from compiler.cli.arguments import (
 from compiler.cli.console import Console, Exit
 from compiler.cli.progress import progress_bar
 from runtime.bundle import INDEX_NAME, LoadedBundle, load_bundle
-from runtime.config import WorkerSettings
 from runtime.results import RunResult
 from runtime.settings import Settings
 
@@ -87,16 +86,10 @@ def _backend(args: argparse.Namespace) -> str:
 def _execute(
     bundle: LoadedBundle, args: argparse.Namespace, console: Console, settings: Settings, *, source_root: str
 ) -> RunResult:
+    from runtime.launch_command import run_bundle
+
     with progress_bar(console, label=bundle.name) as progress:
-        if not args.inline:
-            from runtime.launch_command import run_local
-
-            return run_local(bundle, settings, progress=progress, keep=args.keep)
-        from runtime.inline import run_inline
-        from runtime.requirements import check_installed
-
-        check_installed(bundle.requirements)
-        return run_inline(bundle, settings.of(WorkerSettings), source_root=source_root, progress=progress)
+        return run_bundle(bundle, settings, source_root=source_root, progress=progress, keep=args.keep)
 
 
 def _show(result: RunResult, console: Console) -> None:

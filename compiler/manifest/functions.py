@@ -258,7 +258,7 @@ def _batch(budget: Budget, values: object, size: object) -> object:
 
 
 def _to_json(budget: Budget, value: object) -> object:
-    measure(value, budget, "E216")
+    measure(value, budget, is_plain=True)
     text = json.dumps(plain(value), ensure_ascii=False)
     check_text(len(text), budget)
     return text
@@ -277,10 +277,10 @@ def plain(value: object) -> object:
             return value
 
 
-def measure(value: object, budget: Budget, run_time_code: str = "") -> None:
+def measure(value: object, budget: Budget, *, is_plain: bool = False) -> None:
     """Bound the size and the depth of a value, shared parts counted each time. Raises E207.
 
-    With `run_time_code` a run-time value inside is refused under that code.
+    With `is_plain` a run-time value inside is refused (E216).
     """
     count, depth, level = 0, 0, [value]
     while level:
@@ -293,7 +293,7 @@ def measure(value: object, budget: Budget, run_time_code: str = "") -> None:
             elif isinstance(item, range):
                 count += len(item)
                 check_elements(count, "the value")
-            elif run_time_code and item is not None:
+            elif is_plain and item is not None:
                 as_text(item)
         depth += 1
         if depth > MAX_VALUE_DEPTH:

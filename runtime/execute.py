@@ -94,7 +94,10 @@ class Execution:
             wanted = ", ".join(task.outputs)
             got = f"the keys {', '.join(map(str, result))}" if isinstance(result, dict) else _type_of(result)
             return _failed("OutputMismatch", f"{task.name} must return a dict with the keys {wanted}; it gave {got}")
-        return Outcome(outputs={slot_name(task.name, name): result[name] for name in task.outputs})
+        outputs = {slot_name(task.name, name): result[name] for name in task.outputs}
+        if any(edge.output is None for edge in task.out_edges):
+            outputs[task.name] = None
+        return Outcome(outputs=outputs)
 
 
 def _type_of(value: object) -> str:

@@ -361,8 +361,8 @@ class Worker:
         if not task.outputs:
             return {task.name: task.out_edges}
         edges: dict[str, list[OutEdge]] = {slot_name(task.name, output): [] for output in task.outputs}
-        for edge in task.out_edges:
-            edges[slot_name(task.name, edge.output)].append(edge)
+        for edge in task.out_edges:  # `after` a task of several outputs: a slot of its own, that it is done
+            edges.setdefault(slot_name(task.name, edge.output), []).append(edge)
         return edges
 
     def _remote_slots(self, task: Task) -> tuple[str, ...]:

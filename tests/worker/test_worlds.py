@@ -79,6 +79,18 @@ def test_a_task_with_several_outputs_moves_each_on_its_own_edge() -> None:
             assert got == {"d": ("d", ("b", 1), ("c", 2), 1)}
 
 
+def test_a_task_may_come_after_one_of_several_outputs() -> None:
+    inputs = {"a": [], "b": ["a"], "c": ["a.x", "b"]}
+
+    def work(task, values):  # type: ignore[no-untyped-def]
+        return {"x": 1, "y": 2} if task.name == "a" else (task.name, *(values[edge.slot] for edge in task.in_edges))
+
+    for planner in PLANNERS:
+        for pins in (None, {"a": "p", "b": "q", "c": "q"}):
+            bundle = bundle_of(inputs, planner, outputs={"a": ("x", "y")}, pins=pins)
+            assert World(bundle, seed=3, work=work).run() == {"c": ("c", 1, ("b", None))}
+
+
 def test_three_start_tasks_of_one_worker_and_one_that_waits_run_in_one_invocation() -> None:
     inputs = {"a": [], "b": [], "c": [], "far": [], "w": ["far"], "end": ["a", "b", "c", "w"]}
     pins = {"a": "p", "b": "p", "c": "p", "w": "p", "end": "p", "far": "q"}

@@ -283,7 +283,7 @@ class World:
             return
         if task.outputs:
             assert isinstance(value, dict)
-            incarnation.values.update({f"{task.name}.{name}": item for name, item in value.items()})
+            incarnation.values.update({f"{task.name}.{name}": item for name, item in value.items()} | {task.name: None})
         else:
             incarnation.values[task.name] = value
         self._feed(incarnation, Executed(task.name))
@@ -329,7 +329,7 @@ def sequential(
         value = work(task, values)
         if task.outputs:
             assert isinstance(value, dict)
-            values.update({f"{task.name}.{name}": item for name, item in value.items()})
+            values.update({f"{task.name}.{name}": item for name, item in value.items()} | {task.name: None})
         else:
             values[task.name] = value
     return {slot: values[slot] for n, flag in enumerate(graph.targets) if flag for slot in graph.slots(n)}

@@ -210,7 +210,7 @@ def _lexical_fault(err: TemplateSyntaxError, source: str) -> StaticFault:
 def _syntax_fault(err: TemplateSyntaxError, tokens: list[tuple[int, str]], source: str) -> StaticFault:
     index = max(1, min(err.lineno, len(tokens) - 1))
     offset, text = tokens[index]
-    if index == len(tokens) - 1:
+    if offset >= len(source):
         end = len(source.rstrip())
         return StaticFault(
             code="E201",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Callable
 
 from hypothesis import given
@@ -40,7 +39,7 @@ def test_a_call_is_found_wrong_exactly_when_python_refuses_it(parameters: str, c
     names: dict[str, Callable[..., object]] = {}
     exec(source, {}, names)
     try:
-        inspect.signature(names["f"]).bind(*range(count), **dict.fromkeys(keywords, 0))
+        names["f"](*range(count), **dict.fromkeys(keywords, 0))
     except TypeError:
         assert found, source
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from compiler.manifest.budget import Budget
@@ -151,6 +151,7 @@ _WORDS = (*_TEXT.split(), "\n")
 
 
 @given(st.lists(st.sampled_from(_WORDS), max_size=14))
+@example(["{", "{", "params"])
 @settings(max_examples=400)
 def test_any_text_gives_a_value_or_a_coded_fault_inside_the_text(words: list[str]) -> None:
     source = " ".join(words)

@@ -1,6 +1,6 @@
 """The real driver of a worker: user code on the main thread, the store beside it, one state machine under a lock.
 
-It holds the bytes and values that the machine only names, does each effect, and feeds what came of it back.
+It does each effect of the machine and feeds what came of it back; values and the store are `runtime.exchange`'s.
 Threads: *main* runs user code, and does the store's work itself while it has nothing to run (no hand-over
 between threads when a run is short); *io* does that work while main is busy, renews the lease and fires
 timers; *hints* blocks on the worker's hint stream, only for pinned workers with remote inputs.
@@ -18,43 +18,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from runtime import events as ev
 from runtime.code import CodeLoader
 from runtime.errors import NotSerializable, RuntimeFault
-from runtime.events import (
-    Begun,
-    Committed,
-    Drop,
-    Effect,
-    Event,
-    Executed,
-    Failed,
-    Fetch,
-    Fetched,
-    Hinted,
-    Leave,
-    LoadPages,
-    PagesLoaded,
-    Renew,
-    Renewed,
-    ReportLost,
-    RunTask,
-    Seal,
-    Sealed,
-    SendCommit,
-    SetTimer,
-    Subscribe,
-    TimeNearlyUp,
-    TimerFired,
-)
-from runtime.execute import Execution, Outcome, alarm_handler
+from runtime.exchange import Exchange, Ports
+from runtime.execute import Execution, TaskFailure, alarm_handler
 from runtime.failures import error_record
 from runtime.metrics import MetricsSink
-from runtime.pages import decode_subdag
 from runtime.plan import Task
-from runtime.ports import Call, Commit, Coordinator, Reference, Signals, Store, ValueStore
-from runtime.spans import InputSpan, StartUp, TaskSpan
+from runtime.spans import StartUp, TaskSpan
 from runtime.trust import Packed, Trust
 from runtime.worker import Worker
 
@@ -62,16 +36,6 @@ HINT_BLOCK_S = 0.5
 TIMEOUT_GRACE_S = 5.0
 STUCK_EXIT_CODE = 75
 TIME_UP = "time-up"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """What the driver asks of the world. `invoke` sends one invocation with small sealed inputs of its start tasks."""
-
-    coordinator: Coordinator
-    values: ValueStore
-    signals: Signals
-    invoke: Callable[[Call, Mapping[str, bytes]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,27 +69,20 @@ class Driver:
         self._worker = invocation.worker
         self._settings = invocation.worker.settings
         self._ports = ports
-        self._trust = invocation.trust
         self._execution = Execution(loader, literals)
         self._lock = threading.Lock()
         self._main_wakes = threading.Condition(self._lock)
         self._io_wakes = threading.Condition(self._lock)
-        self._jobs: deque[Effect] = deque()
-        self._to_run: RunTask | None = None
+        self._jobs: deque[ev.Effect] = deque()
+        self._to_run: ev.RunTask | None = None
         self._is_main_busy = False
-        self._values: dict[str, object] = {}
-        self._sealed: dict[str, bytes] = {}
-        self._sources: dict[str, InputSpan] = {}
+        self._exchange = Exchange(invocation.worker, ports, invocation.trust, invocation.values)
         self._timers: list[tuple[float, str]] = []
         self._renew_at = 0.0
         self._hints_after = "0"
         self._running_until: float | None = None
         self._over = ""
         self._fault: BaseException | None = None
-        self._serialize_s = 0.0
-        self._bytes_in = 0
-        self._bytes_out = 0
-        self._commits = 0
         self._sink = MetricsSink(ports.signals.emit_events)
 
     def run(self) -> str:
@@ -138,12 +95,12 @@ class Driver:
         sys.setswitchinterval(1e-4)
         io = threading.Thread(target=self._guarded, args=(self._io_loop,), name="treadle-io", daemon=True)
         try:
-            self._feed(Begun(begin))
+            self._feed(ev.Begun(begin))
             if not self._over:
                 io.start()
                 if self._invocation.deadline is not None:
                     with self._lock:
-                        self._accept(SetTimer(TIME_UP, self._invocation.deadline - time.monotonic()))
+                        self._accept(ev.SetTimer(TIME_UP, self._invocation.deadline - time.monotonic()))
                 with alarm_handler():
                     self._main_loop()
         finally:
@@ -194,7 +151,7 @@ class Driver:
 
     def _io_loop(self) -> None:
         while True:
-            job: Effect | None = None
+            job: ev.Effect | None = None
             fired: list[str] = []
             with self._lock:
                 if not (self._over or (self._jobs and self._is_main_busy)):
@@ -207,10 +164,10 @@ class Driver:
                 if self._jobs and self._is_main_busy:
                     job = self._jobs.popleft()
                 elif self._renew_at <= now:
-                    job = Renew()
+                    job = ev.Renew()
                     self._renew_at = now + self._settings.renew_s
             for name in fired:
-                self._feed(TimerFired(name) if name != TIME_UP else TimeNearlyUp())
+                self._feed(ev.TimerFired(name) if name != TIME_UP else ev.TimeNearlyUp())
             if job is not None:
                 self._do(job)
             self._end_if_stuck()
@@ -234,15 +191,8 @@ class Driver:
             if not messages or self._over:
                 continue
             after = messages[-1].id
-            slots: dict[str, None] = {}
-            for message in messages:
-                for slot, sealed in message.arrived.items():
-                    if self._admit_value(slot, sealed, "hint"):
-                        slots[slot] = None
-            if slots:
-                self._feed(Hinted(tuple(slots)))
-            if any(not message.arrived for message in messages):
-                self._feed(Hinted(()))
+            for event in self._exchange.take_hints(messages):
+                self._feed(event)
 
     def _end_if_stuck(self) -> None:
         until = self._running_until
@@ -251,7 +201,7 @@ class Driver:
 
     # ---- the machine ------------------------------------------------------------------------------------
 
-    def _feed(self, event: Event) -> None:
+    def _feed(self, event: ev.Event) -> None:
         """Step the machine and take its effects on; seals are done at once, on this thread, and fed back."""
         waiting = [event]
         for following in waiting:
@@ -259,28 +209,26 @@ class Driver:
                 effects = self._worker.step(following, time.monotonic())
                 seals = [effect for effect in effects if not self._accept(effect)]
                 self._wake()
-            waiting.extend(self._seal(seal) for seal in seals if isinstance(seal, Seal))
+            waiting.extend(self._seal(seal) for seal in seals if isinstance(seal, ev.Seal))
 
-    def _accept(self, effect: Effect) -> bool:
+    def _accept(self, effect: ev.Effect) -> bool:
         """Take on one effect; False for what the caller has to do at once."""
         match effect:
-            case RunTask():
+            case ev.RunTask():
                 self._to_run = effect
-            case SetTimer(name, after_s):
+            case ev.SetTimer(name, after_s):
                 heapq.heappush(self._timers, (time.monotonic() + after_s, name))
                 self._io_wakes.notify()
-            case Drop(slots):
-                for slot in slots:
-                    self._values.pop(slot, None)
-                    self._sources.pop(slot, None)
-            case Leave(reason):
+            case ev.Drop(slots):
+                self._exchange.forget(slots)
+            case ev.Leave(reason):
                 self._over = reason
-            case Subscribe():
+            case ev.Subscribe():
                 hints = threading.Thread(
                     target=self._guarded, args=(self._hint_loop,), name="treadle-hints", daemon=True
                 )
                 hints.start()
-            case Seal():
+            case ev.Seal():
                 return False
             case _:
                 self._jobs.append(effect)
@@ -298,140 +246,37 @@ class Driver:
         elif self._jobs and (self._to_run or threading.current_thread() is not threading.main_thread()):
             self._io_wakes.notify()
 
-    def _do(self, job: Effect) -> None:
+    def _do(self, job: ev.Effect) -> None:
         try:
-            event = self._perform(job)
+            events = self._exchange.perform(job)
         except RuntimeFault as fault:
             self._stop(fault)
             return
-        if event is not None:
-            self._feed(event)
-
-    def _perform(self, job: Effect) -> Event | None:
-        match job:
-            case SendCommit():
-                return self._commit(job)
-            case Fetch(slots):
-                return self._fetch(slots)
-            case LoadPages(numbers):
-                return self._load_pages(numbers)
-            case Renew():
-                empty = Commit(
-                    worker=self._worker.worker, token=self._worker.token, seq=-1, env=self._worker.env, known=-1
-                )
-                return Renewed(self._ports.coordinator.commit(empty))
-            case ReportLost(slot):
-                (found,) = self._ports.values.fetch([slot])
-                key = found.key if isinstance(found, Reference) else ""
-                self._ports.coordinator.lost(self._worker.worker, self._worker.token, slot, key)
-                return None
-            case _:
-                raise AssertionError(f"no job: {job!r}")
-
-    # ---- the store --------------------------------------------------------------------------------------
-
-    def _commit(self, effect: SendCommit) -> Event:
-        items = tuple(
-            self._filled(item) if isinstance(item, Store) and item.slot in effect.fill else item
-            for item in effect.commit.items
-        )
-        answer = self._ports.coordinator.commit(replace(effect.commit, items=items))
-        self._commits += 1
         self._renew_at = time.monotonic() + self._settings.renew_s
-        for slot, winner in (answer.winners or {}).items():
-            self._adopt(slot, winner)
-        for call in answer.calls:
-            self._ports.invoke(call, self._inputs_of(call, effect.commit))
-        for slot in effect.fill:
-            self._sealed.pop(slot, None)
-        return Committed(answer)
-
-    def _filled(self, item: Store) -> Store:
-        sealed = self._sealed[item.slot]
-        self._bytes_out += len(sealed)
-        if len(sealed) <= self._settings.store_value_bytes:
-            return replace(item, value=sealed)
-        output = item.slot[len(item.task) + 1 :] or None
-        key = self._ports.values.put_large(item.task, output, self._worker.token, sealed)
-        return replace(item, reference=key)
-
-    def _inputs_of(self, call: Call, commit: Commit) -> dict[str, bytes]:
-        """The sealed values of this commit that the called worker's start tasks take: no trip to fetch them."""
-        start = set(call.start)
-        return {
-            item.slot: self._sealed[item.slot]
-            for item in commit.items
-            if isinstance(item, Store)
-            and item.slot in self._sealed
-            and any(arrival.consumer in start for arrival in item.arrivals)
-        }
-
-    def _fetch(self, slots: tuple[str, ...]) -> Event:
-        began = time.monotonic()
-        inside = {slot: self._invocation.values[slot] for slot in slots if slot in self._invocation.values}
-        asked = [slot for slot in slots if slot not in inside]
-        stored = self._ports.values.fetch(asked) if asked else []
-        found: list[str] = [slot for slot, sealed in inside.items() if self._admit_value(slot, sealed, "payload")]
-        for slot, value in zip(asked, stored, strict=True):
-            sealed = self._ports.values.get_large(value.key) if isinstance(value, Reference) else value
-            if sealed is not None and self._admit_value(slot, sealed, "store", began):
-                found.append(slot)
-        return Fetched(tuple(found), tuple(slot for slot in slots if slot not in set(found)))
-
-    def _admit_value(self, slot: str, sealed: bytes, source: str, began: float | None = None) -> bool:
-        value = self._trust.verify_value(slot, sealed)
-        waited = time.monotonic() - began if began is not None else 0.0
-        with self._lock:
-            self._bytes_in += len(sealed)
-            self._values.setdefault(slot, value)
-            self._sources[slot] = InputSpan(slot=slot, bytes=len(sealed), source=source, fetch_s=waited)
-        return True
-
-    def _adopt(self, slot: str, winner: bytes | Reference) -> None:
-        """Another incarnation stored this slot first: its value is the one that counts."""
-        sealed = self._ports.values.get_large(winner.key) if isinstance(winner, Reference) else winner
-        if sealed is not None:
-            value = self._trust.verify_value(slot, sealed)
-            with self._lock:
-                if slot in self._values:
-                    self._values[slot] = value
-
-    def _load_pages(self, numbers: tuple[int, ...]) -> Event:
-        tasks: dict[str, Task] = {}
-        missing: list[int] = []
-        for number, sealed in zip(numbers, self._ports.values.get_pages(numbers), strict=True):
-            if sealed is None:
-                missing.append(number)
-            else:
-                tasks.update(decode_subdag(self._trust.open_page(number, sealed)).tasks)
-        return PagesLoaded(tasks, tuple(missing))
+        for event in events:
+            self._feed(event)
 
     # ---- user code --------------------------------------------------------------------------------------
 
-    def _run_task(self, run: RunTask) -> None:
+    def _run_task(self, run: ev.RunTask) -> None:
         task = self._worker.tasks[run.task]
         started_at, began = time.time(), time.monotonic()
         self._running_until = began + task.timeout_s
-        with self._lock:
-            inputs = {edge.slot: self._values.get(edge.slot) for edge in task.in_edges}
+        inputs = self._exchange.inputs_of(task)
         packed = [slot for slot, value in inputs.items() if isinstance(value, Packed)]
         outcome = self._execution.run(task, inputs)
         if packed:
-            with self._lock:
-                self._values.update({slot: inputs[slot] for slot in packed if slot in self._values})
+            self._exchange.unpacked({slot: inputs[slot] for slot in packed})
         self._running_until = None
         exec_s = time.monotonic() - began
         self._sink.add(self._span(task, run.attempt, started_at, exec_s))
         if outcome.failure is not None:
-            self._feed(Failed(task.name, self._record(task, run.attempt, outcome)))
+            self._feed(ev.Failed(task.name, self._record(task, run.attempt, outcome.failure)))
             return
-        with self._lock:
-            self._values.update(outcome.outputs)
-        self._feed(Executed(task.name))
+        self._exchange.keep(outcome.outputs)
+        self._feed(ev.Executed(task.name))
 
-    def _record(self, task: Task, attempt: int, outcome: Outcome) -> str:
-        failure = outcome.failure
-        assert failure is not None
+    def _record(self, task: Task, attempt: int, failure: TaskFailure) -> str:
         return error_record(
             task=task.name,
             attempt=attempt,
@@ -443,33 +288,18 @@ class Driver:
             hint=failure.hint,
         )
 
-    def _seal(self, seal: Seal) -> Event:
-        began = time.monotonic()
+    def _seal(self, seal: ev.Seal) -> ev.Event:
         try:
-            sealed = {slot: self._trust.seal_value(slot, self._values[slot]) for slot in seal.slots}
+            self._exchange.seal(seal.slots)
         except NotSerializable as err:
-            task = self._worker.tasks[seal.task]
-            return Failed(
-                seal.task,
-                error_record(
-                    task=seal.task,
-                    attempt=1,
-                    worker=self._worker.worker,
-                    kind="NotSerializable",
-                    message=err.message,
-                    line=task.line,
-                    hint=err.hint,
-                ),
-            )
-        self._sealed.update(sealed)
-        self._serialize_s += time.monotonic() - began
-        return Sealed(seal.task)
+            failure = TaskFailure(kind="NotSerializable", message=err.message, hint=err.hint)
+            return ev.Failed(seal.task, self._record(self._worker.tasks[seal.task], seal.attempt, failure))
+        return ev.Sealed(seal.task)
 
     # ---- spans ------------------------------------------------------------------------------------------
 
     def _span(self, task: Task, attempt: int, started_at: float, exec_s: float) -> TaskSpan:
-        sources = self._sources
-        fetched = tuple(sources[edge.slot] for edge in task.in_edges if edge.slot in sources) if sources else ()
+        fetched = self._exchange.sources_of(task)
         return TaskSpan(
             task=task.name,
             attempt=attempt,
@@ -490,8 +320,8 @@ class Driver:
                 state="cold" if self._invocation.is_cold else "warm",
                 invoke_time=self._invocation.called_at,
                 start_time=start,
-                commits=self._commits,
-                bytes_in=self._bytes_in,
-                bytes_out=self._bytes_out,
+                commits=self._exchange.traffic.commits,
+                bytes_in=self._exchange.traffic.bytes_in,
+                bytes_out=self._exchange.traffic.bytes_out,
             )
         )

@@ -129,6 +129,7 @@ class Seal:
     """Serialise and sign these slots now, before any other task could change the values; answered by `Sealed`."""
 
     task: str
+    attempt: int
     slots: tuple[str, ...]
 
 

@@ -16,9 +16,10 @@ from runtime.backends.memory import MemoryBackend
 from runtime.bundle import LoadedBundle
 from runtime.code import CodeLoader
 from runtime.config import WorkerSettings
-from runtime.driver import Driver, Invocation, Ports
+from runtime.driver import Driver, Invocation
 from runtime.envelope import Signer
 from runtime.errors import RunFailed
+from runtime.exchange import Ports
 from runtime.pages import decode_subdag
 from runtime.plan import EnvClass, InEdge, OutEdge, Task
 from runtime.ports import Call, RebuildPart, Reference, WorkerRow

@@ -16,9 +16,10 @@ from typing import Any
 from runtime.backends.awslambda import LambdaInvoker
 from runtime.backends.redis import Link, RedisBackend
 from runtime.code import CodeLoader
-from runtime.driver import Driver, Invocation, Ports
+from runtime.driver import Driver, Invocation
 from runtime.envelope import Signer
 from runtime.errors import BundleInvalid, RuntimeFault, StoreUnavailable
+from runtime.exchange import Ports
 from runtime.pages import decode_subdag
 from runtime.payload import Payload, make_payload, read_payload
 from runtime.plan import Task

@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: `1m30s`, `64KiB`. A unit is always named.
+"""Durations, sizes and amounts as people write them: `1m30s`, `64KiB`, `$0.50`. A unit is always named.
 
 The same words serve the manifest and the settings. Nothing here knows where a text came from.
 """
@@ -22,6 +22,7 @@ _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 _DURATION_PART = re.compile(_NUMBER + "(ms|s|m|h|d)", re.ASCII)
 _DURATION = re.compile(f"(?:{_DURATION_PART.pattern})+", re.ASCII)
 _SIZE = re.compile(_NUMBER + "(B|KiB|MiB|GiB|KB|MB|GB)", re.ASCII)
+_MONEY = re.compile(r"\$" + _NUMBER, re.ASCII)
 
 
 def parse_duration(text: str) -> float:
@@ -38,6 +39,19 @@ def parse_size(text: str) -> int:
         raise ValueError(f"`{text}` is not a size: write a number with B, KiB, MiB, GiB, KB, MB or GB, such as 512MiB")
     whole, _, decimals = str(found[1]).partition(".")
     return -(-int(whole + decimals) * BYTES[found[2]] // int(10 ** len(decimals)))
+
+
+def size_mb(text: str) -> int:
+    """Whole mebibytes of a size, rounded up. Raises ValueError."""
+    return -(-parse_size(text) // BYTES["MiB"])
+
+
+def parse_money(text: str) -> float:
+    """Dollars of `$0.50`. Raises ValueError."""
+    found = _MONEY.fullmatch(text)
+    if found is None:
+        raise ValueError(f"`{text}` is not an amount: write dollars, such as $0.50")
+    return float(found[1])
 
 
 def format_duration(seconds: float) -> str:

@@ -17,50 +17,23 @@ alone on the main thread; with both there a long task would hold back the commit
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from enum import Enum
 
+from runtime import events as ev
+from runtime.attempts import Attempts
 from runtime.config import WorkerSettings
-from runtime.events import (
-    Begun,
-    Committed,
-    Drop,
-    Effect,
-    Event,
-    Executed,
-    Failed,
-    Fetch,
-    Fetched,
-    Hinted,
-    Invoked,
-    Leave,
-    LoadPages,
-    PagesLoaded,
-    Renew,
-    Renewed,
-    ReportLost,
-    RunTask,
-    Seal,
-    Sealed,
-    SendCommit,
-    SetTimer,
-    Subscribe,
-    TimeNearlyUp,
-    TimerFired,
-)
-from runtime.failures import error_record
 from runtime.inputs import Inputs
+from runtime.lingering import Lingering
 from runtime.locality import Locality
-from runtime.optimizations.baseline import Delivery, deliver
 from runtime.outbox import Outbox
-from runtime.plan import EnvClass, OutEdge, Task, is_flexible, slot_name
+from runtime.outputs import Outputs, slot_edges
+from runtime.plan import EnvClass, Task, is_flexible
 from runtime.ports import Answer, Attempt, Called, Commit, Failure, Mode, Status
 from runtime.settling import Settling
 
 SLACK_GRANTS = 4
 """How many waiting grants a flexible worker may have before it leaves new ones to others."""
-
-LINGER_WHILE_CALLED_S = 0.001
 
 
 class Stage(Enum):
@@ -101,7 +74,8 @@ class Worker:
         self._inputs = Inputs()
         self._settling = Settling()
         self._outbox = Outbox(self._settling, env, settings.fan_out)
-        self._remote: dict[str, tuple[str, ...]] = {}
+        self._attempts = Attempts(worker)
+        self._outputs = Outputs(self._locality, lambda: self._attempts.is_cautious)
         self._stored: set[str] = set()
         self._probed: set[str] = set()
         self._pages_wanted: set[int] = set()
@@ -112,21 +86,17 @@ class Worker:
         self._announced: set[str] = set()
         self._retrying: set[str] = set()
         self._spilling: set[str] = set()
-        self._attempts: dict[str, int] = {}
-        self._is_cautious = False
         self._in_flight: tuple[Mode, tuple[str, ...], tuple[str, ...], frozenset[str]] | None = None
         self._refused_leaves = 0
         self._seq = 0
         self._called = 0
         self._is_renewing = False
-        self._linger_set = False
-        self._has_lingered = False
-        self._quiet_since = 0.0
+        self._lingering = Lingering(settings.linger_s)
         self._now = 0.0
         self._is_stopping = False
-        self._effects: list[Effect] = []
+        self._effects: list[ev.Effect] = []
 
-    def step(self, event: Event, now: float) -> list[Effect]:
+    def step(self, event: ev.Event, now: float) -> list[ev.Effect]:
         """Take one event; return what is to be done, in order. An event after the end has no effect."""
         if self.has_left:
             return []
@@ -141,36 +111,36 @@ class Worker:
         """For each task in play that cannot run: the slots it lacks (what a deadlock report prints)."""
         return self._inputs.all_lacking()
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: ev.Event) -> None:
         match event:
-            case Begun():
+            case ev.Begun():
                 self._on_begun(event)
-            case Executed(task):
+            case ev.Executed(task):
                 self._on_executed(task)
-            case Sealed(task):
+            case ev.Sealed(task):
                 self._on_sealed(task)
-            case Failed():
+            case ev.Failed():
                 self._on_failed(event)
-            case Fetched():
+            case ev.Fetched():
                 self._on_fetched(event)
-            case PagesLoaded():
+            case ev.PagesLoaded():
                 self._on_pages(event)
-            case Committed(answer):
+            case ev.Committed(answer):
                 self._on_committed(answer)
-            case Renewed(answer):
+            case ev.Renewed(answer):
                 self._on_renewed(answer)
-            case Hinted(slots):
+            case ev.Hinted(slots):
                 self._on_hinted(slots)
-            case Invoked(worker, called_at):
+            case ev.Invoked(worker, called_at):
                 self._outbox.note(Called(worker=worker, called_at=called_at))
-            case TimerFired(name):
+            case ev.TimerFired(name):
                 self._on_timer(name)
-            case TimeNearlyUp():
+            case ev.TimeNearlyUp():
                 self._is_stopping = True
 
     # ---- events -----------------------------------------------------------------------------------------
 
-    def _on_begun(self, event: Begun) -> None:
+    def _on_begun(self, event: ev.Begun) -> None:
         begin = event.begin
         if begin.status is not Status.GO:
             self._leave(begin.status.value)
@@ -179,21 +149,20 @@ class Worker:
         self._settling.settled.update(begin.done)
         self._stage.update(dict.fromkeys(begin.done, Stage.DONE))
         self._stored.update(begin.stored)
-        self._attempts.update(begin.attempts or {})
-        self._is_cautious = begin.tries > 1
+        self._attempts.begin(begin.attempts or {}, begin.tries)
         if not self._is_flexible:
             mine = [task for task in self.tasks.values() if task.name not in self._stage]
             self._unfinished = len(mine)
             for task in mine:
                 self._inputs.register(task)
             if any(edge.worker != self.worker for task in mine for edge in task.in_edges):
-                self._effects.append(Subscribe())
+                self._effects.append(ev.Subscribe())
         self._take_grants(begin.todo)
 
     def _on_executed(self, task: str) -> None:
-        remote = self._remote_slots(self.tasks[task])
+        remote = self._outputs.stored(self.tasks[task])
         if remote:
-            self._effects.append(Seal(task, remote))
+            self._effects.append(ev.Seal(task, self._attempts.current(task), remote))
         else:
             self._finish(self.tasks[task])
 
@@ -203,28 +172,26 @@ class Worker:
         else:
             self._finish(self.tasks[task])
 
-    def _on_failed(self, event: Failed) -> None:
+    def _on_failed(self, event: ev.Failed) -> None:
         if self._running == event.task:
             self._running = None
-        number = self._attempts.get(event.task, 0) + (not self._is_cautious)
-        self._attempts[event.task] = number
-        retry = self.tasks[event.task].retry
-        if (event.killed or not retry.kills_only) and number <= retry.max and self._stage[event.task] is Stage.RUNNING:
-            self._stage[event.task] = Stage.READY
-            self._outbox.note(Attempt(task=event.task, number=number))
-            self._retrying.add(event.task)
-            self._effects.append(SetTimer(f"retry:{event.task}", retry.delay_s))
-        else:
-            self._outbox.note(Failure(task=event.task, record=event.record))
+        task = self.tasks[event.task]
+        is_running = self._stage.get(task.name) is Stage.RUNNING
+        outcome = self._attempts.failed(task, event) if is_running else Failure(task=task.name, record=event.record)
+        self._outbox.note(outcome)
+        if isinstance(outcome, Attempt):
+            self._stage[task.name] = Stage.READY
+            self._retrying.add(task.name)
+            self._effects.append(ev.SetTimer(f"retry:{task.name}", task.retry.delay_s))
 
-    def _on_fetched(self, event: Fetched) -> None:
+    def _on_fetched(self, event: ev.Fetched) -> None:
         lost = self._inputs.fetched(event.found, event.missing)
         self._arrive(event.found)
         if lost:
-            self._effects.append(ReportLost(lost[0]))
+            self._effects.append(ev.ReportLost(lost[0]))
             self._leave("lost")
 
-    def _on_pages(self, event: PagesLoaded) -> None:
+    def _on_pages(self, event: ev.PagesLoaded) -> None:
         self._pages_loading = False
         if event.missing:
             self._leave("lost")
@@ -258,7 +225,7 @@ class Worker:
         if mode is Mode.LEAVE and not self._is_busy():
             self._refused_leaves += 1
             assert self._refused_leaves < 3, f"{self.worker} can neither leave nor go on: {self.waits_for()}"
-            self._has_lingered = False
+            self._lingering.disturbed()
 
     def _on_renewed(self, answer: Answer) -> None:
         self._is_renewing = False
@@ -266,18 +233,16 @@ class Worker:
             self._take_grants(answer.todo)
 
     def _on_hinted(self, slots: tuple[str, ...]) -> None:
-        self._has_lingered = False
-        self._quiet_since = self._now
+        self._lingering.hinted(self._now)
         self._arrive(slots)
         if not slots and not self._is_renewing:
             self._is_renewing = True
-            self._effects.append(Renew())
+            self._effects.append(ev.Renew())
 
     def _on_timer(self, name: str) -> None:
         kind, _, task = name.partition(":")
         if kind == "linger":
-            self._linger_set = False
-            self._has_lingered = self._now - self._quiet_since >= self._linger_s()
+            self._lingering.fired(self._now, self._called)
         elif task in self._retrying:
             self._retrying.discard(task)
             self._ready.append(task)
@@ -309,7 +274,7 @@ class Worker:
         stage = self._stage.get(name)
         if stage not in (None, Stage.WAITING):
             return
-        remote = self._remote_slots(task)
+        remote = self._outputs.stored(task)
         if remote and self._stored.issuperset(remote):
             self._resend(task, remote)
             return
@@ -353,37 +318,16 @@ class Worker:
 
     def _drop(self, slots: tuple[str, ...]) -> None:
         if slots:
-            self._effects.append(Drop(slots))
+            self._effects.append(ev.Drop(slots))
 
     # ---- outputs ----------------------------------------------------------------------------------------
-
-    def _slot_edges(self, task: Task) -> Mapping[str, Sequence[OutEdge]]:
-        if not task.outputs:
-            return {task.name: task.out_edges}
-        edges: dict[str, list[OutEdge]] = {slot_name(task.name, output): [] for output in task.outputs}
-        for edge in task.out_edges:  # `after` a task of several outputs: a slot of its own, that it is done
-            edges.setdefault(slot_name(task.name, edge.output), []).append(edge)
-        return edges
-
-    def _remote_slots(self, task: Task) -> tuple[str, ...]:
-        """The slots of `task` that are to be stored; decided once. An output that nobody reads is not stored."""
-        found = self._remote.get(task.name)
-        if found is None:
-            found = tuple(
-                slot
-                for slot, edges in self._slot_edges(task).items()
-                if (edges or task.is_target)
-                and (self._is_cautious or deliver(task, edges, self._locality) is Delivery.REMOTE)
-            )
-            self._remote[task.name] = found
-        return found
 
     def _finish(self, task: Task) -> None:
         """`task` ran and what is to be stored is sealed: deliver its outputs, feed its local consumers."""
         self._running = None
         self._close(task)
-        remote = self._remote_slots(task)
-        slots = self._slot_edges(task)
+        remote = self._outputs.stored(task)
+        slots = slot_edges(task)
         self._inputs.hold(remote)
         consumers = [e.consumer for slot, edges in slots.items() if slot not in remote for e in edges]
         self._outbox.settle(self._settling.finished(task.name, len(remote), consumers))
@@ -410,7 +354,7 @@ class Worker:
     def _resend(self, task: Task, remote: tuple[str, ...]) -> None:
         """`task` is stored but not settled: it is not run, its arrivals are sent again."""
         self._close(task)
-        slots = self._slot_edges(task)
+        slots = slot_edges(task)
         self._settling.finished(task.name, len(remote), ())
         for slot in remote:
             self._outbox.put(task.name, slot, slots[slot], with_value=False)
@@ -430,10 +374,10 @@ class Worker:
         self._start_next()
         if self._pages_wanted and not self._pages_loading:
             self._pages_loading = True
-            self._effects.append(LoadPages(tuple(sorted(self._pages_wanted))))
+            self._effects.append(ev.LoadPages(tuple(sorted(self._pages_wanted))))
             self._pages_wanted.clear()
         if wanted := self._inputs.take_wanted():
-            self._effects.append(Fetch(wanted))
+            self._effects.append(ev.Fetch(wanted))
         if self._in_flight is not None or self._spilling:
             return
         if self._outbox:
@@ -448,33 +392,21 @@ class Worker:
         if self._announcing is not None:
             return
         name = self._ready.popleft()
-        if self._is_cautious and name not in self._announced:
+        if self._attempts.is_cautious and name not in self._announced:
             self._announce(self.tasks[name])
             return
         self._announced.discard(name)
-        self._has_lingered = False
+        self._lingering.disturbed()
         self._running = name
         self._stage[name] = Stage.RUNNING
-        self._effects.append(RunTask(name, self._attempts.get(name, 0) + (not self._is_cautious)))
+        self._effects.append(ev.RunTask(name, self._attempts.current(name)))
 
     def _announce(self, task: Task) -> None:
-        """After a death each attempt is written before it runs, so that a task that kills its process is known."""
-        made = self._attempts.get(task.name, 0)
-        if made > task.retry.max:
-            record = error_record(
-                task=task.name,
-                attempt=made,
-                worker=self.worker,
-                kind="Killed",
-                message=f"the process of {task.name} was killed in each of its {made} attempts",
-                line=task.line,
-                hint="look at the environment's log; raise resources.memory if it ran out of memory",
-            )
-            self._outbox.note(Failure(task=task.name, record=record))
-            return
-        self._attempts[task.name] = made + 1
-        self._announcing = task.name
-        self._outbox.note(Attempt(task=task.name, number=made + 1))
+        """After a death each attempt is written before it runs."""
+        outcome = self._attempts.announce(task)
+        self._outbox.note(outcome)
+        if isinstance(outcome, Attempt):
+            self._announcing = task.name
 
     def _is_busy(self) -> bool:
         return bool(
@@ -498,34 +430,24 @@ class Worker:
 
     def _rest(self) -> None:
         """Nothing runs, nothing is on its way: wait a little for others, or spill what they may complete, and leave."""
-        if self._may_wait() and not self._has_lingered and not self._is_stopping:
-            if not self._linger_set:
-                self._linger_set = True
-                left_s = self._quiet_since + self._linger_s() - self._now
-                self._effects.append(SetTimer("linger", left_s if left_s > 0 else self._linger_s()))
+        if self._may_wait() and not self._lingering.is_over and not self._is_stopping:
+            if (pause := self._lingering.wait(self._now, self._called)) is not None:
+                self._effects.append(ev.SetTimer("linger", pause))
             return
         if self._spill():
             return
         self._commit(Mode.HANDOVER if self._is_stopping else Mode.LEAVE)
 
-    def _linger_s(self) -> float:
-        """How long to wait with nothing to do and no hint coming; hardly, while others wait for an environment."""
-        return min(self.settings.linger_s, LINGER_WHILE_CALLED_S) if self._called else self.settings.linger_s
-
     def _spill(self) -> bool:
         """Store the outputs kept in memory that unfinished tasks here need; they arrive at all their consumers."""
         for name in self._settling.unsettled():
             task = self.tasks[name]
-            kept = {
-                slot: edges
-                for slot, edges in self._slot_edges(task).items()
-                if slot not in self._remote_slots(task) and any(self._is_open(edge.consumer) for edge in edges)
-            }
+            kept = self._outputs.kept(task, self._is_open)
             if kept:
-                self._remote[name] = (*self._remote_slots(task), *kept)
+                self._outputs.store_too(task, kept)
                 self._spilling.add(name)
                 self._inputs.hold(kept)
-                self._effects.append(Seal(name, tuple(kept)))
+                self._effects.append(ev.Seal(name, self._attempts.current(name), tuple(kept)))
                 for slot, edges in kept.items():
                     self._settling.respilled(name, [edge.consumer for edge in edges])
                     self._outbox.put(name, slot, edges, with_value=True)
@@ -552,8 +474,8 @@ class Worker:
             take=take,
             known=len(self.grants.keys() - set(batch.settled)),
         )
-        self._effects.append(SendCommit(commit, batch.fill))
+        self._effects.append(ev.SendCommit(commit, batch.fill))
 
     def _leave(self, reason: str) -> None:
         self.has_left = True
-        self._effects.append(Leave(reason))
+        self._effects.append(ev.Leave(reason))

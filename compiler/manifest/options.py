@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from compiler.manifest.model import IoHint, Resources, Sla
-from compiler.manifest.units import parse_duration, parse_money, parse_size, size_mb
+from runtime.quantities import parse_duration, parse_money, parse_size, size_mb
 from runtime.plan import Retry
 
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compiler.diagnostics import Diagnostic, Related
 from compiler.manifest.tree import MappingNode, Node, ScalarNode
-from compiler.manifest.units import parse_duration
+from runtime.quantities import parse_duration
 
 
 def check_ranges(definition: str, node: Node) -> list[Diagnostic]:

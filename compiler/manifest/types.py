@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from compiler.manifest.units import parse_duration, parse_size
+from runtime.quantities import parse_duration, parse_size
 
 SCALAR_TYPES = ("str", "int", "float", "bool", "size", "duration", "path", "secret", "any")
 _CONTAINER = re.compile(r"\s*(list|dict)\s*\[(.*)\]\s*", re.DOTALL)

@@ -16,7 +16,7 @@ from compiler.graph.model import Family, Graph
 from compiler.graph.report import Report
 from compiler.manifest.model import TaskOptions
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
-from compiler.manifest.units import size_mb
+from runtime.quantities import size_mb
 from compiler.planner.pinning import check_pins
 from compiler.planner.profile import TargetProfile
 

@@ -11,36 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from runtime import events as ev
 from runtime.backends.memory import MemoryBackend
 from runtime.bundle import LoadedBundle
 from runtime.config import WorkerSettings
-from runtime.events import (
-    Begun,
-    Committed,
-    Drop,
-    Effect,
-    Event,
-    Executed,
-    Failed,
-    Fetch,
-    Fetched,
-    Hinted,
-    Invoked,
-    Leave,
-    LoadPages,
-    PagesLoaded,
-    Renew,
-    Renewed,
-    ReportLost,
-    RunTask,
-    Seal,
-    Sealed,
-    SendCommit,
-    SetTimer,
-    Subscribe,
-    TimeNearlyUp,
-    TimerFired,
-)
 from runtime.pages import decode_subdag
 from runtime.plan import Ref, Task, map_refs
 from runtime.ports import Call, Commit, Store
@@ -80,7 +54,7 @@ class Incarnation:
     settings: WorkerSettings
     values: dict[str, object] = field(default_factory=dict)
     sealed: dict[str, bytes] = field(default_factory=dict)
-    effects: deque[Effect] = field(default_factory=deque)
+    effects: deque[ev.Effect] = field(default_factory=deque)
     timers: list[tuple[float, str]] = field(default_factory=list)
     is_subscribed: bool = False
     hint_cursor: str = "0"
@@ -172,7 +146,7 @@ class World:
         self.now = max(self.now + 0.01, min([*times, self.now + 1.0]))
         for incarnation in list(self.incarnations):
             if incarnation.renewed_at + self.settings.renew_s <= self.now:
-                self._perform(incarnation, Renew())
+                self._perform(incarnation, ev.Renew())
         self._call(self.backend.coordinator.watch(10))
 
     def _maybe_kill(self) -> None:
@@ -180,7 +154,7 @@ class World:
             self.kills += 1
             self.incarnations.remove(self.random.choice(self.incarnations))
         elif self.incarnations and self.random.random() < self.faults.time_up:
-            self._feed(self.random.choice(self.incarnations), TimeNearlyUp())
+            self._feed(self.random.choice(self.incarnations), ev.TimeNearlyUp())
 
     def _call(self, calls: tuple[Call, ...]) -> None:
         for call in calls:
@@ -206,25 +180,25 @@ class World:
         )
         incarnation = Incarnation(machine=machine, settings=self.settings, renewed_at=self.now)
         self.incarnations.append(incarnation)
-        self._feed(incarnation, Begun(self.backend.coordinator.begin(call.worker, token, call.called_at)))
+        self._feed(incarnation, ev.Begun(self.backend.coordinator.begin(call.worker, token, call.called_at)))
 
     # ---- a driver's work --------------------------------------------------------------------------------
 
-    def _feed(self, incarnation: Incarnation, event: Event) -> None:
+    def _feed(self, incarnation: Incarnation, event: ev.Event) -> None:
         for effect in incarnation.machine.step(event, self.now):
             match effect:
-                case Seal(_, slots):
+                case ev.Seal(_, _, slots):
                     for slot in slots:
                         incarnation.sealed[slot] = self._seal(slot, incarnation.values[slot])
                     incarnation.effects.append(effect)
-                case SetTimer(name, after_s):
+                case ev.SetTimer(name, after_s):
                     incarnation.timers.append((self.now + after_s, name))
-                case Subscribe():
+                case ev.Subscribe():
                     incarnation.is_subscribed = True
-                case Drop(slots):
+                case ev.Drop(slots):
                     for slot in slots:
                         incarnation.values.pop(slot, None)
-                case Leave():
+                case ev.Leave():
                     if incarnation in self.incarnations:
                         self.incarnations.remove(incarnation)
                 case _:
@@ -235,15 +209,15 @@ class World:
         self.objects[sealed] = value
         return sealed
 
-    def _perform(self, incarnation: Incarnation, effect: Effect) -> None:
+    def _perform(self, incarnation: Incarnation, effect: ev.Effect) -> None:
         coordinator, values = self.backend.coordinator, self.backend.values
         machine = incarnation.machine
         match effect:
-            case RunTask(name, attempt):
+            case ev.RunTask(name, attempt):
                 self._run(incarnation, machine.tasks[name], attempt)
-            case Seal(task, _):
-                self._feed(incarnation, Sealed(task))
-            case SendCommit(commit, fill):
+            case ev.Seal(task, _, _):
+                self._feed(incarnation, ev.Sealed(task))
+            case ev.SendCommit(commit, fill):
                 items = tuple(
                     replace(item, value=incarnation.sealed[item.slot])
                     if isinstance(item, Store) and item.slot in fill
@@ -253,25 +227,25 @@ class World:
                 answer = coordinator.commit(replace(commit, items=items))
                 incarnation.renewed_at = self.now
                 self._call(answer.calls)
-                self._feed(incarnation, Committed(answer))
+                self._feed(incarnation, ev.Committed(answer))
                 for call in answer.calls:
-                    self._feed(incarnation, Invoked(call.worker, call.called_at))
-            case Fetch(slots):
+                    self._feed(incarnation, ev.Invoked(call.worker, call.called_at))
+            case ev.Fetch(slots):
                 found = []
                 for slot, value in zip(slots, values.fetch(slots), strict=True):
                     if isinstance(value, bytes):
                         incarnation.values[slot] = self.objects[value]
                         found.append(slot)
                 missing = tuple(slot for slot in slots if slot not in found)
-                self._feed(incarnation, Fetched(tuple(found), missing))
-            case LoadPages(numbers):
+                self._feed(incarnation, ev.Fetched(tuple(found), missing))
+            case ev.LoadPages(numbers):
                 records = {name: task for number in numbers for name, task in self.pages[number].items()}
-                self._feed(incarnation, PagesLoaded(records))
-            case Renew():
+                self._feed(incarnation, ev.PagesLoaded(records))
+            case ev.Renew():
                 incarnation.renewed_at = self.now
                 empty = Commit(worker=machine.worker, token=machine.token, seq=-1, env=machine.env, known=-1)
-                self._feed(incarnation, Renewed(coordinator.commit(empty)))
-            case ReportLost(slot):
+                self._feed(incarnation, ev.Renewed(coordinator.commit(empty)))
+            case ev.ReportLost(slot):
                 raise AssertionError(f"{slot} was granted to {machine.worker} and is not stored")
 
     def _run(self, incarnation: Incarnation, task: Task, attempt: int) -> None:
@@ -279,19 +253,19 @@ class World:
         try:
             value = self.work(task, incarnation.values)
         except ArithmeticError as err:
-            self._feed(incarnation, Failed(task.name, f'{{"task": "{task.name}", "message": "{err}"}}'))
+            self._feed(incarnation, ev.Failed(task.name, f'{{"task": "{task.name}", "message": "{err}"}}'))
             return
         if task.outputs:
             assert isinstance(value, dict)
             incarnation.values.update({f"{task.name}.{name}": item for name, item in value.items()} | {task.name: None})
         else:
             incarnation.values[task.name] = value
-        self._feed(incarnation, Executed(task.name))
+        self._feed(incarnation, ev.Executed(task.name))
 
     def _fire(self, incarnation: Incarnation) -> None:
         timer = next(item for item in incarnation.timers if item[0] <= self.now)
         incarnation.timers.remove(timer)
-        self._feed(incarnation, TimerFired(timer[1]))
+        self._feed(incarnation, ev.TimerFired(timer[1]))
 
     def _hint(self, incarnation: Incarnation) -> None:
         messages = self.backend.signals.wait_hints(incarnation.machine.worker, incarnation.hint_cursor, 0.0)
@@ -305,7 +279,7 @@ class World:
             for slot, value in message.arrived.items():
                 incarnation.values.setdefault(slot, self.objects[value])
                 slots.append(slot)
-        self._feed(incarnation, Hinted(tuple(dict.fromkeys(slots))))
+        self._feed(incarnation, ev.Hinted(tuple(dict.fromkeys(slots))))
 
 
 def sequential(

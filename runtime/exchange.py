@@ -1,0 +1,216 @@
+"""What one incarnation exchanges with the store, and the values that it holds meanwhile.
+
+The machine names slots; here are their values: packed as they came, unpacked once a task needs them, sealed on
+their way out. Each effect that concerns the store is performed here, on whichever thread asks; when that
+happens, and in what order, is the driver's.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from runtime import events as ev
+from runtime.errors import LambdaUnavailable
+from runtime.pages import decode_subdag
+from runtime.plan import Task
+from runtime.ports import Answer, Call, Commit, Coordinator, HintMessage, Reference, Signals, Store, ValueStore
+from runtime.spans import InputSpan
+from runtime.trust import Packed, Trust
+from runtime.worker import Worker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What a driver asks of the world. `invoke` sends one invocation with small sealed inputs of its start tasks."""
+
+    coordinator: Coordinator
+    values: ValueStore
+    signals: Signals
+    invoke: Callable[[Call, Mapping[str, bytes]], None]
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What was exchanged so far."""
+
+    commits: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The store as one incarnation sees it. `inside` are sealed inputs that the payload brought."""
+
+    worker: Worker
+    ports: Ports
+    trust: Trust
+    inside: Mapping[str, bytes]
+    traffic: Traffic = field(default_factory=Traffic)
+    _values: dict[str, object] = field(default_factory=dict)
+    _sealed: dict[str, bytes] = field(default_factory=dict)
+    _sources: dict[str, InputSpan] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    # ---- values in memory -------------------------------------------------------------------------------
+
+    def inputs_of(self, task: Task) -> dict[str, object]:
+        """The values of a task's in-edges, by slot; what is still packed is a `Packed`."""
+        with self._lock:
+            return {edge.slot: self._values.get(edge.slot) for edge in task.in_edges}
+
+    def sources_of(self, task: Task) -> tuple[InputSpan, ...]:
+        """Where those of a task's inputs came from that were not made here."""
+        sources = self._sources
+        return tuple(sources[edge.slot] for edge in task.in_edges if edge.slot in sources) if sources else ()
+
+    def keep(self, values: Mapping[str, object]) -> None:
+        """Values that a task here made."""
+        with self._lock:
+            self._values.update(values)
+
+    def unpacked(self, values: Mapping[str, object]) -> None:
+        """Unpacked values take the place of packed ones that are still needed."""
+        with self._lock:
+            self._values.update({slot: value for slot, value in values.items() if slot in self._values})
+
+    def forget(self, slots: Iterable[str]) -> None:
+        with self._lock:
+            for slot in slots:
+                self._values.pop(slot, None)
+                self._sources.pop(slot, None)
+
+    def seal(self, slots: Iterable[str]) -> None:
+        """Serialise and sign values that are to be stored. Raises `NotSerializable`."""
+        self._sealed.update({slot: self.trust.seal_value(slot, self._values[slot]) for slot in slots})
+
+    # ---- effects ----------------------------------------------------------------------------------------
+
+    def perform(self, effect: ev.Effect) -> list[ev.Event]:
+        """Do one effect that concerns the store; returns what came of it."""
+        match effect:
+            case ev.SendCommit():
+                return self._commit(effect)
+            case ev.Fetch(slots):
+                return [self._fetch(slots)]
+            case ev.LoadPages(numbers):
+                return [self._load_pages(numbers)]
+            case ev.Renew():
+                worker = self.worker
+                empty = Commit(worker=worker.worker, token=worker.token, seq=-1, env=worker.env, known=-1)
+                return [ev.Renewed(self.ports.coordinator.commit(empty))]
+            case ev.ReportLost(slot):
+                (found,) = self.ports.values.fetch([slot])
+                key = found.key if isinstance(found, Reference) else ""
+                self.ports.coordinator.lost(self.worker.worker, self.worker.token, slot, key)
+                return []
+            case _:
+                raise AssertionError(f"this effect does not concern the store: {effect!r}")
+
+    def take_hints(self, messages: Iterable[HintMessage]) -> list[ev.Event]:
+        """The values that came with hints; a hint without any asks for a look at the grants."""
+        slots: dict[str, None] = {}
+        events: list[ev.Event] = []
+        for message in messages:
+            for slot, sealed in message.arrived.items():
+                self._admit(slot, sealed, "hint")
+                slots[slot] = None
+            if not message.arrived:
+                events = [ev.Hinted(())]
+        return [*([ev.Hinted(tuple(slots))] if slots else []), *events]
+
+    def _commit(self, effect: ev.SendCommit) -> list[ev.Event]:
+        items = tuple(
+            self._filled(item) if isinstance(item, Store) and item.slot in effect.fill else item
+            for item in effect.commit.items
+        )
+        answer = self.ports.coordinator.commit(replace(effect.commit, items=items))
+        self.traffic.commits += 1
+        for slot, winner in (answer.winners or {}).items():
+            self._adopt(slot, winner)
+        called = self._invoke(answer, effect.commit)
+        for slot in effect.fill:
+            self._sealed.pop(slot, None)
+        return [ev.Committed(answer), *called]
+
+    def _invoke(self, answer: Answer, commit: Commit) -> list[ev.Event]:
+        """Invoke whom the answer calls. What is refused for now stays unconfirmed: the watch repeats it."""
+        invoked: list[ev.Event] = []
+        for call in answer.calls:
+            try:
+                self.ports.invoke(call, self._start_inputs(call, commit))
+            except LambdaUnavailable:
+                continue
+            if answer.left:
+                self.ports.coordinator.confirm(call.worker, call.called_at)
+            else:
+                invoked.append(ev.Invoked(call.worker, call.called_at))
+        return invoked
+
+    def _start_inputs(self, call: Call, commit: Commit) -> dict[str, bytes]:
+        """The sealed values of this commit that the called worker's start tasks take: no trip to fetch them."""
+        start = set(call.start)
+        return {
+            item.slot: self._sealed[item.slot]
+            for item in commit.items
+            if isinstance(item, Store)
+            and item.slot in self._sealed
+            and any(arrival.consumer in start for arrival in item.arrivals)
+        }
+
+    def _filled(self, item: Store) -> Store:
+        sealed = self._sealed[item.slot]
+        self.traffic.bytes_out += len(sealed)
+        if len(sealed) <= self.worker.settings.store_value_bytes:
+            return replace(item, value=sealed)
+        output = item.slot[len(item.task) + 1 :] or None
+        return replace(item, reference=self.ports.values.put_large(item.task, output, self.worker.token, sealed))
+
+    def _fetch(self, slots: tuple[str, ...]) -> ev.Event:
+        began = time.monotonic()
+        found = [slot for slot in slots if slot in self.inside]
+        for slot in found:
+            self._admit(slot, self.inside[slot], "payload")
+        asked = [slot for slot in slots if slot not in self.inside]
+        missing: list[str] = []
+        for slot, stored in zip(asked, self.ports.values.fetch(asked) if asked else (), strict=True):
+            sealed = self._whole(stored)
+            if sealed is None:
+                missing.append(slot)
+            else:
+                self._admit(slot, sealed, "store", began)
+                found.append(slot)
+        return ev.Fetched(tuple(found), tuple(missing))
+
+    def _whole(self, stored: bytes | Reference | None) -> bytes | None:
+        return self.ports.values.get_large(stored.key) if isinstance(stored, Reference) else stored
+
+    def _admit(self, slot: str, sealed: bytes, source: str, began: float | None = None) -> None:
+        value = self.trust.verify_value(slot, sealed)
+        waited = time.monotonic() - began if began is not None else 0.0
+        with self._lock:
+            self.traffic.bytes_in += len(sealed)
+            self._values.setdefault(slot, value)
+            self._sources[slot] = InputSpan(slot=slot, bytes=len(sealed), source=source, fetch_s=waited)
+
+    def _adopt(self, slot: str, winner: bytes | Reference) -> None:
+        """Another incarnation stored this slot first: its value is the one that counts."""
+        sealed = self._whole(winner)
+        if sealed is not None:
+            value: Packed = self.trust.verify_value(slot, sealed)
+            with self._lock:
+                if slot in self._values:
+                    self._values[slot] = value
+
+    def _load_pages(self, numbers: tuple[int, ...]) -> ev.Event:
+        tasks: dict[str, Task] = {}
+        missing: list[int] = []
+        for number, sealed in zip(numbers, self.ports.values.get_pages(numbers), strict=True):
+            if sealed is None:
+                missing.append(number)
+            else:
+                tasks.update(decode_subdag(self.trust.open_page(number, sealed)).tasks)
+        return ev.PagesLoaded(tasks, tuple(missing))

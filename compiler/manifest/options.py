@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from compiler.manifest.model import IoHint, Resources, Sla
-from runtime.quantities import parse_duration, parse_money, parse_size, size_mb
 from runtime.plan import Retry
+from runtime.quantities import parse_duration, parse_money, parse_size, size_mb
 
 __all__ = [
     "parse_duration",

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from compiler.diagnostics import Diagnostic, Span
 from compiler.manifest.model import Manifest, Param
 from compiler.manifest.types import SCALAR_TYPES, Type, accept, parse_type, read, type_of
-from runtime.quantities import parse_duration, parse_size
 from compiler.suggest import did_you_mean
+from runtime.quantities import parse_duration, parse_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,9 @@ from compiler.graph.model import Family, Graph
 from compiler.graph.report import Report
 from compiler.manifest.model import TaskOptions
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
-from runtime.quantities import size_mb
 from compiler.planner.pinning import check_pins
 from compiler.planner.profile import TargetProfile
+from runtime.quantities import size_mb
 
 
 def check_plan_static(graph: Graph, profile: TargetProfile) -> list[Diagnostic]:

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     codes = sorted(CODES) if args.code is None else [args.code.upper()]
     for code in codes:
         if code not in CODES:
-            raise UsageError(f"there is no code {args.code}{meant(code, CODES)}", hint="`treadle explain` lists them all")
+            raise UsageError(f"there is no code {args.code}{meant(code, CODES)}", hint="`treadle explain` lists all")
     if console.is_json:
         console.json([{"code": code, "slug": CODES[code][0], "title": CODES[code][1]} for code in codes])
     else:

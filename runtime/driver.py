@@ -202,14 +202,18 @@ class Driver:
     # ---- the machine ------------------------------------------------------------------------------------
 
     def _feed(self, event: ev.Event) -> None:
-        """Step the machine and take its effects on; seals are done at once, on this thread, and fed back."""
+        """Step the machine and take its effects on; what cannot wait is done at once, on this thread, and fed back."""
         waiting = [event]
         for following in waiting:
             with self._lock:
                 effects = self._worker.step(following, time.monotonic())
-                seals = [effect for effect in effects if not self._accept(effect)]
+                at_once = [effect for effect in effects if not self._accept(effect)]
                 self._wake()
-            waiting.extend(self._seal(seal) for seal in seals if isinstance(seal, ev.Seal))
+            for effect in at_once:
+                if isinstance(effect, ev.Seal):
+                    waiting.append(self._seal(effect))
+                else:
+                    self._do(effect)
 
     def _accept(self, effect: ev.Effect) -> bool:
         """Take on one effect; False for what the caller has to do at once."""
@@ -228,7 +232,7 @@ class Driver:
                     target=self._guarded, args=(self._hint_loop,), name="treadle-hints", daemon=True
                 )
                 hints.start()
-            case ev.Seal():
+            case ev.Seal() | ev.ReportLost():
                 return False
             case _:
                 self._jobs.append(effect)

@@ -66,7 +66,7 @@ class Bench:
     ) -> RunResult:
         return launch(build.loaded, self.target, settings or WorkerSettings(fan_out=CONCURRENCY), progress=progress)
 
-    def keys(self) -> list[str]:
+    def left_keys(self) -> list[str]:
         """Every key that is no blob: nothing of a run may stay."""
         keys = [key.decode() for key in self.client.scan_iter("*", count=1000)]
         return [key for key in keys if f"treadle:{DEPLOYMENT}:blob:" not in key]

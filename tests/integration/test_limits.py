@@ -49,7 +49,7 @@ def test_wide_graph_completes_on_ten_environments(
     assert result.result == expected
     assert bench.stack.status()["concurrency_limit"] == CONCURRENCY
     assert int(str(bench.stack.status()["peak_environments"])) <= CONCURRENCY
-    assert bench.keys() == []
+    assert bench.left_keys() == []
 
 
 SPREAD = """
@@ -70,7 +70,7 @@ def test_more_pinned_workers_than_environments_take_turns(bench: Bench, tmp_path
     result = bench.run(compile_at(write_workflow(tmp_path, SPREAD, SUMS), planner))
     assert result.result == sum(range(1, 61))
     assert result.workers >= 60
-    assert bench.keys() == []
+    assert bench.left_keys() == []
 
 
 THREE_STARTS = """
@@ -117,7 +117,7 @@ def test_three_start_tasks_are_one_invocation_though_one_waits_for_a_remote_inpu
     assert len(set(pids["red"])) == 1
     assert pids["far"] not in pids["red"]
     assert (result.workers, result.invocations) == (2, 2)
-    assert bench.keys() == []
+    assert bench.left_keys() == []
 
 
 LARGE = """
@@ -150,7 +150,7 @@ def test_value_of_any_size_travels_through_edges(bench: Bench, tmp_path: Path, s
     result = bench.run(build)
     first = 2 if size else 0
     assert result.result == {"sizes": [[size, first]] * 4, "value": b"\x02" * size}
-    assert bench.keys() == []
+    assert bench.left_keys() == []
 
 
 LITERALS = """
@@ -180,4 +180,4 @@ def test_literal_of_any_size_reaches_its_function(bench: Bench, tmp_path: Path, 
     result = bench.run(build)
     assert result.result == {"measured": [size, True, 1], "text": text}
     assert result.result == run_sequentially(build)
-    assert bench.keys() == []
+    assert bench.left_keys() == []

@@ -1,6 +1,6 @@
 """No-op tasks on two warm environments, beside Dask (two processes, tuned) and a bare process pool.
 
-    python tests/benchmarks/noop.py [--rounds N]
+    python -m tests.benchmarks.noop [--rounds N]
 
 Each round runs every system once on every shape, one after the other, so that the machine's noise meets all of
 them alike. Printed: medians of the makespan in ms (for the others: submission to result), the client's whole

@@ -14,11 +14,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 
 from compiler.pipeline import CompileOptions, compile_workflow
 from runtime.config import LocalSettings, WorkerSettings
@@ -42,21 +42,23 @@ def run_pool(pool: ProcessPoolExecutor, shape: Shape) -> float:
         for producer in inputs:
             consumers[producer].append(name)
     values: dict[str, object] = {}
-    ready = deque(name for name, count in lacking.items() if not count)
-    running: dict[Future[object], str] = {}
+    ended: SimpleQueue[tuple[str, Future[object]]] = SimpleQueue()
+
+    def submit(name: str) -> None:
+        future = pool.submit(nothing, *(values[producer] for producer in shape.graph[name]))
+        future.add_done_callback(lambda done: ended.put((name, done)))
+
     began = time.perf_counter()
-    while ready or running:
-        while ready:
-            name = ready.popleft()
-            running[pool.submit(nothing, *(values[producer] for producer in shape.graph[name]))] = name
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
-            name = running.pop(future)
-            values[name] = future.result()
-            for consumer in consumers[name]:
-                lacking[consumer] -= 1
-                if not lacking[consumer]:
-                    ready.append(consumer)
+    for name, count in lacking.items():
+        if not count:
+            submit(name)
+    for _ in shape.graph:
+        name, future = ended.get()
+        values[name] = future.result()
+        for consumer in consumers[name]:
+            lacking[consumer] -= 1
+            if not lacking[consumer]:
+                submit(consumer)
     return time.perf_counter() - began
 
 

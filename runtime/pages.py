@@ -25,12 +25,12 @@ begins with "$" gets one more.
 
 from __future__ import annotations
 
-import gc
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
+from runtime.collector import collector_paused
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
 from runtime.plan import Blob, EnvClass, Function, InEdge, OutEdge, Ref, Retry, SubDag, Task, Value
 
@@ -38,6 +38,7 @@ PAGES_VERSION = 1
 SHORT_ARGS = 24
 """Scalar arguments up to this many characters stand in the record; longer ones and trees are interned."""
 
+_TREES = (Ref, Blob, list, tuple, dict)
 _DEFAULT_RETRY = Retry()
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
 
@@ -55,6 +56,9 @@ class _Table:
             index = self._index[key] = len(self.rows)
             self.rows.append(row)
         return index
+
+    def find(self, key: object) -> int | None:
+        return self._index.get(key)
 
 
 def dumps(data: object) -> str:
@@ -86,6 +90,19 @@ def encode_value(value: Value) -> object:
             return value
 
 
+def value_text(value: Value | tuple[Value, ...]) -> str:
+    """`dumps(encode_value(value))`, in one pass and without an encoder for the small values that most arguments are."""
+    if type(value) is int:
+        return str(value)
+    if type(value) is Ref and not value.path:
+        return f'{{"$r":[{value.edge}]}}'
+    if type(value) is str:
+        return encode_basestring_ascii(value)
+    if type(value) is tuple or type(value) is list:
+        return f"[{','.join([value_text(item) for item in value])}]"
+    return dumps([encode_value(item) for item in value] if isinstance(value, tuple) else encode_value(value))
+
+
 def decode_value(data: Any) -> Value:
     """The inverse of `encode_value`."""
     if isinstance(data, list):
@@ -101,12 +118,15 @@ def decode_value(data: Any) -> Value:
 
 
 class _Encoder:
+    """Writes the tables. Records share most of their parts: these are known by identity, for hashing costs more."""
+
     def __init__(self, tasks: Iterable[Task]) -> None:
         self.tasks = list(tasks)
         self.names: dict[str, int] = {task.name: position for position, task in enumerate(self.tasks)}
         assert len(self.names) == len(self.tasks), "a SubDag holds each task once"
         self.functions, self.envs, self.kinds = _Table(), _Table(), _Table()
         self.origins, self.ends, self.args = _Table(), _Table(), _Table()
+        self._known: dict[object, int] = {}
 
     def encode(self) -> bytes:
         rows = [self._row(position, task) for position, task in enumerate(self.tasks)]
@@ -135,16 +155,28 @@ class _Encoder:
             outs += (self._name(target.consumer) - position, self.ends.add(end, end))
         row: list[object] = [self._kind(task), self._args(task.args), ins, outs]
         if task.kwargs:
-            row.append(self._intern(dict(task.kwargs)))
+            kwargs = dict(task.kwargs)
+            row.append(self._intern(kwargs, value_text(kwargs)))
         return row
 
     def _name(self, name: str) -> int:
         return self.names.setdefault(name, len(self.names))
 
     def _env(self, env: EnvClass) -> int:
-        return self.envs.add(env, env_row(env))
+        index = self._known.get(id(env))
+        if index is None:
+            index = self._known[id(env)] = self.envs.add(env, env_row(env))
+        return index
 
     def _kind(self, task: Task) -> int:
+        shared = (id(task.function), id(task.env), id(task.outputs), id(task.retry))
+        known = (*shared, task.timeout_s, task.line, task.is_target, task.worker, task.page)
+        index = self._known.get(known)
+        if index is None:
+            index = self._known[known] = self._new_kind(task)
+        return index
+
+    def _new_kind(self, task: Task) -> int:
         code = task.function
         function = self.functions.add(code, [code.unit, code.module, code.qualname, code.kind, code.pickle])
         key = (function, task.env, task.outputs, task.retry, task.timeout_s, task.line, task.is_target)
@@ -162,14 +194,14 @@ class _Encoder:
         return self.kinds.add((*key, task.worker, task.page), row)
 
     def _args(self, args: tuple[Value, ...]) -> object:
-        is_plain = not any(isinstance(item, (Ref, Blob, list, tuple, dict)) for item in args)
-        if is_plain and len(dumps(args)) <= SHORT_ARGS:
+        text = value_text(args)
+        if len(text) <= SHORT_ARGS and not any([isinstance(item, _TREES) for item in args]):
             return list(args)
-        return self._intern(list(args))
+        return self._intern(list(args), text)
 
-    def _intern(self, value: Value) -> int:
-        data = encode_value(value)
-        return self.args.add(dumps(data), data)
+    def _intern(self, value: Value, text: str) -> int:
+        index = self.args.find(text)
+        return self.args.add(text, encode_value(value)) if index is None else index
 
 
 def _retry_row(retry: Retry) -> object:
@@ -205,7 +237,7 @@ def decode_subdag(data: bytes) -> SubDag:
     Raises `SchemaVersionUnsupported` (E605) for another format and `BundleInvalid` (E603) for garbage.
     """
     try:
-        with _collector_off():
+        with collector_paused():
             tables = json.loads(data)
             version = tables["v"]
             if version == PAGES_VERSION:
@@ -216,18 +248,6 @@ def decode_subdag(data: bytes) -> SubDag:
         f"task records of format {version}, but this runtime reads format {PAGES_VERSION}",
         hint="build the bundle again with this version of treadle",
     )
-
-
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    """Many small objects that all live on: the collector would look through them again and again."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _decode_tasks(tables: Any) -> Mapping[str, Task]:

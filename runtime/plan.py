@@ -73,7 +73,7 @@ def iter_refs(value: Value) -> Iterator[Ref]:
 
 def instance_name(task: str, keys: tuple[Key, ...]) -> str:
     """`add[3]["x"]`: keys are written as JSON, so that 1, "1" and true differ."""
-    return task + "".join(f"[{json.dumps(key, ensure_ascii=False)}]" for key in keys)
+    return task + "".join([f"[{key if type(key) is int else json.dumps(key, ensure_ascii=False)}]" for key in keys])
 
 
 def parse_instance_name(name: str) -> tuple[str, tuple[Key, ...]]:

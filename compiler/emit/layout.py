@@ -7,14 +7,14 @@ its consumer: that number is the index rule by which a worker finds the next pag
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler.emit.literals import Literals
 from compiler.graph.model import Graph
 from compiler.planner.model import FLEXIBLE, Plan
-from runtime.pages import dumps, encode_subdag, encode_value
-from runtime.plan import Function, InEdge, OutEdge, Task
+from runtime.pages import encode_subdag, value_text
+from runtime.plan import Function, InEdge, OutEdge, Task, Value
 
 PAGE_BYTES = 4096
 """A page is cut before it would exceed this; one record that is larger has a page of its own."""
@@ -58,7 +58,7 @@ def lay_out(
 
 
 class Records:
-    """Makes the record of any instance."""
+    """Makes the record of any instance, from one column per field."""
 
     def __init__(
         self, graph: Graph, plan: Plan, *, names: Sequence[str], functions: Sequence[Function], literals: Literals
@@ -67,29 +67,31 @@ class Records:
         self.plan = plan
         self.functions = functions
         self.names = names
+        self.name_bytes = [len(name) + _QUOTES_BYTES for name in names]
         self.consumers = graph.consumers()
+        self.needs = list(map(len, graph.in_edges))
+        self.workers = [plan.worker_name(instance) for instance in range(len(graph))]
+        self.envs = [plan.env(instance) for instance in range(len(graph))]
         self.page_of = [-1] * len(graph)
         self.args = [literals.args(args) for args in graph.args]
-        self.kwargs = [literals.kwargs(kwargs) for kwargs in graph.kwargs]
+        self.kwargs = [literals.kwargs(kwargs) if kwargs else kwargs for kwargs in graph.kwargs]
         self.targets = frozenset(graph.targets)
 
     def task(self, instance: int) -> Task:
         """The record of one instance, with the pages as they are known now."""
-        graph, plan = self.graph, self.plan
+        graph = self.graph
         family = graph.families[graph.family_of[instance]]
-        option = graph.option_of(instance)
+        option = graph.option_table[graph.options[instance]]
         return Task(
             name=self.names[instance],
             function=self.functions[graph.family_of[instance]],
-            env=plan.env(instance),
+            env=self.envs[instance],
             args=self.args[instance],
             kwargs=self.kwargs[instance],
-            in_edges=tuple(self._in_edge(producer, output) for producer, output in graph.in_edges[instance]),
-            out_edges=tuple(
-                self._out_edge(instance, output, consumer) for output, consumer in self.consumers[instance]
-            ),
+            in_edges=self._in_edges(instance),
+            out_edges=self._out_edges(instance, family.outputs),
             outputs=family.outputs,
-            worker=plan.worker_name(instance),
+            worker=self.workers[instance],
             page=self.page_of[instance],
             is_target=instance in self.targets,
             retry=option.retry,
@@ -97,44 +99,55 @@ class Records:
             line=family.span.start.line,
         )
 
-    def output_name(self, producer: int, output: int) -> str | None:
-        """The name of an output by its index, None for the whole value (-1)."""
-        return None if output < 0 else self.graph.families[self.graph.family_of[producer]].outputs[output]
-
-    def _in_edge(self, producer: int, output: int) -> InEdge:
-        return InEdge(
-            producer=self.names[producer],
-            output=self.output_name(producer, output),
-            worker=self.plan.worker_name(producer),
+    def _in_edges(self, instance: int) -> tuple[InEdge, ...]:
+        names, workers = self.names, self.workers
+        return tuple(
+            [
+                InEdge(
+                    producer=names[producer],
+                    output=None if output < 0 else self._outputs(producer)[output],
+                    worker=workers[producer],
+                )
+                for producer, output in self.graph.in_edges[instance]
+            ]
         )
 
-    def _out_edge(self, producer: int, output: int, consumer: int) -> OutEdge:
-        return OutEdge(
-            consumer=self.names[consumer],
-            need=len(self.graph.in_edges[consumer]),
-            env=self.plan.env(consumer),
-            output=self.output_name(producer, output),
-            worker=self.plan.worker_name(consumer),
-            page=self.page_of[consumer],
+    def _out_edges(self, instance: int, outputs: Sequence[str]) -> tuple[OutEdge, ...]:
+        return tuple(
+            [
+                OutEdge(
+                    consumer=self.names[consumer],
+                    need=self.needs[consumer],
+                    env=self.envs[consumer],
+                    output=None if output < 0 else outputs[output],
+                    worker=self.workers[consumer],
+                    page=self.page_of[consumer],
+                )
+                for output, consumer in self.consumers[instance]
+            ]
         )
+
+    def _outputs(self, instance: int) -> Sequence[str]:
+        return self.graph.families[self.graph.family_of[instance]].outputs
 
 
 def cut_pages(records: Records, *, page_bytes: int = PAGE_BYTES) -> list[list[int]]:
     """The flexible instances in the plan's order, cut where the estimated size of a page would exceed `page_bytes`."""
-    plan = records.plan
+    worker_of = records.plan.worker_of
     groups: list[list[int]] = []
     group: list[int] = []
     seen: set[object] = set()
     size = _TABLE_BYTES
-    for instance in plan.order:
-        if plan.worker_of[instance] != FLEXIBLE:
+    for instance in records.plan.order:
+        if worker_of[instance] != FLEXIBLE:
             continue
-        parts = dict(_parts(records, instance))
-        more = _fixed_bytes(records, instance) + sum(length for part, length in parts.items() if part not in seen)
+        parts = _parts(records, instance)
+        fixed = _fixed_bytes(records, instance)
+        more = fixed + sum([length for part, length in parts.items() if part not in seen])
         if group and size + more > page_bytes:
             groups.append(group)
             group, seen, size = [], set(), _TABLE_BYTES
-            more = _fixed_bytes(records, instance) + sum(parts.values())
+            more = fixed + sum(parts.values())
         group.append(instance)
         seen.update(parts)
         size += more
@@ -144,19 +157,28 @@ def cut_pages(records: Records, *, page_bytes: int = PAGE_BYTES) -> list[list[in
 
 
 def _fixed_bytes(records: Records, instance: int) -> int:
-    edges = len(records.graph.in_edges[instance]) + len(records.consumers[instance])
+    edges = records.needs[instance] + len(records.consumers[instance])
     return _RECORD_BYTES + _EDGE_BYTES * edges
 
 
-def _parts(records: Records, instance: int) -> Iterator[tuple[object, int]]:
+def _parts(records: Records, instance: int) -> dict[object, int]:
     """What a record adds to the tables of its page unless it stands there already, with its length."""
-    neighbours = [producer for producer, _ in records.graph.in_edges[instance]]
-    neighbours += [consumer for _, consumer in records.consumers[instance]]
-    for neighbour in (instance, *neighbours):
-        yield neighbour, len(records.names[neighbour]) + _QUOTES_BYTES
-    for value in (*records.args[instance], *records.kwargs[instance].items()):
-        if isinstance(value, (str, list, tuple, dict)):
-            text = dumps(encode_value(list(value) if isinstance(value, tuple) else value))
-            yield text, len(text)
-        else:
-            yield (value,), _SCALAR_BYTES
+    name_bytes = records.name_bytes
+    parts: dict[object, int] = {instance: name_bytes[instance]}
+    for producer, _ in records.graph.in_edges[instance]:
+        parts[producer] = name_bytes[producer]
+    for _, consumer in records.consumers[instance]:
+        parts[consumer] = name_bytes[consumer]
+    for value in records.args[instance]:
+        _add_value(parts, value)
+    for item in records.kwargs[instance].items():
+        _add_value(parts, item)
+    return parts
+
+
+def _add_value(parts: dict[object, int], value: Value | tuple[str, Value]) -> None:
+    if isinstance(value, (str, list, tuple, dict)):
+        text = value_text(value)
+        parts[text] = len(text)
+    else:
+        parts[value,] = _SCALAR_BYTES

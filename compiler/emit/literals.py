@@ -19,7 +19,7 @@ class Literals:
         self.blobs: dict[str, bytes] = {}
 
     def args(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
-        return tuple(self.value(value) for value in args)
+        return tuple([self.value(value) for value in args])
 
     def kwargs(self, kwargs: Mapping[str, Value]) -> Mapping[str, Value]:
         return {name: self.value(value) for name, value in kwargs.items()}

@@ -40,8 +40,8 @@ def environment_classes(graph: Graph, *, python: str) -> tuple[tuple[EnvClass, .
         for option, requirements in stated
     ]
     index: dict[EnvClass, int] = {}
-    env_of = [index.setdefault(by_option[option], len(index)) for option in graph.options]
-    return tuple(index), env_of
+    class_of = {option: index.setdefault(by_option[option], len(index)) for option in dict.fromkeys(graph.options)}
+    return tuple(index), [class_of[option] for option in graph.options]
 
 
 def _class_of(together: Sequence[Stated], declared: Resources, python: str) -> EnvClass:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import string
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
-from runtime.pages import decode_subdag, decode_value, encode_subdag, encode_value
+from runtime.pages import decode_subdag, decode_value, dumps, encode_subdag, encode_value, value_text
 from runtime.plan import Blob, EnvClass, Function, InEdge, OutEdge, Ref, Retry, Task
 
 ENV = EnvClass(memory_mb=1769)
@@ -72,6 +73,19 @@ def test_records_survive_the_round_trip_in_order(records):
 @settings(max_examples=100, deadline=None)
 def test_values_survive_with_keys_that_look_like_tags(value):
     assert decode_value(json.loads(json.dumps(encode_value(value)))) == value
+
+
+@given(values)
+@settings(max_examples=200, deadline=None)
+def test_the_short_way_to_a_values_text_gives_the_encoders_text(value):
+    assert value_text(value) == dumps(encode_value(value))
+    assert value_text(("key", value)) == dumps(["key", encode_value(value)])
+
+
+@given(st.lists(tasks, max_size=4, unique_by=lambda task: task.name))
+@settings(max_examples=50, deadline=None)
+def test_equal_records_give_equal_bytes_whether_they_share_their_parts_or_not(records):
+    assert encode_subdag([copy.deepcopy(record) for record in records]) == encode_subdag(records)
 
 
 def test_the_same_records_give_the_same_bytes():

@@ -12,8 +12,10 @@
 8. **collect** (`compiler.code.units`): the user's modules as deterministic archives, and the functions' fingerprints.
 9. **emit** (`compiler.emit`): records, pages, SubDags, literals, code and runtime under one index: the `Build`.
 
-`check` runs 1 to 6 and reports everything it finds at once. `plan_workflow` stops after 7. `compile_workflow` runs them
-all. Nothing here launches anything, and nothing but reading the manifest and the user's modules touches the world.
+`check` runs 1 to 6 and reports everything it finds at once. `plan_workflow` stops after 7, `build_workflow` goes on
+from there, `compile_workflow` runs them all. The garbage collector is paused meanwhile, here and nowhere in the stages:
+what they make lives to the end, and looking through it again and again costs up to several times the work.
+Nothing here launches anything, and nothing but reading the manifest and the user's modules touches the world.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ from compiler.planner.checks import check_plan_static
 from compiler.planner.model import Plan, PlanOptions
 from compiler.planner.profile import load_profile
 from compiler.planner.registry import STRATEGIES
+from runtime.collector import collector_paused
 
 T = TypeVar("T")
 
@@ -105,6 +108,7 @@ def check(
     return list(examine(source, options, level).diagnostics)
 
 
+@collector_paused()
 def examine(source: Source | Path | str, options: CompileOptions, level: str = "plan") -> Checked:
     """Stages 1 to 6, as far as `level` says: all diagnostics, and the expanded graph when there is one."""
     assert level in LEVELS, f"no level {level}"
@@ -139,16 +143,23 @@ def plan_workflow(source: Source | Path | str, options: CompileOptions) -> Plann
     return Planned(graph=graph, plan=make_plan(graph, options), warnings=checked.diagnostics)
 
 
+@collector_paused()
 def make_plan(graph: Graph, options: CompileOptions) -> Plan:
     """The plan of a checked graph; `options.planner` is a name in `STRATEGIES`."""
     wanted = PlanOptions(concurrency=options.concurrency, workers=options.workers, python=options.python)
     return STRATEGIES[options.planner](graph, wanted)
 
 
+@collector_paused()
+def build_workflow(planned: Planned) -> Build:
+    """The bundle of a planned graph: stages 8 and 9."""
+    return make_build(planned.graph, planned.plan, collect_functions(planned.graph))
+
+
+@collector_paused()
 def compile_workflow(source: Source | Path | str, options: CompileOptions) -> Build:
     """The whole chain. Raises ManifestError with everything that is wrong."""
-    planned = plan_workflow(source, options)
-    return make_build(planned.graph, planned.plan, collect_functions(planned.graph))
+    return build_workflow(plan_workflow(source, options))
 
 
 def refuse_unsupported(graph: Graph) -> None:

@@ -9,13 +9,12 @@ from pathlib import Path
 from compiler.cli.arguments import UsageError, meant, pairs, settings_for
 from compiler.cli.console import Console
 from compiler.cli.reports import show_diagnostics
-from compiler.code.units import collect_functions
 from compiler.diagnostics import ManifestError
-from compiler.emit.bundle import Build, make_build
+from compiler.emit.bundle import Build
 from compiler.graph.model import Graph
 from compiler.manifest.model import Source
 from compiler.manifest.source import read_source
-from compiler.pipeline import CompileOptions, Planned, examine, plan_workflow, refuse_unsupported
+from compiler.pipeline import CompileOptions, Planned, build_workflow, examine, plan_workflow, refuse_unsupported
 from compiler.planner.model import Plan
 from compiler.planner.registry import STRATEGIES
 from runtime.config import CompileSettings, LocalSettings
@@ -50,7 +49,7 @@ def load_build(args: argparse.Namespace, console: Console, settings: Settings | 
     """The build of FILE; what `run` would not execute is refused (E513). Raises as `load_graph`."""
     planned = _planned(args, console, settings or manifest_settings(args, console))
     refuse_unsupported(planned.graph)
-    return make_build(planned.graph, planned.plan, collect_functions(planned.graph))
+    return build_workflow(planned)
 
 
 def manifest_settings(args: argparse.Namespace, console: Console, *, backend: str = "local") -> Settings:

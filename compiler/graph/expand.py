@@ -6,10 +6,8 @@ to itself and to tasks further down the file. What is wrong is poison: it is rep
 
 from __future__ import annotations
 
-import gc
 from array import array
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from compiler.diagnostics import ManifestError, Severity, Span
@@ -38,15 +36,14 @@ def expand(
     max_instances: int = DEFAULT_MAX_INSTANCES,
 ) -> Graph:
     """The graph of a manifest, verified, its lints in `warnings`. Raises ManifestError with every mistake found."""
-    with _no_collection():
-        params = resolve_params(manifest, set_values or {})
-        report = Report(manifest.source)
-        context = Context(manifest, params, report, max_instances)
-        graph = _expanded(context, merge_tasks(manifest, report), params)
-        found = (*params.diagnostics, *report.diagnostics(), *find_cycles(graph))
-        if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
-            raise ManifestError((*found, *manifest.warnings))
-        return lint_graph(graph)
+    params = resolve_params(manifest, set_values or {})
+    report = Report(manifest.source)
+    context = Context(manifest, params, report, max_instances)
+    graph = _expanded(context, merge_tasks(manifest, report), params)
+    found = (*params.diagnostics, *report.diagnostics(), *find_cycles(graph))
+    if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
+        raise ManifestError((*found, *manifest.warnings))
+    return lint_graph(graph)
 
 
 def _expanded(context: Context, sources: dict[str, TaskSource], params: Params) -> Graph:
@@ -59,18 +56,6 @@ def _expanded(context: Context, sources: dict[str, TaskSource], params: Params) 
     except Stopped:
         columns, domains = _Columns(), []
     return _graph(columns, domains, context, params)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Cyclic garbage collection off: scanning the growing arrays would cost more than making them."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @dataclass(slots=True)

@@ -1,10 +1,7 @@
-"""PyYAML's event stream: libyaml's, or that of the scanner written in Python; and a pause for the garbage collector."""
+"""PyYAML's event stream: libyaml's, or that of the scanner written in Python."""
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 import yaml
@@ -45,15 +42,3 @@ def event_source(text: str, *, pure: bool = False) -> EventSource:
     loader = yaml.BaseLoader if pure or not yaml.__with_libyaml__ else yaml.CBaseLoader
     source: EventSource = loader(text)
     return source
-
-
-@contextmanager
-def collector_off() -> Iterator[None]:
-    """A pause for the garbage collector: on a tree that only grows it costs several times the parse itself."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

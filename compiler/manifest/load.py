@@ -26,7 +26,7 @@ from yaml.events import (
 )
 
 from compiler.diagnostics import Diagnostic, Position, Related, Span
-from compiler.manifest.events import AliasLike, EventSource, Located, ScalarLike, StartLike, collector_off, event_source
+from compiler.manifest.events import AliasLike, EventSource, Located, ScalarLike, StartLike, event_source
 from compiler.manifest.frames import Anchored, Frame
 from compiler.manifest.model import Source
 from compiler.manifest.resolver import ScalarRefusedError, resolve_plain
@@ -53,15 +53,14 @@ _COMMENT = re.compile(r"[ \t]+#")
 def load_tree(source: Source, *, pure: bool = False) -> tuple[MappingNode | None, list[Diagnostic]]:
     """The tree of a manifest and what is wrong with it as YAML; None when there is no tree to go on with."""
     builder = _Builder(source)
-    with collector_off():
-        try:
-            builder.run(event_source(source.text, pure=pure))
-        except yaml.YAMLError as err:
-            found = explain_yaml_error(err, source.text, source.file)
-            is_new = all((one.code, one.span) != (found.code, found.span) for one in builder.diagnostics)
-            return None, [*builder.diagnostics, found] if is_new else builder.diagnostics
-        except _StopError:
-            return None, builder.diagnostics
+    try:
+        builder.run(event_source(source.text, pure=pure))
+    except yaml.YAMLError as err:
+        found = explain_yaml_error(err, source.text, source.file)
+        is_new = all((one.code, one.span) != (found.code, found.span) for one in builder.diagnostics)
+        return None, [*builder.diagnostics, found] if is_new else builder.diagnostics
+    except _StopError:
+        return None, builder.diagnostics
     return builder.root, builder.diagnostics
 
 

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from compiler.diagnostics import Diagnostic, ManifestError, Position, Severity, Span
-from compiler.manifest.events import collector_off
 from compiler.manifest.load import load_tree
 from compiler.manifest.model import (
     Body,
@@ -75,11 +74,6 @@ def parse_manifest(source: Source, tree: MappingNode) -> tuple[Manifest | None, 
     It is None when the errors reach into what shapes the graph; what is wrong elsewhere (an unknown key, an option of a
     task) is left out, so that the later phases find their own errors in the same run.
     """
-    with collector_off():
-        return _parse(source, tree)
-
-
-def _parse(source: Source, tree: MappingNode) -> tuple[Manifest | None, list[Diagnostic]]:
     diagnostics = [*check_tree(tree), *check_names(tree)]
     errors = [one for one in diagnostics if one.severity is Severity.ERROR]
     tasks = tree.get("tasks")

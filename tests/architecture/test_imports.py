@@ -38,7 +38,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
         "runtime.payload",
         "runtime.unit",
     ),
-    "compiler.pipeline": ("compiler", "runtime.bundle", *VOCABULARY),
+    "compiler.pipeline": ("compiler", "runtime.bundle", "runtime.collector", *VOCABULARY),
     "compiler.cli": ("compiler", "runtime"),
     "runtime": ("runtime",),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -154,6 +155,20 @@ def test_what_is_not_executed_yet_is_refused_by_name_and_only_for_a_run(workflow
         refuse_unsupported(graph)
     assert codes(caught.value.diagnostics) == [("E513", 13)]
     assert "cache" in caught.value.diagnostics[0].message
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_a_compilation_leaves_the_garbage_collector_as_it_was(workflow, was_on):
+    before = gc.isenabled()
+    try:
+        (gc.enable if was_on else gc.disable)()
+        compile_workflow(workflow, CompileOptions())
+        assert gc.isenabled() is was_on
+        with pytest.raises(ManifestError):
+            compile_workflow(workflow, CompileOptions(set_values={"n": "many"}))
+        assert gc.isenabled() is was_on
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 def test_a_workflow_of_executed_features_is_not_refused(workflow):

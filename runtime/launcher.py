@@ -174,6 +174,7 @@ class _Run:
         """Write the run's state from what can be read; returns whom to invoke."""
         coordinator = self._backend.coordinator
         coordinator.rebuild_start()
+        self._watch.fence()
         readable, dangling = (frozenset[str](), frozenset[str]()) if first else self._backend.values.readable()
         state = rebuild_state(self._bundle, readable, dangling, fan_out=self._settings.fan_out)
         coordinator.rebuild_part(state.part)
@@ -303,7 +304,7 @@ class _Run:
     def _await_workers(self) -> None:
         """Wait for the workers' last words (their spans), for a little while."""
         give_up = time.monotonic() + GRACE_S
-        while len(self._watch.start_ups) < self._watch.begun and time.monotonic() < give_up:
+        while self._watch.awaits_spans and time.monotonic() < give_up:
             self._read_events(min(0.05, give_up - time.monotonic()))
 
     def _result(self, value: object) -> RunResult:

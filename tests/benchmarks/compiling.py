@@ -23,7 +23,7 @@ STAGES = ("front", "plan", "emit", "whole")
 
 
 def measure(leaves: int, planner: str) -> dict[str, float]:
-    """Seconds of reading, expanding and checking (`front`), of the other stages and of all; warmed by one small compile; peak MiB."""
+    """Seconds of each stage (`front`: read, expand, check) after one small compile, and the peak memory in MiB."""
     from compiler.pipeline import CompileOptions, Planned, build_workflow, compile_workflow, examine, make_plan
 
     compile_workflow(MANIFEST, CompileOptions(set_values={"leaves": "2"}, planner=planner))

@@ -20,7 +20,7 @@ from runtime.config import KIB, LocalSettings, WorkerSettings
 from runtime.errors import LambdaUnavailable, RunFailed, RuntimeFault, StoreUnavailable
 from runtime.local.redis_server import start_redis
 from runtime.local.stack import ensure_stack
-from tests.faults.kill_environments import SHORT_LEASES, build_tree, run_with_kill, small_bench
+from tests.faults.kill_environments import SHORT_LEASES, build_tree, runs_with_kill, small_bench
 from tests.integration.running import DEPLOYMENT, PLANNERS, Bench, compile_at, descendants_of, wait_for, write_workflow
 
 
@@ -33,9 +33,9 @@ def four(own_home: None) -> Iterator[Bench]:
 @pytest.mark.parametrize("planner", PLANNERS)
 def test_run_survives_a_killed_environment(four: Bench, tmp_path: Path, planner: str) -> None:
     build = build_tree(tmp_path, planner)
-    outcomes = [run_with_kill(four, build, seed) for seed in range(2)]
-    assert [outcome.kind for outcome in outcomes] == ["right", "right"], outcomes
-    assert any(outcome.killed for outcome in outcomes)
+    outcomes = [outcome for _, outcome in runs_with_kill(four, build, kills=2, seed=0)]
+    assert all(outcome.kind == "right" for outcome in outcomes), outcomes
+    assert sum(bool(outcome.killed) for outcome in outcomes) == 2, outcomes
     assert four.left_keys() == []
 
 
@@ -43,9 +43,12 @@ def test_run_survives_a_killed_environment(four: Bench, tmp_path: Path, planner:
 @pytest.mark.parametrize("planner", PLANNERS)
 def test_nineteen_of_twenty_runs_survive_a_killed_environment(four: Bench, tmp_path: Path, planner: str) -> None:
     build = build_tree(tmp_path, planner)
-    outcomes = [run_with_kill(four, build, seed) for seed in range(100, 120)]
-    assert sum(outcome.kind == "right" for outcome in outcomes) >= 19, outcomes
-    assert all(outcome.kind != "wrong" for outcome in outcomes), outcomes
+    outcomes = [outcome for _, outcome in runs_with_kill(four, build, kills=20, seed=100)]
+    killed = [outcome for outcome in outcomes if outcome.killed]
+    assert len(killed) == 20, outcomes
+    assert sum(outcome.kind == "right" for outcome in killed) >= 19, outcomes
+    assert all(outcome.kind == "error" for outcome in killed if outcome.kind != "right"), outcomes
+    assert all(outcome.kind == "right" for outcome in outcomes if not outcome.killed), outcomes
     assert four.left_keys() == []
 
 

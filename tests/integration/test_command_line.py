@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from tests.integration.running import PLANNERS, descendants_of
 from tests.shell import END_S, Shell, is_alive, shell_at, wait_for
 
 MODULE = """\
@@ -93,6 +92,30 @@ def test_failed_run_is_one_json_object(shell: Shell, tmp_path: Path) -> None:
     assert code == 1
     (record,) = json.loads(out)["error"]["records"]
     assert (record["task"], record["attempt"], record["type"], record["line"]) == ("fails", 1, "KeyError", 5)
+
+
+FIGURES = {
+    "makespan_s": float,
+    "wall_s": float,
+    "tasks": int,
+    "workers": int,
+    "invocations": int,
+    "cold_starts": int,
+    "warm_starts": int,
+    "bytes_moved": int,
+}
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_run_is_one_json_object_with_its_figures(shell: Shell, tmp_path: Path, planner: str) -> None:
+    code, out, err = shell.call("run", write(tmp_path, "three"), "--json", "--planner", planner)
+    assert code == 0, err
+    answer = json.loads(out)
+    assert (answer["result"], answer["planner"], answer["tasks"]) == (3, planner, 2)
+    assert "_wrong_" in answer["run"]
+    assert {name: type(answer[name]) for name in FIGURES} == FIGURES
+    assert answer["cold_starts"] + answer["warm_starts"] <= answer["invocations"]
+    assert answer["workers"] >= 1 and answer["cold_starts"] >= 1
 
 
 def test_no_redis_to_be_found_is_one_message(shell: Shell, tmp_path: Path) -> None:
@@ -181,7 +204,7 @@ def test_run_leaves_no_temporary_folder_and_no_process(shell: Shell, tmp_path: P
             if ending == "interrupt":
                 wait_for(marker.exists, "the task to begin")
                 assert list(Path(place).glob("treadle-*"))
-                started = descendants(process.pid)
+                started = descendants_of(process.pid)
                 process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=END_S)
         finally:
@@ -202,28 +225,10 @@ def test_killed_command_takes_everything_it_started_along(shell: Shell, tmp_path
     process = shell.start("run", path)
     try:
         wait_for(marker.exists, "the task to begin")
-        started = descendants(process.pid)
+        started = descendants_of(process.pid)
         assert len(started) >= 3
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate()
     for pid in started:
         wait_for(lambda pid=pid: not is_alive(pid), f"process {pid} to end")
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes below `pid`, by /proc."""
-    assert sys.platform == "linux"
-    parents: dict[int, int] = {}
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            parents[int(entry)] = int(Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    found, front = [], [pid]
-    while front:
-        above = front.pop()
-        below = [child for child, parent in parents.items() if parent == above]
-        found += below
-        front += below
-    return found

@@ -53,7 +53,8 @@ class Diagnostic:
     """One finding. `code` is "E304", "W301"; `span` is None for an error of the command line.
 
     `label` stands beside the caret, `hint` is one imperative line, `instance` and `bindings` say where in
-    an expansion the first occurrence was, `more` counts further instances of the same mistake.
+    an expansion the first occurrence was, `more` counts further instances of the same mistake. `is_denied`: the user
+    asked that this warning be an error.
     """
 
     code: str
@@ -67,10 +68,11 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     more: int = 0
     fixes: tuple[Fix, ...] = ()
+    is_denied: bool = False
 
     @property
     def severity(self) -> Severity:
-        return Severity.WARNING if self.code.startswith("W") else Severity.ERROR
+        return Severity.WARNING if self.code.startswith("W") and not self.is_denied else Severity.ERROR
 
 
 class ManifestError(Exception):

@@ -17,13 +17,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 OWN = ("compiler", "runtime", "schemas")
 
-VOCABULARY = ("runtime.errors", "runtime.plan", "runtime.config", "runtime.quantities")
+VOCABULARY = ("runtime.errors", "runtime.plan", "runtime.config", "runtime.quantities", "runtime.value_types")
 FRONT = ("compiler.diagnostics", "compiler.suggest", "compiler.manifest", *VOCABULARY)
 
 IMPORTS: dict[str, tuple[str, ...]] = {
     "compiler.diagnostics": (),
     "compiler.suggest": (),
-    "compiler.rendering": ("compiler.diagnostics", "compiler.manifest"),
+    "compiler.rendering": ("compiler.diagnostics", "compiler.manifest", "compiler.explanations"),
     "compiler.manifest": FRONT,
     "compiler.graph": (*FRONT, "schemas"),
     "compiler.code": (*FRONT, "compiler.graph", "runtime.hints", "runtime.unit", "runtime.requirements"),

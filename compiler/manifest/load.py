@@ -31,7 +31,7 @@ from compiler.manifest.frames import Anchored, Frame
 from compiler.manifest.model import Source
 from compiler.manifest.resolver import ScalarRefusedError, resolve_plain
 from compiler.manifest.source import position_at
-from compiler.manifest.syntax import bare_jinja, explain_yaml_error
+from compiler.manifest.syntax import bare_jinja, cut_apart, explain_yaml_error
 from compiler.manifest.tree import MappingNode, Node, Scalar, ScalarNode, SequenceNode
 
 MAX_DEPTH = 64
@@ -85,8 +85,12 @@ class _Builder:
         self._events = 0
         self._expanded = 0
         self._first_alias: Span | None = None
+        self._jinja_depth = 0
+        """How many frames are open where a bare `{{` was found: what stands in it is reported already. 0: none."""
 
     def report(self, diagnostic: Diagnostic) -> None:
+        if self._jinja_depth:
+            return
         self.diagnostics.append(diagnostic)
         if len(self.diagnostics) >= MAX_MISTAKES:
             raise _StopError
@@ -211,9 +215,23 @@ class _Builder:
             self._anchors[event.anchor] = None
         frame = Frame(event.start_mark, event.anchor, is_mapping, bool(event.flow_style))
         frame.spoiled = spoiled
+        if is_mapping and event.flow_style and not self._jinja_depth and self._frames:
+            self._check_bare_jinja(self._frames[-1], event)
         self._frames.append(frame)
 
+    def _check_bare_jinja(self, outer: Frame, inner: StartLike) -> None:
+        """A flow mapping that is a key, its brace right after another, is `{{ x }}` without its dollar sign."""
+        if not (outer.is_mapping and outer.is_flow and outer.key is None and not outer.drop_next):
+            return
+        if outer.start.index + 1 == inner.start_mark.index:
+            line, column = outer.start.line + 1, outer.start.column + 1
+            outer.spoiled = Span(self.file, Position(line, column), Position(line, column + 2))
+            self.report(bare_jinja(outer.spoiled))
+            self._jinja_depth = len(self._frames)
+
     def _on_end(self, event: Located) -> None:
+        if self._jinja_depth == len(self._frames):
+            self._jinja_depth = 0
         frame = self._frames.pop()
         span = Span(self.file, Position(frame.start.line + 1, frame.start.column + 1), self._end(event.end_mark))
         node: Node
@@ -241,9 +259,16 @@ class _Builder:
             frame.take(node)
 
     def _take_key(self, frame: Frame, node: Node) -> None:
-        if type(node) is not ScalarNode or type(node.value) is not str:
+        if type(node) is not ScalarNode:
             frame.drop_next = True
-            self._bad_key(frame, node)
+            self._bad_key(node)
+            return
+        if type(node.value) is not str:
+            self._bad_key(node)
+            node = ScalarNode(node.raw, node.span, node.raw, node.style)
+        elif not node.style and "${{" in node.value and node.value.rfind("${{") > node.value.rfind("}}"):
+            frame.drop_next = True
+            self._cut_expression(frame, node)
             return
         first = frame.seen.setdefault(node.value, node)
         if first is not node:
@@ -255,14 +280,15 @@ class _Builder:
             return
         frame.key = node
 
-    def _bad_key(self, frame: Frame, node: Node) -> None:
+    def _cut_expression(self, frame: Frame, key: ScalarNode) -> None:
+        """An expression that YAML reads as a mapping, because of the `: ` in it."""
+        start = key.span.start
+        column = start.column + key.raw.rfind("${{")
+        frame.spoiled = Span(self.file, Position(start.line, column), Position(start.line, column + 3))
+        self.report(cut_apart(frame.spoiled))
+
+    def _bad_key(self, node: Node) -> None:
         if not isinstance(node, ScalarNode):
-            is_jinja = frame.is_flow and self.text.startswith("{{", frame.start.index)
-            if is_jinja and isinstance(node, MappingNode):
-                line, column = frame.start.line + 1, frame.start.column + 1
-                frame.spoiled = Span(self.file, Position(line, column), Position(line, column + 2))
-                self.report(bare_jinja(frame.spoiled))
-                return
             message = f"a key is a text, and this is a {'mapping' if isinstance(node, MappingNode) else 'list'}"
             self.report(Diagnostic(code="E013", message=message, span=node.span))
             return

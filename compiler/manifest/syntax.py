@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import yaml
 
@@ -60,10 +61,9 @@ def explain_yaml_error(err: yaml.YAMLError, text: str, file: str) -> Diagnostic:
         return Diagnostic(code="E010", message="a tag of an unknown kind", span=span, hint=hint)
     if place := _find_before(_BARE_JINJA, text, mark, file):
         return bare_jinja(place)
-    message, hint = _meaning(problem)
     if place := _find_before(_EXPRESSION, text, mark, file):
-        span = place
-        message, hint = "an unquoted `${{ }}` is cut apart by YAML here", 'put the whole value in quotes: "${{ … }}"'
+        return replace(cut_apart(place), related=_context(err, file, mark))
+    message, hint = _meaning(problem)
     return Diagnostic(code="E003", message=message, span=span, hint=hint, related=_context(err, file, mark))
 
 
@@ -79,6 +79,12 @@ def bare_jinja(span: Span) -> Diagnostic:
     """E211: `{{ x }}` without its dollar sign, at the place of the braces."""
     message = "`{{ }}` is a YAML mapping, not an expression"
     return Diagnostic(code="E211", message=message, span=span, hint="write ${{ … }}")
+
+
+def cut_apart(span: Span) -> Diagnostic:
+    """E003: an expression that needs quotes, at the place of its braces."""
+    message = "an unquoted `${{ }}` is cut apart by YAML here"
+    return Diagnostic(code="E003", message=message, span=span, hint='put the whole value in quotes: "${{ … }}"')
 
 
 def _meaning(problem: str) -> tuple[str, str]:

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
+from runtime.given_inputs import InputDeclaration
 from runtime.pages import decode_value, env_from_row
-from runtime.plan import Entry, EnvClass, Value, slot_name
+from runtime.plan import Blob, Entry, EnvClass, Leaf, Value, map_refs, slot_name
+from runtime.value_types import parse_type
 
 INDEX_NAME = "treadle-bundle.json"
 BLOB_FOLDER = "blobs/sha256"
 SCHEMA_MAJOR = 1
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 _REBUILD = "build the bundle again"
 
@@ -124,6 +126,7 @@ class LoadedBundle:
     units: tuple[str, ...]
     literals: tuple[str, ...]
     requirements: tuple[str, ...]
+    declared_inputs: Mapping[str, InputDeclaration]
     result: Value
     result_edges: tuple[tuple[str, str | None], ...]
     result_kind: str
@@ -160,6 +163,18 @@ class LoadedBundle:
     def page(self, number: int) -> bytes:
         """The encoded records of one page."""
         return self.blob(self.pages[number])
+
+    @cached_property
+    def inputs(self) -> Mapping[str, InputDeclaration]:
+        """The inputs that a launch may give, in the manifest's order, large defaults read from their blobs."""
+        return {name: replace(row, default=self._literal(row.default)) for name, row in self.declared_inputs.items()}
+
+    def _literal(self, value: object) -> object:
+        def value_of(leaf: Leaf) -> object:
+            assert isinstance(leaf, Blob), "a default refers to nothing"
+            return json.loads(self.blob(leaf.digest))
+
+        return map_refs(cast(Value, value), value_of)
 
     def graph(self) -> RunGraph:
         """The graph with its plan, decoded at the first call."""
@@ -257,6 +272,7 @@ def _loaded(document: Any, digest: str, source: BlobSource) -> LoadedBundle:
         units=tuple(_column(document, "units", str)),
         literals=tuple(_column(document, "literals", str)),
         requirements=tuple(_column(document, "requirements", str)),
+        declared_inputs={_text(row["name"]): _input(row) for row in document.get("inputs", ())},
         result=decode_value(result["tree"]),
         result_edges=tuple((_text(instance), output) for instance, output in result["edges"]),
         result_kind=_text(result["kind"]),
@@ -266,6 +282,15 @@ def _loaded(document: Any, digest: str, source: BlobSource) -> LoadedBundle:
         graph_digest=_text(document["graph"]),
         plan_digest=_text(document["plan"]),
         source=source,
+    )
+
+
+def _input(row: Any) -> InputDeclaration:
+    return InputDeclaration(
+        type=parse_type(_text(row["type"])),
+        has_default="default" in row,
+        default=decode_value(row.get("default")),
+        description=_text(row.get("description", "")),
     )
 
 

@@ -64,12 +64,13 @@ class Driver:
         ports: Ports,
         loader: CodeLoader,
         literals: Callable[[str], object],
+        inputs: Callable[[str], object],
     ) -> None:
         self._invocation = invocation
         self._worker = invocation.worker
         self._settings = invocation.worker.settings
         self._ports = ports
-        self._execution = Execution(loader, literals)
+        self._execution = Execution(loader, literals, inputs)
         self._lock = threading.Lock()
         self._main_wakes = threading.Condition(self._lock)
         self._io_wakes = threading.Condition(self._lock)

@@ -14,9 +14,12 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from runtime.code import CodeLoader, user_traceback
+from runtime.environ import VariableError, Variables, variable_text
 from runtime.errors import RuntimeFault
-from runtime.plan import Blob, Ref, Task, map_refs, slot_name
+from runtime.plan import Blob, Input, Leaf, Task, Variable, map_refs, slot_name
+from runtime.selection import SelectionError, select
 from runtime.trust import Packed
+from runtime.user_errors import message_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +45,15 @@ class TaskTimeout(BaseException):
 
 
 class Execution:
-    """Runs tasks one after another. `literals(digest)` returns a large literal of the manifest."""
+    """Runs tasks one after another.
 
-    def __init__(self, loader: CodeLoader, literals: Callable[[str], object]) -> None:
+    `literals(digest)` returns a large literal of the manifest, `inputs(name)` the value of an input of the run.
+    """
+
+    def __init__(self, loader: CodeLoader, literals: Callable[[str], object], inputs: Callable[[str], object]) -> None:
         self._loader = loader
         self._literals = literals
+        self._inputs = inputs
 
     def run(self, task: Task, inputs: dict[str, object]) -> Outcome:
         """Call the task's function with the values of its in-edges (`inputs`: slot → value or `Packed`).
@@ -56,36 +63,51 @@ class Execution:
         try:
             function = self._loader.load(task.function)
             args, kwargs = self._bind(task, inputs)
-            with _time_limit(task.timeout_s):
+            with Variables(self._environ(task)), _time_limit(task.timeout_s):
                 result = function(*args, **kwargs)
         except TaskTimeout:
             return _failed("Timeout", f"{task.name} ran longer than its timeout of {task.timeout_s:g} s")
+        except (SelectionError, VariableError) as err:
+            return _failed(type(err).__name__, str(err))
         except RuntimeFault:
             raise
         except BaseException as err:  # noqa: BLE001  the boundary to user code
             return Outcome(
                 failure=TaskFailure(
-                    kind=type(err).__name__, message=_text_of(err), traceback=user_traceback(err, self._loader)
+                    kind=type(err).__name__, message=message_of(err), traceback=user_traceback(err, self._loader)
                 )
             )
         return self._outputs(task, result)
 
     def _bind(self, task: Task, inputs: dict[str, object]) -> tuple[list[object], dict[str, object]]:
-        def value_of(leaf: Ref | Blob) -> object:
-            if isinstance(leaf, Blob):
-                return self._literals(leaf.digest)
+        def value_of(leaf: Leaf) -> object:
+            match leaf:
+                case Blob(digest):
+                    return self._literals(digest)
+                case Input():
+                    return self._input(leaf)
             slot = task.in_edges[leaf.edge].slot
             value = inputs[slot]
             if isinstance(value, Packed):
                 value = inputs[slot] = value.unpack()
-            for step in leaf.path:
-                value = value[step]  # type: ignore[index]
-            return value
+            return select(value, leaf.path, f"tasks.{slot}") if leaf.path else value
 
         return (
             [map_refs(arg, value_of) for arg in task.args],
             {name: map_refs(arg, value_of) for name, arg in task.kwargs.items()},
         )
+
+    def _input(self, leaf: Input) -> object:
+        return select(self._inputs(leaf.name), leaf.path, f"inputs.{leaf.name}")
+
+    def _environ(self, task: Task) -> dict[str, str]:
+        return {name: self._variable(name, value) for name, value in task.environ}
+
+    def _variable(self, name: str, value: Variable) -> str:
+        try:
+            return variable_text(self._input(value) if isinstance(value, Input) else value)
+        except VariableError as err:
+            raise VariableError(f"the environment variable `{name}` {err}") from err
 
     def _outputs(self, task: Task, result: object) -> Outcome:
         if not task.outputs:
@@ -106,13 +128,6 @@ def _type_of(value: object) -> str:
 
 def _failed(kind: str, message: str) -> Outcome:
     return Outcome(failure=TaskFailure(kind=kind, message=message))
-
-
-def _text_of(err: BaseException) -> str:
-    try:
-        return str(err)
-    except BaseException:  # noqa: BLE001  the exception's own __str__ is user code
-        return f"<{type(err).__name__} whose __str__ fails>"
 
 
 @contextmanager

@@ -20,10 +20,12 @@ from runtime.driver import Driver, Invocation
 from runtime.envelope import Signer
 from runtime.errors import RunFailed
 from runtime.exchange import Ports
+from runtime.given_inputs import resolve_inputs
 from runtime.pages import decode_subdag
 from runtime.plan import EnvClass, InEdge, OutEdge, Task
 from runtime.ports import Call, RebuildPart, Reference, WorkerRow
-from runtime.results import Progress, RunResult, assemble, result_slots
+from runtime.results import Progress, RunResult, Sources, assemble, result_slots
+from runtime.run_inputs import RunInputs, publish_inputs
 from runtime.trust import Trust
 from runtime.worker import Worker
 
@@ -34,13 +36,15 @@ def run_inline(
     bundle: LoadedBundle,
     settings: WorkerSettings,
     *,
+    inputs: Mapping[str, object] | None = None,
     source_root: str = "",
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunResult:
     """Run the bundle here and now. `source_root`: where the user's files are, so that breakpoints in them work.
 
-    Raises `RunFailed` with the error records of tasks.
+    Raises `InputsInvalid` before anything runs, `RunFailed` with the error records of tasks.
     """
+    given = resolve_inputs(bundle.inputs, inputs or {})
     began = time.monotonic()
     run = f"{int(time.time() * 1000)}_{bundle.name}_inline_{bundle.graph_signature}"
     tasks = _all_tasks(bundle)
@@ -49,6 +53,7 @@ def run_inline(
     (call,) = _start(backend, tasks, env)
     trust = Trust(signer=Signer(secrets.token_bytes(32)), deployment=WORKER, run=run)
     loader = CodeLoader(lambda digests: [bundle.blob(digest) for digest in digests], source_root=source_root)
+    publish_inputs(given, backend.values, trust, settings.store_value_bytes)
     literals = {digest: json.loads(bundle.blob(digest)) for digest in bundle.literals}
     progress(Progress(state="running", done=0, total=len(tasks), workers=1))
     try:
@@ -58,8 +63,9 @@ def run_inline(
             coordinator=backend.coordinator, values=backend.values, signals=backend.signals, invoke=_invoke_nobody
         )
         invocation = Invocation(worker=worker, run=run, trust=trust, called_at=call.called_at)
-        Driver(invocation, ports, loader, literals.__getitem__).run()
-        value = _collect(bundle, backend, trust, literals)
+        run_inputs = RunInputs(trust, backend.values, {}, {})
+        Driver(invocation, ports, loader, literals.__getitem__, run_inputs.value).run()
+        value = _collect(bundle, backend, trust, literals, given)
     finally:
         loader.close()
     elapsed = time.monotonic() - began
@@ -116,7 +122,13 @@ def _invoke_nobody(call: Call, values: Mapping[str, bytes]) -> None:
     raise AssertionError(f"an inline run has one worker, but {call.worker} was called")
 
 
-def _collect(bundle: LoadedBundle, backend: MemoryBackend, trust: Trust, literals: Mapping[str, object]) -> object:
+def _collect(
+    bundle: LoadedBundle,
+    backend: MemoryBackend,
+    trust: Trust,
+    literals: Mapping[str, object],
+    inputs: Mapping[str, object],
+) -> object:
     status = backend.coordinator.status()
     if status.meta == "failed":
         records = tuple(json.loads(text) for _, text in sorted(status.errors.items()))
@@ -127,7 +139,8 @@ def _collect(bundle: LoadedBundle, backend: MemoryBackend, trust: Trust, literal
         slots = [slot for instance, is_target in flagged if is_target for slot in graph.slots(instance)]
         return _values(slots, backend, trust)
     slots = result_slots(bundle.result_edges)
-    return assemble(bundle.result, slots, _values(slots, backend, trust), literals)
+    sources = Sources(values=_values(slots, backend, trust), literals=literals, inputs=inputs)
+    return assemble(bundle.result, slots, sources)
 
 
 def _values(slots: list[str], backend: MemoryBackend, trust: Trust) -> dict[str, object]:

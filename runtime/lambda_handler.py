@@ -24,6 +24,7 @@ from runtime.pages import decode_subdag
 from runtime.payload import Payload, make_payload, read_payload
 from runtime.plan import Task
 from runtime.ports import Call, RunEnd
+from runtime.run_inputs import RunInputs
 from runtime.trust import Trust
 from runtime.worker import Worker
 
@@ -49,6 +50,8 @@ class Environment:
         self._blobs: dict[str, bytes] = {}
         self._literals: dict[str, object] = {}
         self._loader = CodeLoader(self._units)
+        self._inputs_of: str = ""
+        self._inputs: dict[str, object] = {}
         self._backend: RedisBackend | None = None
         self._trust = Trust(signer=self._signer, deployment=self.deployment, run="")
 
@@ -100,7 +103,14 @@ class Environment:
             self._invoker.invoke(call.env, self._payload_of(call, values, payload, trust))
 
         ports = Ports(coordinator=backend.coordinator, values=backend.values, signals=backend.signals, invoke=invoke)
-        return Driver(invocation, ports, self._loader, self._literal).run()
+        inputs = RunInputs(trust, backend.values, payload.inputs, self._inputs_known(payload.run))
+        return Driver(invocation, ports, self._loader, self._literal, inputs.value).run()
+
+    def _inputs_known(self, run: str) -> dict[str, object]:
+        """The inputs that this environment has read in this run; those of another run are forgotten."""
+        if self._inputs_of != run:
+            self._inputs_of, self._inputs = run, {}
+        return self._inputs
 
     def _records(self, payload: Payload) -> dict[str, Task]:
         if payload.subdag:
@@ -124,6 +134,7 @@ class Environment:
                 start=call.start,
                 digest="" if is_page else call.subdag,
                 values=values,
+                inputs=payload.inputs,
                 settings=payload.settings,
             ),
             seal=trust.seal_subdag,

@@ -18,9 +18,11 @@ from runtime.bundle import LoadedBundle
 from runtime.config import WorkerSettings
 from runtime.envelope import Signer, default_key_path, load_or_create_key
 from runtime.errors import BundleInvalid, RunCancelled, RunFailed, RuntimeFault, Throttled
+from runtime.given_inputs import resolve_inputs
 from runtime.payload import Payload, make_payload
 from runtime.ports import Call, Reference, RunEnd
-from runtime.results import Progress, RunResult, assemble, result_slots
+from runtime.results import Progress, RunResult, Sources, assemble, result_slots
+from runtime.run_inputs import publish_inputs
 from runtime.trust import Trust
 from runtime.watch import RunWatch, rebuild_state
 
@@ -51,15 +53,17 @@ def launch(
     target: Target,
     settings: WorkerSettings,
     *,
+    inputs: Mapping[str, object] | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     keep: bool = False,
 ) -> RunResult:
-    """Run the bundle on the target to its end and return what it gave.
+    """Run the bundle with these inputs on the target to its end and return what it gave.
 
-    Raises `RunFailed` with the error records of tasks, `RunCancelled` after Ctrl-C, and the faults of Redis and
-    Lambda. Whatever happens, no key of the run stays in Redis, unless `keep` is set or Redis is gone.
+    Raises `InputsInvalid` before anything is sent, `RunFailed` with the error records of tasks, `RunCancelled` after
+    Ctrl-C, and the faults of Redis and Lambda. Whatever happens, no key of the run stays in Redis, unless `keep` is
+    set or Redis is gone.
     """
-    run = _Run(bundle, target, settings, progress)
+    run = _Run(bundle, target, settings, resolve_inputs(bundle.inputs, inputs or {}), progress)
     try:
         return run.to_its_end()
     except KeyboardInterrupt:
@@ -88,6 +92,7 @@ class _Run:
         bundle: LoadedBundle,
         target: Target,
         settings: WorkerSettings,
+        inputs: Mapping[str, object],
         progress: Callable[[Progress], None],
     ) -> None:
         self._began = time.monotonic()
@@ -95,6 +100,8 @@ class _Run:
         self._bundle = bundle
         self._target = target
         self._settings = settings
+        self._inputs = inputs
+        self._sealed_inputs: Mapping[str, bytes] = {}
         self._progress = progress
         self._told_at = 0.0
         self._backend = RedisBackend(target.redis_url, target.deployment, self.id, settings)
@@ -162,13 +169,15 @@ class _Run:
         )
 
     def _publish(self) -> None:
-        """Put what workers may fetch: code, literals and SubDags as the deployment's blobs, pages as the run's."""
+        """Put what workers may fetch: code, literals and SubDags for the deployment, pages and inputs for the run."""
         bundle, values = self._bundle, self._backend.values
         digests = [*bundle.units, *bundle.literals, *(row.subdag for row in bundle.workers.values())]
         values.put_blobs({digest: self._trust.seal_blob(digest, bundle.blob(digest)) for digest in digests})
         if bundle.pages:
             pages = range(len(bundle.pages))
             values.put_pages({number: self._trust.seal_page(number, bundle.page(number)) for number in pages})
+
+        self._sealed_inputs = publish_inputs(self._inputs, values, self._trust, self._settings.store_value_bytes)
 
     def _rebuild(self, *, first: bool = False) -> tuple[Call, ...]:
         """Write the run's state from what can be read; returns whom to invoke."""
@@ -202,6 +211,7 @@ class _Run:
                 subdag=subdag,
                 digest=digest,
                 pages=pages,
+                inputs=self._sealed_inputs,
                 settings=self._settings,
             ),
             seal=self._trust.seal_subdag,
@@ -287,7 +297,8 @@ class _Run:
             return self._values(self._targets)
         slots = result_slots(bundle.result_edges)
         literals = {digest: json.loads(bundle.blob(digest)) for digest in bundle.literals}
-        return assemble(bundle.result, slots, self._values(slots), literals)
+        sources = Sources(values=self._values(slots), literals=literals, inputs=self._inputs)
+        return assemble(bundle.result, slots, sources)
 
     def _values(self, slots: list[str]) -> dict[str, object]:
         unique = list(dict.fromkeys(slots))

@@ -13,14 +13,14 @@ compresses well:
      "names":     own names in order of the records, then those of neighbours outside
      "functions": [unit, module, qualname, kind, pickle]
      "envs":      [memory_mb, arch, python, layer]
-     "kinds":     [function, env, outputs, retry or 0, timeout_s, line, is_target, worker, page]
+     "kinds":     [function, env, outputs, retry or 0, timeout_s, line, is_target, worker, page, environ?]
      "origins":   [output, worker]                       of an in-edge
      "ends":      [need, env, output, worker, page]      of an out-edge
      "args":      interned argument trees
      "tasks":     [kind, args, [name, origin, name, origin...], [name, end, name, end...], kwargs?]}
 
-In a tree a reference is `{"$r": [edge, *path]}` and a blob `{"$b": digest}`; a key of the user's that
-begins with "$" gets one more.
+In a tree a reference is `{"$r": [edge, *path]}`, a blob `{"$b": digest}` and an input of the run
+`{"$i": [name, *path]}`; a key of the user's that begins with "$" gets one more.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from typing import Any
 
 from runtime.collector import collector_paused
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
-from runtime.plan import Blob, EnvClass, Function, InEdge, OutEdge, Ref, Retry, SubDag, Task, Value
+from runtime.plan import Blob, EnvClass, Function, InEdge, Input, OutEdge, Ref, Retry, SubDag, Task, Value
 
 PAGES_VERSION = 1
 SHORT_ARGS = 24
 """Scalar arguments up to this many characters stand in the record; longer ones and trees are interned."""
 
-_TREES = (Ref, Blob, list, tuple, dict)
+_TREES = (Ref, Blob, Input, list, tuple, dict)
 _DEFAULT_RETRY = Retry()
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
 
@@ -82,6 +82,8 @@ def encode_value(value: Value) -> object:
             return {"$r": [value.edge, *value.path]}
         case Blob():
             return {"$b": value.digest}
+        case Input():
+            return {"$i": [value.name, *value.path]}
         case list() | tuple():
             return [encode_value(item) for item in value]
         case dict():
@@ -114,6 +116,8 @@ def decode_value(data: Any) -> Value:
             return Ref(reference[0], tuple(reference[1:]))
         if (digest := data.get("$b")) is not None:
             return Blob(digest)
+        if (given := data.get("$i")) is not None:
+            return Input(given[0], tuple(given[1:]))
     return {(key[1:] if key.startswith("$") else key): decode_value(item) for key, item in data.items()}
 
 
@@ -169,7 +173,7 @@ class _Encoder:
         return index
 
     def _kind(self, task: Task) -> int:
-        shared = (id(task.function), id(task.env), id(task.outputs), id(task.retry))
+        shared = (id(task.function), id(task.env), id(task.outputs), id(task.retry), id(task.environ))
         known = (*shared, task.timeout_s, task.line, task.is_target, task.worker, task.page)
         index = self._known.get(known)
         if index is None:
@@ -179,8 +183,8 @@ class _Encoder:
     def _new_kind(self, task: Task) -> int:
         code = task.function
         function = self.functions.add(code, [code.unit, code.module, code.qualname, code.kind, code.pickle])
-        key = (function, task.env, task.outputs, task.retry, task.timeout_s, task.line, task.is_target)
-        row = [
+        key = (function, task.env, task.outputs, task.retry, task.timeout_s, task.line, task.is_target, task.environ)
+        row: list[object] = [
             function,
             self._env(task.env),
             task.outputs,
@@ -191,6 +195,8 @@ class _Encoder:
             task.worker,
             task.page,
         ]
+        if task.environ:
+            row.append(encode_value(dict(task.environ)))
         return self.kinds.add((*key, task.worker, task.page), row)
 
     def _args(self, args: tuple[Value, ...]) -> object:
@@ -254,16 +260,13 @@ def _decode_tasks(tables: Any) -> Mapping[str, Task]:
     names = tables["names"]
     functions = [Function(unit=u, module=m, qualname=q, kind=k, pickle=p) for u, m, q, k, p in tables["functions"]]
     envs = [env_from_row(row) for row in tables["envs"]]
-    kinds = [
-        (functions[code], envs[env], tuple(outputs), _retry(retry), timeout_s, line, bool(target), worker, page)
-        for code, env, outputs, retry, timeout_s, line, target, worker, page in tables["kinds"]
-    ]
+    kinds = [_kind(row, functions, envs) for row in tables["kinds"]]
     origins = tables["origins"]
     ends = [(need, envs[env], output, worker, page) for need, env, output, worker, page in tables["ends"]]
     trees = [decode_value(tree) for tree in tables["args"]]
     tasks: dict[str, Task] = {}
     for position, (kind, args, ins, outs, *keywords) in enumerate(tables["tasks"]):
-        function, env, outputs, retry, timeout_s, line, target, worker, page = kinds[kind]
+        function, env, outputs, retry, timeout_s, line, target, worker, page, environ = kinds[kind]
         name = names[position]
         tasks[name] = Task(
             name=name,
@@ -280,8 +283,16 @@ def _decode_tasks(tables: Any) -> Mapping[str, Task]:
             retry=retry,
             timeout_s=timeout_s,
             line=line,
+            environ=environ,
         )
     return tasks
+
+
+def _kind(row: Any, functions: list[Function], envs: list[EnvClass]) -> tuple[Any, ...]:
+    code, env, outputs, retry, timeout_s, line, target, worker, page, *extra = row
+    environ = tuple(decode_value(extra[0]).items()) if extra else ()  # type: ignore[union-attr]
+    whole = (functions[code], envs[env], tuple(outputs), _retry(retry))
+    return (*whole, timeout_s, line, bool(target), worker, page, environ)
 
 
 def _in_edges(names: list[str], position: int, row: list[int], origins: Any) -> tuple[InEdge, ...]:

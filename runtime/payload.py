@@ -7,7 +7,9 @@ inside is fetched. Sealing is the caller's: `seal` and `unseal` turn bytes into 
     {"v": 1, "run": …, "worker": …, "env": [memory_mb, arch, python, layer], "at": call time,
      "start": [[task, [keys]], …],
      "subdag": {"b64": …} | {"sha256": …} | {"pages": [n, …], "b64": …},
-     "values": {slot: b64}, "set": {setting: value}}
+     "values": {slot: b64}, "inputs": {name: b64}, "set": {setting: value}}
+
+`inputs` are those of the run that are small; a worker that invokes another hands on what it was given.
 
 A SubDag is compressed with zlib and then sealed. Pages travel as one compressed and sealed block, their
 JSON texts joined by a newline (none holds one): neighbours repeat each other, so that together they are half
@@ -42,7 +44,8 @@ class Payload:
     """One invocation. `at` is the call time in the store's seconds.
 
     A pinned worker: `subdag` are its encoded records, or none with a `digest` to fetch them by. A flexible
-    one: `pages` are the encoded pages that travel inside, by number. `values` are sealed values by slot.
+    one: `pages` are the encoded pages that travel inside, by number. `values` are sealed values by slot, `inputs`
+    sealed inputs of the run by name.
     """
 
     run: str
@@ -54,6 +57,7 @@ class Payload:
     digest: str = ""
     pages: Mapping[int, bytes] = field(default_factory=dict)
     values: Mapping[str, bytes] = field(default_factory=dict)
+    inputs: Mapping[str, bytes] = field(default_factory=dict)
     settings: WorkerSettings = field(default_factory=WorkerSettings)
 
 
@@ -65,7 +69,8 @@ def make_payload(payload: Payload, *, seal: Seal = _as_is) -> bytes:
     """The JSON of `payload`; what exceeds the inline limits of its settings is left out.
 
     A SubDag over `inline_subdag_bytes` is replaced by its digest; pages and values go in, in order, while they
-    fit `inline_subdag_bytes` and `inline_value_bytes` each, `inline_values_bytes` in all.
+    fit `inline_subdag_bytes` and `inline_value_bytes` each, `inline_values_bytes` in all; inputs likewise, for
+    themselves.
     """
     document: dict[str, object] = {
         "v": PAYLOAD_VERSION,
@@ -79,6 +84,8 @@ def make_payload(payload: Payload, *, seal: Seal = _as_is) -> bytes:
         document["subdag"] = subdag
     if values := _fitting_values(payload.values, payload.settings):
         document["values"] = {slot: b64encode(value).decode() for slot, value in values.items()}
+    if inputs := _fitting_values(payload.inputs, payload.settings):
+        document["inputs"] = {name: b64encode(value).decode() for name, value in inputs.items()}
     if changed := _changed_settings(payload.settings):
         document["set"] = changed
     return dumps(document).encode()
@@ -154,5 +161,6 @@ def _payload(document: Mapping[str, Any], unseal: Seal) -> Payload:
         digest=subdag.get("sha256", ""),
         pages=pages,
         values={slot: b64decode(value) for slot, value in document.get("values", {}).items()},
+        inputs={name: b64decode(value) for name, value in document.get("inputs", {}).items()},
         settings=WorkerSettings(**document.get("set", {})),
     )

@@ -18,8 +18,11 @@ from typing import Union
 Key = Union[str, int, bool]
 """One element of a key path: the value itself, or a position."""
 
-Value = Union[None, bool, int, float, str, "Ref", "Blob", list["Value"], dict[str, "Value"]]
+Value = Union[None, bool, int, float, str, "Ref", "Blob", "Input", list["Value"], dict[str, "Value"]]
 """An argument as the manifest wrote it: JSON data in which a reference may stand anywhere."""
+
+Variable = Union[str, "Input"]
+"""The value of an environment variable: a text, or an input of the run that is written as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +44,26 @@ class Blob:
     digest: str
 
 
-def map_refs(value: Value, visit: Callable[[Ref | Blob], object]) -> object:
-    """Copy `value`, with every `Ref` and `Blob` at any depth replaced by `visit(it)`.
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An input of the workflow, given at launch. `path` selects inside its value, as a `Ref`'s does."""
+
+    name: str
+    path: tuple[str | int, ...] = ()
+
+
+Leaf = Union[Ref, Blob, Input]
+"""What stands in a value for something that is elsewhere."""
+
+
+def map_refs(value: Value, visit: Callable[[Leaf], object]) -> object:
+    """Copy `value`, with every `Ref`, `Blob` and `Input` at any depth replaced by `visit(it)`.
 
     The one walker over nested references: expansion, digests, fetching and substitution all use it.
     Order is that of the lists and dicts.
     """
     match value:
-        case Ref() | Blob():
+        case Ref() | Blob() | Input():
             return visit(value)
         case list():
             return [map_refs(item, visit) for item in value]
@@ -62,13 +77,27 @@ def iter_refs(value: Value) -> Iterator[Ref]:
     """Every `Ref` in `value`, in order of appearance."""
     found: list[Ref] = []
 
-    def visit(leaf: Ref | Blob) -> object:
+    def visit(leaf: Leaf) -> object:
         if isinstance(leaf, Ref):
             found.append(leaf)
         return leaf
 
     map_refs(value, visit)
     return iter(found)
+
+
+def path_text(path: tuple[str | int, ...]) -> str:
+    """A selection as a manifest writes it: `.k[0]["another key"]`."""
+    return "".join(
+        [
+            f".{step}" if isinstance(step, str) and step.isidentifier() and step.isascii() else f"[{_step_text(step)}]"
+            for step in path
+        ]
+    )
+
+
+def _step_text(step: str | int) -> str:
+    return json.dumps(step, ensure_ascii=False)
 
 
 def instance_name(task: str, keys: tuple[Key, ...]) -> str:
@@ -185,6 +214,8 @@ class Task:
     In-edges are distinct (producer, output) pairs in order of first appearance in the arguments,
     then those of `after`. `page` is the page that holds this record, -1 in a pinned SubDag.
     `is_target`: the result must be stored, whatever its edges say. `line` is the manifest's line.
+    `environ` are the environment variables of the call, (name, value) pairs; Lambda's 4 KB are for those of a
+    function and do not limit these, which travel in the record.
     """
 
     name: str
@@ -201,6 +232,7 @@ class Task:
     retry: Retry = Retry()
     timeout_s: float = 300.0
     line: int = 0
+    environ: tuple[tuple[str, Variable], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

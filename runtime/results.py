@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runtime.plan import Blob, Ref, Value, map_refs, slot_name
+from runtime.errors import RunFailed
+from runtime.plan import Blob, Input, Leaf, Value, map_refs, slot_name
+from runtime.selection import SelectionError, select
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +48,29 @@ def result_slots(edges: tuple[tuple[str, str | None], ...]) -> list[str]:
     return [slot_name(instance, output) for instance, output in edges]
 
 
-def assemble(tree: Value, slots: list[str], values: Mapping[str, object], literals: Mapping[str, object]) -> object:
-    """The result tree with each reference replaced by the value of its slot."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where the parts of a result are: stored values by slot, large literals by digest, the run's inputs by name."""
 
-    def value_of(leaf: Ref | Blob) -> object:
-        if isinstance(leaf, Blob):
-            return literals[leaf.digest]
-        value = values[slots[leaf.edge]]
-        for step in leaf.path:
-            value = value[step]  # type: ignore[index]
-        return value
+    values: Mapping[str, object]
+    literals: Mapping[str, object]
+    inputs: Mapping[str, object]
 
-    return map_refs(tree, value_of)
+
+def assemble(tree: Value, slots: list[str], sources: Sources) -> object:
+    """The result tree with what it refers to in its place. Raises RunFailed when a selection does not exist."""
+
+    def value_of(leaf: Leaf) -> object:
+        match leaf:
+            case Blob(digest):
+                return sources.literals[digest]
+            case Input(name, path):
+                return select(sources.inputs[name], path, f"inputs.{name}")
+            case _:
+                slot = slots[leaf.edge]
+                return select(sources.values[slot], leaf.path, f"tasks.{slot}")
+
+    try:
+        return map_refs(tree, value_of)
+    except SelectionError as err:
+        raise RunFailed(f"every task is done, but the result cannot be put together: {err}") from err

@@ -46,6 +46,15 @@ class Trust:
         """The value itself; raises as `verify_value`, and what unpickling raises."""
         return self.verify_value(slot, sealed).unpack()
 
+    def seal_input(self, name: str, value: object) -> bytes:
+        """Serialise and sign the value of an input of the run. Raises `NotSerializable`."""
+        codec, data = pack_value(value)
+        return seal(self.signer, self._of_run(Kind.INPUT, name), data, codec)
+
+    def open_input(self, name: str, sealed: bytes) -> object:
+        """Raises `SignatureInvalid` (E606) for anything that is not this input of this run."""
+        return unpack_value(*open_sealed(self.signer, self._of_run(Kind.INPUT, name), sealed))
+
     def seal_page(self, number: int, data: bytes) -> bytes:
         return seal(self.signer, self._of_run(Kind.PAGE, str(number)), data, Codec.RAW)
 

@@ -28,6 +28,19 @@ def format_user_error(exc: BaseException, user_files: Mapping[str, str]) -> str:
     return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
 
 
+def error_text(err: BaseException) -> str:
+    """`KeyError: 'x'`, whatever the exception's own methods do."""
+    return f"{type(err).__name__}: {message_of(err)}"
+
+
+def message_of(err: BaseException) -> str:
+    """The exception's own text."""
+    try:
+        return str(err)
+    except BaseException:  # noqa: BLE001  the exception's own __str__ is user code
+        return f"<{type(err).__name__} whose __str__ fails>"
+
+
 def _parts(top: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
     """The exception and everything chained or grouped under it."""
     waiting = [top]

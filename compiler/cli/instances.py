@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from compiler.graph.model import Family, Graph
 from compiler.manifest.model import Call
-from runtime.plan import Blob, Key, Ref, Value, map_refs, slot_name
+from runtime.plan import Blob, Input, Key, Leaf, Value, map_refs, path_text, slot_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceView:
-    """`args` and `kwargs` are JSON data in which a reference is `{"ref": slot, "path": [...]}`."""
+    """`args` and `kwargs` are JSON data in which a reference is `{"ref": slot, "path": [...]}`.
+
+    An input of the run is `{"input": name, "path": [...]}`.
+    """
 
     name: str
     task: str
@@ -67,6 +70,8 @@ def value_text(value: object) -> str:
             return slot + "".join(f"[{json.dumps(step)}]" for step in path)
         case {"ref": str(slot), **rest} if not rest:
             return slot
+        case {"input": str(name), "path": list(path)}:
+            return f"${{{{ inputs.{name}{path_text(tuple(path))} }}}}"
         case dict():
             return "{" + ", ".join(f"{key}: {value_text(item)}" for key, item in value.items()) + "}"
         case list():
@@ -109,9 +114,12 @@ def _slot(graph: Graph, producer: int, output: int) -> str:
 
 
 def _with_names(graph: Graph, instance: int, value: Value) -> object:
-    def name(leaf: Ref | Blob) -> object:
-        if isinstance(leaf, Blob):
-            return {"blob": leaf.digest}
+    def name(leaf: Leaf) -> object:
+        match leaf:
+            case Blob(digest):
+                return {"blob": digest}
+            case Input(given, path):
+                return {"input": given, "path": list(path)}
         slot = _slot(graph, *graph.in_edges[instance][leaf.edge])
         return {"ref": slot, "path": list(leaf.path)} if leaf.path else {"ref": slot}
 

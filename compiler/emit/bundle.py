@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, cast
 
 from compiler.emit.canonical import canonical_json, digest_of
 from compiler.emit.closure import shipped_closure, whole_runtime
@@ -18,11 +18,13 @@ from compiler.emit.layout import Layout, lay_out
 from compiler.emit.literals import Literals
 from compiler.emit.signature import graph_signature
 from compiler.graph.model import Graph
+from compiler.manifest.model import Param
 from compiler.planner.layers import resolved_requirements
 from compiler.planner.model import Plan
 from runtime.bundle import SCHEMA_VERSION, LoadedBundle, MemoryBlobs, read_index
 from runtime.pages import encode_value, env_row
-from runtime.plan import Function
+from runtime.plan import Function, Value
+from runtime.value_types import accept, parse_type
 
 
 class Functions(Protocol):
@@ -63,6 +65,7 @@ def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
     """Encode records, graph and plan, and gather them with code and runtime under one index."""
     literals = Literals()
     names = [graph.name_of(instance) for instance in range(len(graph))]
+    inputs = [_input(declared, literals) for declared in graph.manifest.inputs.values()]
     layout = lay_out(graph, plan, names=names, functions=functions.by_family, literals=literals)
     blobs = _Blobs()
     for digest, data in (*functions.units.items(), *literals.blobs.items()):
@@ -83,6 +86,7 @@ def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
         "units": sorted(functions.units),
         "literals": sorted(literals.blobs),
         "requirements": sorted({name for requirements in resolved_requirements(graph) for name in requirements}),
+        "inputs": inputs,
         "result": _result(graph, names),
         "graph": blobs.add(canonical_json(graph_document(graph, names))),
         "plan": blobs.add(canonical_json(plan_document(plan, names, layout.page_of))),
@@ -110,6 +114,17 @@ def _workers(plan: Plan, layout: Layout, blobs: _Blobs) -> dict[str, object]:
         for number, name in enumerate(plan.workers)
         if number in env_of_worker
     }
+
+
+def _input(declared: Param, literals: Literals) -> dict[str, object]:
+    """One declared input, its default as a value of its type."""
+    type_ = parse_type(declared.type)
+    row: dict[str, object] = {"name": declared.name, "type": str(type_)}
+    if declared.has_default:
+        row["default"] = encode_value(literals.value(cast(Value, accept(type_, declared.default))))
+    if declared.description:
+        row["description"] = declared.description
+    return row
 
 
 def _result(graph: Graph, names: Sequence[str]) -> dict[str, object]:

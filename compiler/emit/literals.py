@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from compiler.emit.canonical import canonical_json, digest_of
-from runtime.plan import Blob, Ref, Value
+from runtime.plan import Blob, Input, Ref, Value
 
 LITERAL_BYTES = 32 * 1024
 """A literal whose canonical JSON is longer than this becomes a blob."""
 
 
 class Literals:
-    """Collects the blobs on the way. A tree that holds a reference is never taken whole, only parts of it."""
+    """Collects the blobs on the way. A tree that holds a reference or an input is not taken whole, its parts are."""
 
     def __init__(self, limit: int = LITERAL_BYTES) -> None:
         self.limit = limit
@@ -48,7 +48,7 @@ def _has_reference(value: Value) -> bool:
     stack = [value]
     while stack:
         match stack.pop():
-            case Ref() | Blob():
+            case Ref() | Blob() | Input():
                 return True
             case list() | tuple() as items:
                 stack.extend(items)

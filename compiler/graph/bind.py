@@ -26,7 +26,7 @@ from compiler.manifest.symbols import (
 )
 from compiler.manifest.templates import TemplateFault, TreeTemplate
 from compiler.suggest import did_you_mean
-from runtime.plan import Ref, Value
+from runtime.plan import Input, Ref, Value
 
 Edge = tuple[int, int]
 EDGES_PER_INSTANCE = 25
@@ -100,8 +100,7 @@ class Binder:
             case Item():
                 return self._item(value)
             case InputValue():
-                selected = "".join(f"[{key!r}]" for key in value.path)
-                return f"${{{{ inputs.{value.name}{selected} }}}}"
+                return Input(value.name, value.path)
             case SecretValue():
                 raise ExprFault("E215", f"the secret `{value.name}` cannot be an argument", hint="use it in `env:`")
             case _:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from compiler.diagnostics import Diagnostic, Span
 from compiler.manifest.model import Manifest, Param
-from compiler.manifest.types import SCALAR_TYPES, Type, accept, parse_type, read, type_of
 from compiler.suggest import did_you_mean
 from runtime.quantities import parse_duration, parse_size
+from runtime.value_types import SCALAR_TYPES, Type, accept, parse_type, read, type_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

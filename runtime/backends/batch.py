@@ -108,9 +108,9 @@ class CommitScript:
             case Store():
                 value = 0
                 if item.value is not None:
-                    value = self.value(INLINE + item.value)
+                    value = self.value(write_value(item.value))
                 elif item.reference is not None:
-                    value = self.value(REFERENCE + item.reference.encode())
+                    value = self.value(write_value(Reference(key=item.reference)))
                 joins = [self.join(arrival) for arrival in item.joins]
                 groups = self.groups(item.arrivals)
                 reach = self.key(self.keys.reach(item.slot)) if any(group[1] == 1 for group in groups) else 0
@@ -178,8 +178,13 @@ def _read_call(line: str) -> Call:
     )
 
 
+def write_value(value: bytes | Reference) -> bytes:
+    """A value as a field of `out` or `inputs` holds it."""
+    return REFERENCE + value.key.encode() if isinstance(value, Reference) else INLINE + value
+
+
 def read_value(field_value: bytes) -> bytes | Reference:
-    """A field of `out`: the sealed bytes, or the reference to a large value."""
+    """A field of `out` or `inputs`: the sealed bytes, or the reference to a large value."""
     if field_value[:1] == REFERENCE:
         return Reference(key=field_value[1:].decode())
     return field_value[1:]

@@ -18,6 +18,7 @@ spreads them over a cluster. Blobs belong to the deployment. An ACL of `treadle:
     errors           hash    task → record (JSON)
     events, hint:<worker>    streams, trimmed
     pages            hash    number → page; `graph`: the whole graph for dashboards
+    inputs           hash    name → an input of the run, written as in `out`
 
 Not responsible for what the values mean: that is the protocol's (lua/*.lua and `memory_coordinator`).
 """
@@ -29,7 +30,7 @@ from dataclasses import dataclass
 from runtime.errors import RuntimeFault
 
 GLOB_SPECIALS = "\\*?[]^-"
-FIXED = ("meta", "workers", "queue", "out", "done", "need", "att", "errors", "events", "pages", "graph")
+FIXED = ("meta", "workers", "queue", "out", "done", "need", "att", "errors", "events", "pages", "inputs", "graph")
 INLINE = b"v"
 REFERENCE = b"r"
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from runtime.plan import EnvClass
 from runtime.ports import HintMessage, Reference, RunEvent
@@ -72,6 +73,7 @@ class MemoryState:
     events: list[RunEvent] = field(default_factory=list)
     hints: dict[str, list[HintMessage]] = field(default_factory=lambda: defaultdict(list))
     pages: dict[int, bytes] = field(default_factory=dict)
+    inputs: dict[str, bytes | Reference] = field(default_factory=dict)
     graph: bytes | None = None
     large: dict[str, bytes] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -100,16 +102,21 @@ class MemoryState:
     def end(self, how: str, reason: str) -> None:
         self.meta, self.reason, self.workers = how, reason, None
 
+    def _kinds(self) -> tuple[dict[Any, Any] | set[str] | list[RunEvent], ...]:
+        """What a run has once."""
+        tables = (self.out, self.need, self.attempts, self.errors, self.pages, self.inputs, self.large)
+        return (*tables, self.done, self.events)
+
     def clear(self) -> None:
         """Nothing of the run remains; the deployment's blobs do, and so does the count of rebuilds."""
         self.meta, self.reason, self.workers, self.graph = "", "", None, None
-        for kind in (self.out, self.done, self.need, self.attempts, self.errors, self.events, self.pages, self.large):
+        for kind in self._kinds():
             kind.clear()
         for named in (self.todo, self.arrived, self.done_of, self.stored_of, self.hints):
             named.clear()
 
     def is_empty(self) -> bool:
         """Nothing of the run is left (the deployment's blobs do not count)."""
-        lists = (self.out, self.done, self.need, self.attempts, self.errors, self.events, self.pages, self.large)
         named = (self.todo, self.arrived, self.done_of, self.stored_of, self.hints)
-        return not (self.meta or self.workers or self.graph or any(lists) or any(map(any, (n.values() for n in named))))
+        once = any(self._kinds())
+        return not (self.meta or self.workers or self.graph or once or any(map(any, (n.values() for n in named))))

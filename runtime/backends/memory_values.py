@@ -69,6 +69,14 @@ class MemoryValues:
         with self._state.lock:
             return [self._state.pages.get(number) for number in numbers]
 
+    def put_inputs(self, inputs: Mapping[str, bytes | Reference]) -> None:
+        with self._state.lock:
+            self._state.inputs.update(inputs)
+
+    def get_inputs(self, names: Sequence[str]) -> list[bytes | Reference | None]:
+        with self._state.lock:
+            return [self._state.inputs.get(name) for name in names]
+
     def put_graph(self, data: bytes) -> None:
         with self._state.lock:
             self._state.graph = data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from runtime.backends.batch import read_value
+from runtime.backends.batch import read_value, write_value
 from runtime.backends.keys import RunKeys
 from runtime.backends.redis_link import Link
 from runtime.config import WorkerSettings
@@ -108,6 +108,16 @@ class RedisValues:
             return []
         found: list[bytes | None] = self._link.command("HMGET", self._keys.fixed("pages"), *numbers)
         return found
+
+    def put_inputs(self, inputs: Mapping[str, bytes | Reference]) -> None:
+        key = self._keys.fixed("inputs")
+        for batch in by_bytes({name: write_value(value) for name, value in inputs.items()}):
+            fields = [part for name, data in batch for part in (name, data)]
+            self._link.pipeline([("HSET", key, *fields), ("EXPIRE", key, self._life)])
+
+    def get_inputs(self, names: Sequence[str]) -> list[bytes | Reference | None]:
+        found = self._link.command("HMGET", self._keys.fixed("inputs"), *names)
+        return [None if value is None else read_value(value) for value in found]
 
     def put_graph(self, data: bytes) -> None:
         self._link.command("SET", self._keys.fixed("graph"), data, "EX", self._life)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.manifest.params import Params, resolve_params
-from compiler.manifest.types import accept, parse_type, read
+from runtime.value_types import accept, parse_type, read
 from tests.graph.manifests import codes, manifest_of
 
 

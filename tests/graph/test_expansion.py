@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.plan import Input
 from tests.graph.manifests import graph_of, listing, result_of
 
 TREE = """
@@ -256,11 +257,11 @@ def test_when_reads_results_and_waits_for_them() -> None:
 def test_inputs_are_values_of_launch() -> None:
     graph = graph_of(
         """
-        inputs: {who: {type: str}}
+        inputs: {who: {type: any}}
         tasks: {a: {call: "m:f", args: ["${{ inputs.who }}", "${{ inputs.who.k }}"]}}
         """
     )
-    assert graph.args[0] == ("${{ inputs.who }}", "${{ inputs.who['k'] }}")
+    assert graph.args[0] == (Input("who"), Input("who", ("k",)))
 
 
 def test_outputs_name_the_targets_and_every_sink_is_one_too() -> None:

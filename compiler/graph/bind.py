@@ -13,7 +13,6 @@ from compiler.graph.context import Context, Stopped
 from compiler.graph.domains import Domain
 from compiler.manifest.budget import MAX_VALUE_DEPTH
 from compiler.manifest.faults import ExprFault, Poisoned
-from compiler.manifest.model import Exec
 from compiler.manifest.symbols import (
     DynRef,
     InputValue,
@@ -174,15 +173,7 @@ def bind_family(domain: Domain, binder: Binder) -> Iterator[Bound]:
 def compile_arguments(domain: Domain, context: Context) -> list[_Argument]:
     """The written arguments of a task, and of a command its words, its input and its folder."""
     variables = {name: slot for slot, name in enumerate(domain.variables)}
-    task, body = domain.task_source.task, domain.task_source.body
-    positional = list(task.args or ())
-    named = dict(task.with_ or {})
-    if isinstance(body, Exec):
-        positional = [*body.argv, *positional]
-        named.update({name: node for name, node in (("stdin", body.stdin), ("cwd", body.cwd)) if node is not None})
-    found = [_Argument(None, context.compile(node, variables)) for node in positional]
-    found.extend(_Argument(name, context.compile(node, variables)) for name, node in named.items())
-    return found
+    return [_Argument(name, context.compile(node, variables)) for name, node in domain.task_source.arguments()]
 
 
 def _when(domain: Domain, context: Context) -> list[_Argument]:

@@ -204,6 +204,9 @@ def _family(domain: Domain) -> Family:
         span=source.task.name_span,
         outputs=domain.outputs,
         dynamic=domain.is_dynamic,
+        source=source,
+        variables=domain.variables,
+        frames=domain.frames,
     )
 
 

@@ -28,6 +28,16 @@ class TaskSource:
     options: Mapping[str, Node] = field(default_factory=dict)
     is_poisoned: bool = False
 
+    def arguments(self) -> list[tuple[str | None, Node]]:
+        """The written arguments, by name or by position; of a command its words, its input and its folder too."""
+        positional = list(self.task.args or ())
+        named = dict(self.task.with_ or {})
+        if isinstance(self.body, Exec):
+            positional = [*self.body.argv, *positional]
+            inputs = (("stdin", self.body.stdin), ("cwd", self.body.cwd))
+            named.update({name: node for name, node in inputs if node is not None})
+        return [*((None, node) for node in positional), *named.items()]
+
 
 def merge_tasks(manifest: Manifest, report: Report) -> dict[str, TaskSource]:
     """Every task that has a body, merged, in file order. Reports E301, E302, E316."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from compiler.diagnostics import Diagnostic, Span
+from compiler.graph.merge import TaskSource
 from compiler.manifest.model import Call, Exec, Manifest, TaskOptions
 from runtime.plan import Key, Value, instance_name
 
@@ -26,6 +27,11 @@ class Family:
     span: Span
     outputs: tuple[str, ...] = ()
     dynamic: bool = False
+    source: TaskSource | None = None
+    """What the manifest says of it, merged; None in graphs made without a manifest."""
+    variables: tuple[str, ...] = ()
+    frames: Sequence[tuple[object, ...]] = ()
+    """For each instance the values of the loop `variables`: what `expand` and `explain` show beside an expression."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -52,12 +52,37 @@ class Console:
 
     def say(self, text: str = "") -> None:
         """A line of the result."""
-        print(text, file=self.out)
+        print(_shown(text, self.out), file=self.out)
+
+    def lines(self, text: str) -> None:
+        """Lines of the result, each with its end; none at all for an empty text."""
+        print(_shown(text, self.out), file=self.out, end="")
 
     def note(self, text: str = "") -> None:
         """A line of narration."""
-        print(text, file=self.err, flush=True)
+        print(_shown(text, self.err), file=self.err, flush=True)
 
     def json(self, value: object) -> None:
         """The one JSON text of a `--json` answer."""
-        print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False), file=self.out)
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+        if not _can_show(text, self.out):
+            text = json.dumps(value, indent=2, allow_nan=False)
+        print(text, file=self.out)
+
+
+def _shown(text: str, stream: TextIO) -> str:
+    """The text with escapes for what a stream cannot take: half a character of a file's name, another alphabet."""
+    if _can_show(text, stream):
+        return text
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _can_show(text: str, stream: TextIO) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

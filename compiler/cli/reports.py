@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from compiler.cli.console import RED, Console, Exit
 from compiler.diagnostics import Diagnostic, ManifestError, Severity
-from compiler.rendering import render_human, summary, to_json
+from compiler.rendering import DEFAULT_LIMIT, render_human, summary, to_json
 from runtime.errors import RuntimeFault
 
 MAX_SHOWN_FILE = 1 << 20
@@ -17,16 +17,42 @@ def report_manifest_error(err: ManifestError, console: Console) -> int:
     show_diagnostics(err.diagnostics, console)
     console.note(summary(err.diagnostics))
     if console.is_json:
-        console.json(to_json(err.diagnostics))
+        print_diagnostics(err.diagnostics, console, "json")
     return exit_code(err.diagnostics)
 
 
-def show_diagnostics(diagnostics: Iterable[Diagnostic], console: Console) -> None:
-    """Each diagnostic with its place, on standard error."""
+def show_diagnostics(diagnostics: Iterable[Diagnostic], console: Console, *, limit: int | None = DEFAULT_LIMIT) -> None:
+    """Each diagnostic with its place, on standard error, `limit` at most."""
     found = list(diagnostics)
     if found:
-        text = render_human(found, _sources(found, console), colour=console.has_colour(console.err))
-        console.note(text)
+        colour = console.has_colour(console.err)
+        console.note(render_human(found, _sources(found, console), colour=colour, limit=limit))
+
+
+def print_diagnostics(diagnostics: Iterable[Diagnostic], console: Console, form: str) -> None:
+    """All diagnostics on standard output, in a format for programs: json, sarif, github or gcc."""
+    found = list(diagnostics)
+    if form in ("json", "sarif"):
+        from compiler.fixes import with_fixes
+
+        found = with_fixes(found, _sources(found, console))
+    match form:
+        case "json":
+            console.json(to_json(found))
+        case "sarif":
+            from compiler.rendering.sarif import to_sarif
+
+            console.json(to_sarif(found))
+        case "github":
+            from compiler.rendering.github import render_github
+
+            console.lines(render_github(found))
+        case "gcc":
+            from compiler.rendering.gcc import render_gcc
+
+            console.lines(render_gcc(found))
+        case _:
+            raise AssertionError(f"no format {form}")
 
 
 def exit_code(diagnostics: Iterable[Diagnostic]) -> Exit:

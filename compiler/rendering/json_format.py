@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from compiler.diagnostics import Diagnostic, Span, slug_of
@@ -10,11 +9,6 @@ from compiler.rendering.order import count_errors, sort_diagnostics
 from compiler.rendering.text import plain
 
 FORMAT_VERSION = "1.0"
-
-
-def render_json(diagnostics: Sequence[Diagnostic]) -> str:
-    """All diagnostics as one JSON text."""
-    return json.dumps(to_json(diagnostics), indent=2, ensure_ascii=False) + "\n"
 
 
 def to_json(diagnostics: Sequence[Diagnostic]) -> dict[str, object]:

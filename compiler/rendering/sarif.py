@@ -6,7 +6,6 @@ Paths below the working folder are relative to `%SRCROOT%`, as services expect; 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -24,13 +23,8 @@ VERSION = "2.1.0"
 Json = dict[str, object]
 
 
-def render_sarif(diagnostics: Sequence[Diagnostic]) -> str:
-    """All diagnostics as one SARIF log with one run."""
-    return json.dumps(to_sarif(diagnostics), indent=2, ensure_ascii=False) + "\n"
-
-
 def to_sarif(diagnostics: Sequence[Diagnostic]) -> Json:
-    """The log as an object."""
+    """All diagnostics as one SARIF log with one run."""
     ordered = sort_diagnostics(diagnostics)
     rules = {code: index for index, code in enumerate(sorted({one.code for one in ordered}))}
     driver = {"name": "treadle", "version": _version(), "rules": [_rule(code) for code in rules]}

@@ -23,7 +23,9 @@ FRONT = ("compiler.diagnostics", "compiler.suggest", "compiler.manifest", *VOCAB
 IMPORTS: dict[str, tuple[str, ...]] = {
     "compiler.diagnostics": (),
     "compiler.suggest": (),
+    "compiler.explanations": ("compiler.diagnostics",),
     "compiler.rendering": ("compiler.diagnostics", "compiler.manifest", "compiler.explanations"),
+    "compiler.fixes": ("compiler.diagnostics", "compiler.manifest"),
     "compiler.manifest": FRONT,
     "compiler.graph": (*FRONT, "schemas"),
     "compiler.code": (*FRONT, "compiler.graph", "runtime.hints", "runtime.unit", "runtime.requirements"),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 
 from compiler.cli.arguments import DEFAULT_FILE, UsageError, add_config, add_json, add_set
-from compiler.cli.console import Console, Exit
-from compiler.cli.reports import exit_code, show_diagnostics
+from compiler.cli.console import Console
+from compiler.cli.reports import exit_code, print_diagnostics, show_diagnostics
+from compiler.cli.severities import read_severities
 from compiler.cli.stages import manifest_settings, read_request
-from compiler.diagnostics import CODES, Diagnostic, ManifestError, Severity
+from compiler.diagnostics import Diagnostic, ManifestError
 from compiler.pipeline import LEVELS, check
-from compiler.rendering import summary, to_json
+from compiler.rendering import DEFAULT_LIMIT, FORMATS, summary
 from runtime.quantities import parse_size
 
 DESCRIPTION = """\
@@ -23,11 +23,19 @@ levels, each includes those before it:
   syntax   the YAML            schema   keys and types      graph   expressions, references, cycles
   code     your functions      plan     resources and workers (default)
 
-A warning is silenced where it stands by a comment:  # treadle: ignore[W301]
+formats:
+  human    on standard error, with the lines in question (default)
+  json     one object, described by `treadle schema diagnostics`
+  sarif    SARIF 2.1.0, for code scanning services and editors
+  github   annotations of a GitHub Actions run         gcc   FILE:LINE:COLUMN: error: TEXT [CODE]
+
+A warning is silenced where it stands by a comment, on its line or above:  # treadle: ignore[W301]
+Warnings are not shown while there are errors. --deny makes a warning an error, --allow hides it;
+both take codes or names with commas between, or `all`, from which the other one makes exceptions.
 
 examples:
   treadle validate workflow.yaml
-  treadle validate manifests/*/workflow.yaml --deny W301
+  treadle validate manifests/*/workflow.yaml --deny all --allow W014
   generate | treadle validate - --format json
   treadle validate workflow.yaml --set leaves=100000 --max-instances 300000
 """
@@ -36,9 +44,16 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="*", metavar="FILE", help=f"manifests, or - (default: {DEFAULT_FILE})")
     parser.add_argument("--level", choices=LEVELS, default="plan", help="how far to go (default: plan)")
-    parser.add_argument("--format", choices=("human", "json"), default="human", help="default: human")
+    parser.add_argument("--format", choices=FORMATS, help="default: human")
     parser.add_argument("--deny", action="append", default=[], metavar="CODE", help="a warning that is an error here")
     parser.add_argument("--allow", action="append", default=[], metavar="CODE", help="a warning not to show")
+    parser.add_argument(
+        "--limit",
+        type=_limit,
+        default=DEFAULT_LIMIT,
+        metavar="N",
+        help=f"show people N at most, 0 for all (default: {DEFAULT_LIMIT}); programs get all",
+    )
     parser.add_argument(
         "--max-file-size", metavar="SIZE", type=_size, dest="max_file_size_bytes", help="default: 16MiB"
     )
@@ -49,18 +64,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    denied, allowed = _codes(args.deny, "--deny"), _codes(args.allow, "--allow")
-    found: list[Diagnostic] = []
-    for file in args.files or [DEFAULT_FILE]:
-        found += [one for one in _check(file, args, console) if one.code not in allowed]
-    if console.is_json or args.format == "json":
-        console.json(to_json(found))
-    else:
-        show_diagnostics(found, console)
+    form = _format(args)
+    severities = read_severities(args.deny, args.allow)
+    files = dict.fromkeys(args.files or [DEFAULT_FILE])
+    found = severities.applied(one for file in files for one in _check(file, args, console))
+    if form == "human":
+        show_diagnostics(found, console, limit=args.limit)
         console.note(summary(found))
-    if any(one.code in denied for one in found):
-        return Exit.ERRORS
+    else:
+        print_diagnostics(found, console, form)
     return exit_code(found)
+
+
+def _format(args: argparse.Namespace) -> str:
+    if args.is_json and args.format not in (None, "json"):
+        raise UsageError(f"--json and --format {args.format} exclude each other", hint="keep one of the two")
+    return "json" if args.is_json else args.format or "human"
 
 
 def _check(file: str, args: argparse.Namespace, console: Console) -> Sequence[Diagnostic]:
@@ -73,12 +92,10 @@ def _check(file: str, args: argparse.Namespace, console: Console) -> Sequence[Di
     return check(request.source, options.set_values, args.level, max_instances=options.max_instances)
 
 
-def _codes(texts: Sequence[str], option: str) -> frozenset[str]:
-    codes = frozenset(code for text in texts for code in re.split(r"[,\s]+", text) if code)
-    for code in sorted(codes):
-        if code not in CODES or Diagnostic(code=code, message="", span=None).severity is Severity.ERROR:
-            raise UsageError(f"{option}: {code} is no warning", hint="a warning's code begins with W, such as W301")
-    return codes
+def _limit(text: str) -> int | None:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a count, 0 for all, not {text!r}")
+    return int(text) or None
 
 
 def _size(text: str) -> int:

@@ -16,13 +16,15 @@ from compiler.graph.model import Family, Graph
 from compiler.graph.report import Report
 from compiler.manifest.model import TaskOptions
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
+from compiler.planner.hints import check_hints
+from compiler.planner.payloads import check_payloads
 from compiler.planner.pinning import check_pins
 from compiler.planner.profile import TargetProfile
 from runtime.quantities import size_mb
 
 
 def check_plan_static(graph: Graph, profile: TargetProfile) -> list[Diagnostic]:
-    """E501, E502, E503, E509, E510, E512 and W505 of an expanded workflow, in no particular order."""
+    """E501, E502, E503, E508 to E510, E512, W505, W506 and W508 of an expanded workflow, in no particular order."""
     sources = merge_tasks(graph.manifest, Report(graph.manifest.source))
     found: dict[tuple[object, ...], Diagnostic] = {}
     for family in graph.families:
@@ -35,7 +37,7 @@ def check_plan_static(graph: Graph, profile: TargetProfile) -> list[Diagnostic]:
                 _count(found, replace(diagnostic, instance=first), len(instances))
     diagnostics = [*found.values(), *_check_declared(graph, profile)]
     diagnostics += check_pins(graph, sources)
-    return diagnostics
+    return [*diagnostics, *check_hints(graph, sources), *check_payloads(graph, sources, profile)]
 
 
 def _options_of(graph: Graph, family: Family) -> Mapping[int, list[int]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from compiler.graph.model import Family, Graph
 from compiler.manifest.model import Call
-from runtime.plan import Blob, Input, Key, Leaf, Value, map_refs, path_text, slot_name
+from runtime.plan import Blob, Input, Key, Leaf, Value, Variable, map_refs, path_text, slot_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +103,14 @@ def _options(graph: Graph, instance: int, family: Family) -> dict[str, object]:
         "retries": option.retry.max,
         "io": option.io.kind if option.io else None,
         "requirements": list(option.requirements),
+        "env": {name: _variable_text(value) for name, value in option.environ},
         **dict(option.other),
     }
-    return {name: value for name, value in every.items() if value not in (None, [], False)}
+    return {name: value for name, value in every.items() if value not in (None, [], {}, False)}
+
+
+def _variable_text(value: Variable) -> str:
+    return f"${{{{ inputs.{value.name}{path_text(value.path)} }}}}" if isinstance(value, Input) else value
 
 
 def _slot(graph: Graph, producer: int, output: int) -> str:

@@ -97,6 +97,7 @@ class Records:
             retry=option.retry,
             timeout_s=option.timeout_s,
             line=family.span.start.line,
+            environ=option.environ,
         )
 
     def _in_edges(self, instance: int) -> tuple[InEdge, ...]:

@@ -15,12 +15,20 @@ from compiler.graph.domains import Domain
 from compiler.manifest.faults import ExprFault, Poisoned
 from compiler.manifest.functions import plain
 from compiler.manifest.model import TaskOptions
-from compiler.manifest.options import parse_io, parse_requirements, parse_resources, parse_retry, parse_timeout
+from compiler.manifest.options import (
+    parse_env,
+    parse_io,
+    parse_requirements,
+    parse_resources,
+    parse_retry,
+    parse_timeout,
+)
 from compiler.manifest.schema import check_value
 from compiler.manifest.symbols import SYMBOLIC, InputValue, SecretValue, describe
 from compiler.manifest.templates import TemplateFault, TreeTemplate
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 from compiler.suggest import did_you_mean
+from runtime.plan import Input
 
 _TYPED: Mapping[str, tuple[str, Callable[[object], object], str]] = {
     "resources": ("resources", parse_resources, "E501"),
@@ -28,6 +36,7 @@ _TYPED: Mapping[str, tuple[str, Callable[[object], object], str]] = {
     "timeout": ("timeout_s", parse_timeout, "E109"),
     "io": ("io", parse_io, "E507"),
     "requirements": ("requirements", parse_requirements, "E410"),
+    "env": ("environ", parse_env, "E103"),
 }
 """Option -> field of `TaskOptions`, its parser, and the code of what the parser refuses."""
 
@@ -113,7 +122,7 @@ def _evaluate(
         key: str | None = None
         try:
             value = _plain(option, option.template.evaluate(frame), context)
-            key = json.dumps(value, ensure_ascii=False, sort_keys=True)
+            key = json.dumps(value, ensure_ascii=False, sort_keys=True, default=_marked)
             _check(option, value, key, context)
         except (TemplateFault, Poisoned):
             _blame(option, frame, domain, context, local)
@@ -159,12 +168,29 @@ def _check(option: _Option, value: object, key: str, context: Context) -> None:
         return
     option.parsed[key] = _WRONG
     if not option.template.is_constant and option.name not in _FREE:
-        found = check_value(option.name, value, option.template.node)
+        found = check_value(option.name, _written_out(value), option.template.node)
         for diagnostic in found:
             context.report.add(diagnostic)
         if found:
             raise _Refused
     option.parsed[key] = _parse(option, value, context) if option.name in _TYPED else value
+
+
+def _marked(value: object) -> object:
+    """An input in a key: no value of an option has this form."""
+    assert isinstance(value, Input), "an option holds plain data and inputs"
+    return {"$i": [value.name, *value.path]}
+
+
+def _written_out(value: object) -> object:
+    """The value for a check of its form: an input stands for a text."""
+    match value:
+        case Input():
+            return value.name
+        case dict():
+            return {name: _written_out(item) for name, item in value.items()}
+        case _:
+            return value
 
 
 def _parse(option: _Option, value: object, context: Context) -> object:
@@ -188,8 +214,8 @@ def _without_symbols(option: _Option, node: Node, value: object, context: Contex
     match value:
         case SecretValue(name=name) if option.name in _WITH_SECRETS:
             return f"${{{{ secrets.{name} }}}}"
-        case InputValue(name=name) if option.name in _WITH_SECRETS:
-            return f"${{{{ inputs.{name} }}}}"
+        case InputValue(name=name, path=path) if option.name in _WITH_SECRETS:
+            return _input(option, node, Input(name, path), context)
         case list():
             items = node.items if isinstance(node, SequenceNode) else (node,) * len(value)
             return [_without_symbols(option, part, item, context) for part, item in zip(items, value, strict=True)]
@@ -203,6 +229,20 @@ def _without_symbols(option: _Option, node: Node, value: object, context: Contex
             _refuse(option, node, value, context)
         case _:
             return value
+
+
+def _input(option: _Option, node: Node, given: Input, context: Context) -> Input:
+    """An input as a variable's value, which is a text. Raises _Refused for one that is none."""
+    type_ = context.manifest.inputs[given.name].type
+    if not given.path and type_.strip().startswith(("list", "dict")):
+        fault = ExprFault(
+            "E206",
+            f"the input `{given.name}` is a {type_}, and the value of an environment variable is a text",
+            hint="pass it to the task as an argument",
+        )
+        context.report.fault(context.whole(node, fault))
+        raise _Refused
+    return given
 
 
 def _refuse(option: _Option, node: Node, value: object, context: Context) -> NoReturn:

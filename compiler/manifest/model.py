@@ -13,7 +13,7 @@ from pathlib import Path
 
 from compiler.diagnostics import Diagnostic, Span
 from compiler.manifest.tree import Node
-from runtime.plan import Retry
+from runtime.plan import Retry, Variable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +213,8 @@ class TaskOptions:
     """The options of one instance, evaluated, `defaults`, `use` and `extends` merged.
 
     `requirements` is the normalised list of the task's (or the workflow's) requirements. `other` holds the options that
-    later issues execute (optimize, cache, env, on_error, sla, idempotent, when, fanout), as plain values, for display.
+    later issues execute (optimize, cache, on_error, sla, idempotent, when, fanout), as plain values, for display.
+    `environ` are the environment variables, sorted by name; a secret is the text of its expression.
     """
 
     resources: Resources = Resources()
@@ -222,4 +223,5 @@ class TaskOptions:
     io: IoHint | None = None
     worker: str | None = None
     requirements: tuple[str, ...] = ()
+    environ: tuple[tuple[str, Variable], ...] = ()
     other: tuple[tuple[str, str], ...] = ()

@@ -10,6 +10,7 @@ from compiler.manifest.precheck import is_expression
 from compiler.manifest.ranges import check_ranges
 from compiler.manifest.resolver import other_reading
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
+from compiler.manifest.variables import check_variables
 
 RESERVED = frozenset({"params", "inputs", "tasks"})
 """The roots of expressions."""
@@ -68,6 +69,7 @@ def _check_options(node: Node | None) -> Iterator[Diagnostic]:
         return
     if (retry := node.get("retry")) is not None:
         yield from check_ranges("retry", retry)
+    yield from check_variables(node.get("env"))
     on_error = node.get("on_error")
     if isinstance(on_error, MappingNode) and (value := on_error.get("value")) is not None:
         yield from _ambiguous(value)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from compiler.manifest.model import IoHint, Resources, Sla
-from runtime.plan import Retry
+from runtime.plan import Input, Retry, Variable
 from runtime.quantities import parse_duration, parse_money, parse_size, size_mb
 
 __all__ = [
     "parse_duration",
+    "parse_env",
     "parse_io",
     "parse_requirements",
     "parse_resources",
@@ -138,6 +139,20 @@ def parse_requirements(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (f"-r {value}",)
     return _texts(value, "requirements")
+
+
+def parse_env(value: object) -> tuple[tuple[str, Variable], ...]:
+    """Environment variables by name."""
+    return tuple(sorted([(name, _variable(name, text)) for name, text in _mapping(value, "env").items()]))
+
+
+def _variable(name: str, value: object) -> Variable:
+    if isinstance(value, Input):
+        return value
+    text = _text(value, name)
+    if "\0" in text:
+        raise ValueError(f"the value of `{name}` holds a NUL character, and no environment variable can")
+    return text
 
 
 def _mapping(value: object, name: str) -> Mapping[str, object]:

@@ -17,7 +17,7 @@ _RETRY_LATER = ("backoff", "max_delay", "jitter", "on")
 
 def find_unsupported(manifest: Manifest, tree: MappingNode) -> tuple[tuple[str, Span], ...]:
     """Each feature with its place, in the order of the file."""
-    found = [*_sections(tree)]
+    found = [*_sections(tree), *_secret_inputs(manifest)]
     found += _options(manifest.defaults, manifest.default_spans)
     for function in manifest.functions.values():
         if isinstance(function.body, Exec):
@@ -36,14 +36,18 @@ def _sections(tree: MappingNode) -> Iterator[tuple[str, Span]]:
             yield name, key.span
 
 
+def _secret_inputs(manifest: Manifest) -> Iterator[tuple[str, Span]]:
+    for declared in manifest.inputs.values():
+        if declared.type.strip() == "secret":
+            yield f"the secret input `{declared.name}`", declared.span
+
+
 def _task(task: TaskDef) -> Iterator[tuple[str, Span]]:
     if isinstance(task.body, Exec):
         yield "exec", task.body.span
     if isinstance(task.body, Workflow):
         yield "workflow", task.body.span
-    if task.extends is not None:
-        yield "extends", task.extends[1]
-    for name, node in (("where", task.where), ("fanout", task.fanout), ("when", task.when)):
+    for name, node in (("fanout", task.fanout), ("when", task.when)):
         if node is not None:
             yield name, node.span
     yield from _options(task.options, task.option_spans)
@@ -88,16 +92,12 @@ def _is_later_metrics(node: Node) -> bool:
 
 
 _LATER_SECTIONS: Mapping[str, Callable[[Node], bool]] = {
-    "include": _is_written,
-    "imports": _is_written,
     "secrets": _is_written,
-    "inputs": _is_written,
     "optimize": _is_written,
     "metrics": _is_later_metrics,
 }
 _LATER_OPTIONS: Mapping[str, Callable[[Node], bool]] = {
     "optimize": _is_written,
-    "env": _is_written,
     "cache": _unless(False),
     "on_error": _unless("fail"),
     "idempotent": _unless(True),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from compiler.manifest.model import Call, Resources
-from runtime.plan import Retry
-from tests.graph.manifests import codes, graph_of
+from pathlib import Path
+
+import pytest
+
+from compiler.manifest.model import Call, Resources, Source
+from compiler.pipeline import check
+from runtime.plan import Input, Retry
+from tests.graph.manifests import HEAD, codes, graph_of
 
 
 def test_task_wins_over_function_over_defaults_key_by_key() -> None:
@@ -98,12 +103,12 @@ def test_what_later_issues_execute_is_kept_for_display() -> None:
     graph = graph_of(
         """
         tasks:
-          a: {call: "m:f", cache: {ttl: 1h}, env: {A: "${{ 'x' }}"}, on_error: {value: [1]}, idempotent: false}
+          a: {call: "m:f", cache: {ttl: 1h}, on_error: {value: [1]}, idempotent: false}
           b: {call: "m:f", args: ["${{ tasks.a }}"], when: "${{ tasks.a == 1 }}"}
         """
     )
     other = dict(graph.option_of(0).other)
-    assert other == {"cache": '{"ttl": "1h"}', "env": '{"A": "x"}', "idempotent": "false", "on_error": '{"value": [1]}'}
+    assert other == {"cache": '{"ttl": "1h"}', "idempotent": "false", "on_error": '{"value": [1]}'}
     assert dict(graph.option_of(1).other) == {"when": '"${{ tasks.a == 1 }}"'}
 
 
@@ -114,4 +119,57 @@ def test_a_secret_in_env_is_kept_by_name() -> None:
         tasks: {a: {call: "m:f", env: {K: "${{ secrets.key }}"}}}
         """
     )
-    assert dict(graph.option_of(0).other) == {"env": '{"K": "${{ secrets.key }}"}'}
+    assert graph.option_of(0).environ == (("K", "${{ secrets.key }}"),)
+
+
+def test_variables_are_merged_key_by_key_and_may_be_inputs_or_texts_of_each_instance() -> None:
+    graph = graph_of(
+        """
+        inputs: {level: {type: int}, tree: {type: any}}
+        defaults: {env: {A: outer, B: outer}}
+        functions: {f: {call: "m:f", env: {B: function, C: function}}}
+        tasks:
+          a:
+            use: f
+            foreach: {i: [0, 1]}
+            env: {C: "n-${{ i }}", D: "${{ inputs.level }}", E: "${{ inputs.tree.k[0] }}", F: "$${{ inputs.level }}"}
+        """
+    )
+    merged = {"A": "outer", "B": "function", "C": "n-0", "D": Input("level"), "E": Input("tree", ("k", 0))}
+    assert dict(graph.option_of(0).environ) == {**merged, "F": "${{ inputs.level }}"}
+    assert dict(graph.option_of(1).environ)["C"] == "n-1"
+
+
+DECLARED = """\
+inputs: {who: {type: str}, many: {type: "list[int]"}}
+params: {nul: "a\\0b"}
+"""
+PLACES = {
+    "task": 'tasks:\n  b: {call: "m:f"}\n  a:\n    call: m:f\n    env: ENV\n',
+    "defaults": 'tasks: {b: {call: "m:f"}}\n\ndefaults:\n  timeout: 1s\n  env: ENV\n',
+    "function": "tasks: {b: {use: f}}\nfunctions:\n  f:\n    call: m:f\n    env: ENV\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("env", "code"),
+    [
+        ("{A: 1}", "E103"),
+        ('{A: "${{ 1 + 1 }}"}', "E103"),
+        ('{A: "${{ inputs.many }}"}', "E206"),
+        ('{A: "x ${{ inputs.who }}"}', "E216"),
+        ('{"A=B": x}', "E107"),
+        ('{"A\\0": x}', "E107"),
+        ("{AWS_REGION: x}", "E111"),
+        ("{_HANDLER: x}", "E111"),
+        ("{LAMBDA_TASK_ROOT: x, PATH: /bin, PYTHONPATH: lib}", "E111"),
+        ("{TREADLE_KEY: x}", "E111"),
+        ('{A: "a\\0b"}', "E103"),
+        ('{A: "${{ params.nul }}"}', "E103"),
+    ],
+)
+@pytest.mark.parametrize("place", PLACES)
+def test_wrong_variable_is_found_where_it_stands(place: str, env: str, code: str) -> None:
+    text = HEAD + DECLARED + PLACES[place].replace("ENV", env)
+    found = check(Source(file="workflow.yaml", text=text, root=Path()), level="graph")
+    assert [(one.code, one.span and one.span.start.line) for one in found] == [(code, 9)]

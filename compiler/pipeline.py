@@ -4,6 +4,8 @@
 2. **load** (`compiler.manifest.load`): text to a tree on YAML's event stream; every node has its place.
 3. **parse** (`compiler.manifest.parse`): the tree is checked against the JSON Schema and becomes a `Manifest`:
    sections typed, whatever may hold an expression still a node.
+   **link** (`compiler.manifest.linking`): the files that it includes and imports are read, loaded, parsed and joined
+   to it, each with mistakes of its own.
 4. **expand** (`compiler.graph.expand`): parameters, `let`, expressions, `foreach` and references become a `Graph`:
    instances and edges in arrays, verified to be acyclic.
 5. **check code** (`compiler.code.check`): the user's modules, read with `ast`; nothing of the user's is imported.
@@ -33,9 +35,9 @@ from compiler.emit.bundle import Build, make_build
 from compiler.graph.expand import DEFAULT_MAX_INSTANCES, expand
 from compiler.graph.model import Graph
 from compiler.manifest.ignores import without_ignored
+from compiler.manifest.linking import Linked, link
 from compiler.manifest.load import load_tree
-from compiler.manifest.model import Manifest, Source
-from compiler.manifest.parse import parse_manifest
+from compiler.manifest.model import Source
 from compiler.manifest.source import MAX_FILE_SIZE, read_source
 from compiler.planner import simple, wukong
 from compiler.planner.checks import check_plan_static
@@ -115,19 +117,21 @@ def examine(source: Source | Path | str, options: CompileOptions, level: str = "
     findings = _Findings()
     depth = LEVELS.index(level)
     text = findings.collect(lambda: _source(source, options))
-    manifest = _manifest(text, findings, depth) if text is not None else None
+    linked = _linked(text, findings, depth, options) if text is not None else None
+    manifest = linked.manifest if linked is not None else None
     graph: Graph | None = None
     if manifest is not None and depth >= LEVELS.index("graph"):
         graph = findings.collect(
             lambda: expand(manifest, options.set_values, max_instances=options.max_instances), warned=_graph_warnings
         )
         if depth >= LEVELS.index("code"):
-            findings.add(check_code(manifest))
+            for one in manifest.closure():
+                findings.add(check_code(one))
         if graph is not None and depth >= LEVELS.index("plan"):
             findings.add(check_plan_static(graph, load_profile()))
     diagnostics = findings.sorted()
-    if text is not None:
-        diagnostics = tuple(without_ignored(diagnostics, text.text, text.file))
+    for read in linked.sources if linked is not None else ():
+        diagnostics = tuple(without_ignored(diagnostics, read.text, read.file))
     return Checked(diagnostics=diagnostics, graph=graph)
 
 
@@ -186,14 +190,16 @@ def _source(source: Source | Path | str, options: CompileOptions) -> Source:
     return source if isinstance(source, Source) else read_source(source, max_file_size=options.max_file_size)
 
 
-def _manifest(source: Source, findings: _Findings, depth: int) -> Manifest | None:
+def _linked(source: Source, findings: _Findings, depth: int, options: CompileOptions) -> Linked | None:
+    """Stages 2 and 3 with everything that the manifest names; None when the text holds no tree."""
     tree, diagnostics = load_tree(source)
     findings.add(diagnostics)
     if tree is None or depth < LEVELS.index("schema"):
         return None
-    manifest, diagnostics = parse_manifest(source, tree)
-    findings.add(diagnostics)
-    return manifest
+    linked = link(source, tree, max_file_size=options.max_file_size)
+    findings.add(linked.spoiled)
+    findings.add(linked.diagnostics)
+    return linked
 
 
 def _sound(checked: Checked) -> Graph:

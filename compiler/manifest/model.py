@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from compiler.diagnostics import Diagnostic, Span
-from compiler.manifest.tree import Node
+from compiler.manifest.tree import Node, ScalarNode
 from runtime.plan import Retry, Variable
 
 
@@ -89,6 +89,16 @@ Body = Call | Exec | Use | Workflow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """An entry of `imports`: the path of another manifest, and the digest that its bytes must have."""
+
+    name: str
+    span: Span
+    path: ScalarNode
+    sha256: ScalarNode | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForeachEntry:
     """One entry of `foreach`: one or two variables over a literal sequence or mapping, or over an expression."""
 
@@ -149,7 +159,9 @@ class Sla:
 class Manifest:
     """One whole manifest. `unsupported` names each feature that `run` does not execute yet (E513), with its place.
 
-    `warnings` are the diagnostics found so far that do not stop anything.
+    `warnings` are the diagnostics found so far that do not stop anything. `fragments` are the texts of the included
+    files, whose tasks, functions and `let` stand among the manifest's own. `linked` are the imported manifests by
+    name, None for one that is wrong, which is reported; both are empty until `compiler.manifest.linking` has run.
     """
 
     source: Source
@@ -164,8 +176,9 @@ class Manifest:
     defaults: Mapping[str, Node] = field(default_factory=dict)
     default_spans: Mapping[str, Span] = field(default_factory=dict)
     requirements: Node | None = None
-    imports: Mapping[str, Node] = field(default_factory=dict)
-    include: tuple[Node, ...] = ()
+    imports: Mapping[str, Import] = field(default_factory=dict)
+    linked: Mapping[str, Manifest | None] = field(default_factory=dict)
+    fragments: tuple[Source, ...] = ()
     secrets: Mapping[str, Node] = field(default_factory=dict)
     sla: Sla = Sla()
     optimize: Node | None = None
@@ -178,6 +191,22 @@ class Manifest:
     labels: Mapping[str, str] = field(default_factory=dict)
     unsupported: tuple[tuple[str, Span], ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The texts that this manifest was written in, the main file first; not those of its imports."""
+        return (self.source, *self.fragments)
+
+    def closure(self) -> tuple[Manifest, ...]:
+        """This manifest and all that it imports, directly or not, each once."""
+        found: dict[int, Manifest] = {}
+        waiting = [self]
+        while waiting:
+            manifest = waiting.pop()
+            if id(manifest) not in found:
+                found[id(manifest)] = manifest
+                waiting.extend(reversed([one for one in manifest.linked.values() if one is not None]))
+        return tuple(found.values())
 
 
 # ---- typed options: what the evaluated values of a task's options become --------------------------------

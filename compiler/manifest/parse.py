@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from compiler.diagnostics import Diagnostic, ManifestError, Position, Severity, Span
+from compiler.manifest.fragments import check_fragment
 from compiler.manifest.load import load_tree
 from compiler.manifest.model import (
     Body,
@@ -20,6 +21,7 @@ from compiler.manifest.model import (
     Exec,
     ForeachEntry,
     FunctionDef,
+    Import,
     Manifest,
     Param,
     Sla,
@@ -75,13 +77,24 @@ def parse_manifest(source: Source, tree: MappingNode) -> tuple[Manifest | None, 
     task) is left out, so that the later phases find their own errors in the same run.
     """
     diagnostics = [*check_tree(tree), *check_names(tree)]
+    return _parsed(source, tree, tree.get("tasks"), diagnostics), diagnostics
+
+
+def parse_fragment(source: Source, tree: MappingNode) -> tuple[Manifest | None, list[Diagnostic]]:
+    """The tasks, functions and `let` of an included file, as a manifest that has nothing else; None as above."""
+    diagnostics = [*check_fragment(tree), *check_names(tree)]
+    return _parsed(source, tree, tree.get("tasks") or MappingNode((), (), tree.span), diagnostics), diagnostics
+
+
+def _parsed(
+    source: Source, tree: MappingNode, tasks: Node | None, diagnostics: Sequence[Diagnostic]
+) -> Manifest | None:
     errors = [one for one in diagnostics if one.severity is Severity.ERROR]
-    tasks = tree.get("tasks")
     if not isinstance(tasks, MappingNode) or not _are_local(errors, tree, tasks):
-        return None, diagnostics
+        return None
     manifest = _build(source, tree, _text(tree.get("name")) or "", tasks, _Wrong(errors))
     warnings = tuple(one for one in diagnostics if one.severity is Severity.WARNING)
-    return replace(manifest, warnings=warnings, unsupported=find_unsupported(manifest, tree)), diagnostics
+    return replace(manifest, warnings=warnings, unsupported=find_unsupported(manifest, tree))
 
 
 class _Wrong:
@@ -114,12 +127,12 @@ def _build(source: Source, tree: MappingNode, name: str, tasks_node: MappingNode
     defaults, default_spans = _options(_submapping(root, "defaults"), wrong)
     outputs = root.get("outputs")
     workers = root.get("workers")
-    tasks_key = next(key for key in tree.keys if key.value == "tasks")
+    tasks_span = next((key.span for key in tree.keys if key.value == "tasks"), tree.span)
     return Manifest(
         source=source,
         name=name,
         tasks={str(key.value): _task(key, value, wrong) for key, value in _pairs(tasks_node) if not _is_extension(key)},
-        tasks_span=tasks_key.span,
+        tasks_span=tasks_span,
         params={str(key.value): _param(key, value) for key, value in _section(root, "params")},
         inputs={str(key.value): _param(key, value) for key, value in _section(root, "inputs")},
         let={str(key.value): value for key, value in _section(root, "let")},
@@ -128,8 +141,7 @@ def _build(source: Source, tree: MappingNode, name: str, tasks_node: MappingNode
         defaults=defaults,
         default_spans=default_spans,
         requirements=root.get("requirements"),
-        imports={str(key.value): value for key, value in _section(root, "imports")},
-        include=_items(root.get("include")),
+        imports=_imports(root),
         secrets={str(key.value): value for key, value in _section(root, "secrets")},
         sla=_sla(root.get("sla")),
         optimize=root.get("optimize"),
@@ -208,6 +220,18 @@ def _param(key: ScalarNode, node: Node) -> Param:
 def _number(node: Node | None) -> float | None:
     value = node.value if isinstance(node, ScalarNode) else None
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _imports(root: Mapping[str, Node]) -> dict[str, Import]:
+    """Those of `imports` that have a path."""
+    found = {}
+    for key, node in _section(root, "imports"):
+        path = node.get("path") if isinstance(node, MappingNode) else node
+        digest = node.get("sha256") if isinstance(node, MappingNode) else None
+        if isinstance(path, ScalarNode) and _text(path):
+            sha256 = digest if isinstance(digest, ScalarNode) and _text(digest) else None
+            found[str(key.value)] = Import(name=str(key.value), span=key.span, path=path, sha256=sha256)
+    return found
 
 
 def _functions(root: Mapping[str, Node], wrong: _Wrong) -> dict[str, FunctionDef]:

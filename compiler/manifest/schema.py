@@ -32,6 +32,10 @@ MAX_FAILURES = 1000
 Keyword = Callable[[Any, Any, Any, Any], Iterator["ValidationError"]]
 
 
+_NAMES = {"": "the manifest", "fragment": "an included file"}
+"""How the root of a tree is spoken of, by the definition that it is checked against."""
+
+
 class WrittenExpression(str):
     """A text that holds `${{ … }}` and has not been evaluated."""
 
@@ -46,12 +50,12 @@ def manifest_schema() -> Mapping[str, Json]:
     return schema
 
 
-def check_tree(tree: MappingNode) -> list[Diagnostic]:
-    """Pass 1: what is wrong with the structure of a manifest."""
+def check_tree(tree: MappingNode, definition: str = "") -> list[Diagnostic]:
+    """Pass 1: what is wrong with the structure of a manifest, or of a "fragment"."""
     check = _precheck(is_written=True)
-    if check.definition("")(tree):
+    if check.definition(definition)(tree):
         return []
-    return _complain("", _only_failing_tasks(tree, check), is_written=True)
+    return _complain(definition, _only_failing_tasks(tree, check), is_written=True)
 
 
 def check_value(definition: str, value: object, place: Span | Node) -> list[Diagnostic]:
@@ -88,7 +92,7 @@ def _only_failing_tasks(tree: MappingNode, check: Precheck) -> MappingNode:
 def _complain(definition: str, node: Node, *, is_written: bool) -> list[Diagnostic]:
     failures = jsonschema_failures(definition, node, is_written=is_written)
     assert failures, "the precheck refused what jsonschema accepts"
-    return complain(failures, node, f"`{definition}`" if definition else "the manifest")
+    return complain(failures, node, _NAMES.get(definition, f"`{definition}`"))
 
 
 def jsonschema_failures(definition: str, node: Node, *, is_written: bool) -> list[Failure]:

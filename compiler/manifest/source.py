@@ -29,12 +29,17 @@ def read_source(path: str | Path, *, max_file_size: int = MAX_FILE_SIZE) -> Sour
         data = sys.stdin.buffer.read(max_file_size + 1)
         return decode_source(data, STDIN_NAME, Path.cwd(), max_file_size=max_file_size)
     place = Path(path)
+    data = read_bytes(place, str(path), max_file_size=max_file_size)
+    return decode_source(data, str(path), place.resolve().parent, max_file_size=max_file_size)
+
+
+def read_bytes(place: Path, shown: str, *, max_file_size: int = MAX_FILE_SIZE) -> bytes:
+    """The bytes of a file, one more than the limit of a larger one. Raises ManifestError (E001) without a place."""
     try:
         with place.open("rb") as stream:
-            data = stream.read(max_file_size + 1)
+            return stream.read(max_file_size + 1)
     except (OSError, ValueError) as err:
-        raise ManifestError((_unreadable(place, err),)) from err
-    return decode_source(data, str(path), place.resolve().parent, max_file_size=max_file_size)
+        raise ManifestError((_unreadable(shown, err),)) from err
 
 
 def decode_source(data: bytes, file: str, root: Path, *, max_file_size: int = MAX_FILE_SIZE) -> Source:
@@ -78,11 +83,11 @@ def _bad_character(file: str, line: int, column: int, message: str, hint: str) -
     return Diagnostic(code="E002", message=message, span=span, hint=hint)
 
 
-def _unreadable(place: Path, err: OSError | ValueError) -> Diagnostic:
+def _unreadable(place: str, err: OSError | ValueError) -> Diagnostic:
     if isinstance(err, FileNotFoundError):
         return Diagnostic(code="E001", message=f"there is no file {place}", span=None)
     if isinstance(err, IsADirectoryError):
-        hint = f"name the manifest in it, such as {place / 'workflow.yaml'}"
+        hint = f"name the manifest in it, such as {Path(place) / 'workflow.yaml'}"
         return Diagnostic(code="E001", message=f"{place} is a folder, not a manifest", span=None, hint=hint)
     reason = err.strerror if isinstance(err, OSError) and err.strerror else str(err)
     return Diagnostic(code="E001", message=f"{place} cannot be read: {reason.lower()}", span=None)

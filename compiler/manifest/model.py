@@ -30,7 +30,8 @@ class Param:
     """A declared parameter or input. `type` is the text of the type ("int", "list[path]"), "" for a bare default.
 
     `default`, `enum`, `minimum`, `maximum` are plain values (literals; no expressions). `has_default`
-    distinguishes a default of null. `default_span` is where the default (or the bare literal) stands.
+    distinguishes a default of null. `default_span` is where the default (or the bare literal) stands. `is_wrong` when
+    the structure of the declaration is, which is reported.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Param:
     maximum: float | None = None
     pattern: str | None = None
     description: str = ""
+    is_wrong: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

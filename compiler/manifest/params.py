@@ -30,6 +30,8 @@ def resolve_params(manifest: Manifest, set_values: Mapping[str, object]) -> Para
     values: dict[str, object] = {}
     diagnostics: list[Diagnostic] = []
     for name, param in manifest.params.items():
+        if param.is_wrong and not param.has_default and name not in set_values:
+            continue
         try:
             values[name] = _value(param, set_values)
         except _Wrong as wrong:

@@ -133,8 +133,8 @@ def _build(source: Source, tree: MappingNode, name: str, tasks_node: MappingNode
         name=name,
         tasks={str(key.value): _task(key, value, wrong) for key, value in _pairs(tasks_node) if not _is_extension(key)},
         tasks_span=tasks_span,
-        params={str(key.value): _param(key, value) for key, value in _section(root, "params")},
-        inputs={str(key.value): _param(key, value) for key, value in _section(root, "inputs")},
+        params={str(key.value): _param(key, value, wrong) for key, value in _section(root, "params")},
+        inputs={str(key.value): _param(key, value, wrong) for key, value in _section(root, "inputs")},
         let={str(key.value): value for key, value in _section(root, "let")},
         let_spans={str(key.value): key.span for key, _ in _section(root, "let")},
         functions=_functions(root, wrong),
@@ -194,7 +194,7 @@ def _sla(node: Node | None) -> Sla:
         return Sla()
 
 
-def _param(key: ScalarNode, node: Node) -> Param:
+def _param(key: ScalarNode, node: Node, wrong: _Wrong) -> Param:
     """A declaration `{type, default, …}`, or the bare literal that is the default."""
     name = str(key.value)
     if not isinstance(node, MappingNode):
@@ -214,6 +214,7 @@ def _param(key: ScalarNode, node: Node) -> Param:
         maximum=_number(fields.get("max")),
         pattern=_text(fields.get("pattern")),
         description=_text(fields.get("description")) or "",
+        is_wrong=wrong.count_in(key, node) > 0,
     )
 
 

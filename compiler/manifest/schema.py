@@ -80,9 +80,9 @@ def _only_failing_tasks(tree: MappingNode, check: Precheck) -> MappingNode:
     tasks = tree.get("tasks")
     if not isinstance(tasks, MappingNode):
         return tree
-    is_fine = check.definition("task")
+    is_fine, is_name = check.definition("task"), check.definition("identifier")
     pairs = list(zip(tasks.keys, tasks.values, strict=True))
-    failing = (pair for pair in pairs if not (is_fine(pair[1]) and str(pair[0].value).isidentifier()))
+    failing = (pair for pair in pairs if not (is_fine(pair[1]) and is_name(pair[0])))
     bad = list(islice(failing, MAX_FAILING_TASKS)) or pairs[:1]
     reduced = MappingNode(tuple(key for key, _ in bad), tuple(value for _, value in bad), tasks.span)
     values = tuple(reduced if value is tasks else value for value in tree.values)

@@ -68,8 +68,7 @@ def _unmarked(body: str, first: int) -> tuple[list[str], list[tuple[str, int | N
     lines: list[str] = []
     expect: list[tuple[str, int | None]] = []
     for number, line in enumerate(body.split("\n"), first):
-        if found := _MARK.search(line):
-            expect += [(code, number) for code in found.group(1).split()]
-            line = line[: found.start()]
-        lines.append(line)
+        found = _MARK.search(line)
+        expect += [(code, number) for code in (found.group(1).split() if found else ())]
+        lines.append(line[: found.start()] if found else line)
     return lines, expect

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-
 from compiler.diagnostics import Diagnostic, ManifestError
 from compiler.manifest.source import decode_source
 from compiler.pipeline import check

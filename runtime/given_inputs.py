@@ -17,6 +17,12 @@ from pathlib import Path
 from runtime.errors import RuntimeFault
 from runtime.value_types import Type, accept, read
 
+SHOWN_DEFAULT = 60
+INPUT_HELP = (
+    "an input of the workflow, read as its type: a list or dict as JSON, any as JSON when it is some, else a text"
+)
+FILE_HELP = "inputs as one JSON object in a file; --input goes before it"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputDeclaration:
@@ -88,6 +94,19 @@ def _value(name: str, declaration: InputDeclaration, given: Mapping[str, object]
         hint = f"give it with --input {name}=…, a value of type {type_}"
         raise _Wrong("E209", name, f"the input `{name}` has no value", hint)
     return declaration.default
+
+
+def inputs_text(declared: Mapping[str, InputDeclaration]) -> list[str]:
+    """One line for each input: its name, type, default and description."""
+    return [f"{name}: {_declaration_text(declaration)}" for name, declaration in declared.items()]
+
+
+def _declaration_text(declaration: InputDeclaration) -> str:
+    text = str(declaration.type)
+    if declaration.has_default:
+        default = json.dumps(declaration.default, ensure_ascii=False)
+        text += f" = {default if len(default) <= SHOWN_DEFAULT else default[: SHOWN_DEFAULT - 1] + '…'}"
+    return f"{text}  {declaration.description}".rstrip()
 
 
 def _unknown(declared: Mapping[str, InputDeclaration], names: list[str]) -> Iterator[InputProblem]:

@@ -17,6 +17,7 @@ from typing import NoReturn, TextIO
 from runtime.bundle import LoadedBundle, load_bundle
 from runtime.config import LocalSettings, WorkerSettings
 from runtime.errors import RuntimeFault
+from runtime.given_inputs import FILE_HELP, INPUT_HELP, inputs_text, read_inputs_file, resolve_inputs
 from runtime.inline import run_inline
 from runtime.launcher import Target, launch
 from runtime.local.stack import ensure_stack
@@ -31,6 +32,7 @@ examples:
   python launch.py --json > result.json   the result with its figures, as one object
   python launch.py --redis redis://localhost:6379/0
   python launch.py --inline               in this process, one task after another: for a debugger
+  python launch.py --input who=Ada --inputs-file inputs.json
 """
 
 
@@ -38,6 +40,7 @@ def run_bundle(
     bundle: LoadedBundle,
     settings: Settings,
     *,
+    inputs: Mapping[str, object],
     source_root: str = "",
     progress: Callable[[Progress], None],
     keep: bool = False,
@@ -49,7 +52,8 @@ def run_bundle(
     """
     check_installed(bundle.requirements)
     if settings.backend == "inline":
-        return run_inline(bundle, settings.of(WorkerSettings), source_root=source_root, progress=progress)
+        worker = settings.of(WorkerSettings)
+        return run_inline(bundle, worker, inputs=inputs, source_root=source_root, progress=progress)
     local = settings.of(LocalSettings)
     with ensure_stack(local) as stack:
         target = Target(
@@ -58,7 +62,7 @@ def run_bundle(
             region=stack.region,
             deployment=local.deployment,
         )
-        return launch(bundle, target, _within(local, settings), progress=progress, keep=keep)
+        return launch(bundle, target, _within(local, settings), inputs=inputs, progress=progress, keep=keep)
 
 
 def _within(local: LocalSettings, settings: Settings) -> WorkerSettings:
@@ -85,10 +89,12 @@ def terminated_as_interrupted() -> Iterator[None]:
 
 def main(folder: Path, argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
     """Run the bundle in `folder` as the arguments say; returns the exit code."""
-    args = _parser(folder).parse_args(argv)
+    parser = _parser(folder)
+    args = parser.parse_args(argv)
+    texts = _pairs(args.input, parser)
     try:
         with terminated_as_interrupted():
-            result = _run(folder, args, environ)
+            result = _run(folder, args, texts, environ)
     except KeyboardInterrupt:
         print("cancelled", file=sys.stderr)
         return 130
@@ -107,26 +113,56 @@ def _where(args: argparse.Namespace) -> TextIO:
     return sys.stdout if args.json else sys.stderr
 
 
-def _run(folder: Path, args: argparse.Namespace, environ: Mapping[str, str]) -> RunResult:
+def _pairs(texts: Sequence[str], parser: argparse.ArgumentParser) -> dict[str, str]:
+    """NAME=VALUE texts as a dict. Ends the process with code 2 on a text without `=` and on a name given twice."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            parser.error(f"--input takes NAME=VALUE, not {text!r}")
+        if name in found:
+            parser.error(f"--input gives `{name}` twice")
+        found[name] = value
+    return found
+
+
+def given_inputs(bundle: LoadedBundle, texts: Mapping[str, str], file: str | None) -> dict[str, object]:
+    """The inputs of a launch: texts of the command line before values of a file. Raises `InputsInvalid`."""
+    return resolve_inputs(bundle.inputs, read_inputs_file(Path(file)) if file else {}, texts)
+
+
+def _run(folder: Path, args: argparse.Namespace, texts: Mapping[str, str], environ: Mapping[str, str]) -> RunResult:
     bundle = load_bundle(folder)
+    inputs = given_inputs(bundle, texts, args.inputs_file)
     given = {"redis_url": args.redis, "deployment": args.deployment, "concurrency_limit": args.concurrency}
     own: dict[str, object] = {name: value for name, value in given.items() if value is not None}
     backend = "inline" if args.inline else "local"
     layers = [command_line(own), environment(environ), settings_file(folder, backend=backend)]
-    return run_bundle(bundle, resolve(layers, backend=backend), progress=_silent, keep=args.keep)
+    return run_bundle(bundle, resolve(layers, backend=backend), inputs=inputs, progress=_silent, keep=args.keep)
 
 
 def _silent(progress: Progress) -> None:
     """A launched bundle shows its result; progress is for the command line of treadle."""
 
 
+def _declared(folder: Path) -> str:
+    """The inputs of this bundle, for `--help`; a bundle that cannot be read says so when it is run."""
+    try:
+        rows = inputs_text(load_bundle(folder).inputs)
+    except RuntimeFault:
+        return ""
+    return "\ninputs of this workflow:\n" + "".join(f"  {row}\n" for row in rows) if rows else ""
+
+
 def _parser(folder: Path) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="launch.py",
         description=f"Runs the compiled workflow in {folder} on the local Lambda service over Redis.",
-        epilog=EPILOG,
+        epilog=EPILOG + _declared(folder),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--input", action="append", default=[], metavar="NAME=VALUE", help=INPUT_HELP)
+    parser.add_argument("--inputs-file", metavar="FILE", help=FILE_HELP)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--redis", metavar="URL", help="a Redis of your own instead of a started one")
     parser.add_argument("--deployment", metavar="NAME", help="keys, blobs and the signing key by this name")

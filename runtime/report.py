@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from runtime.display import json_entry, pretty
 from runtime.errors import RunFailed, RuntimeFault
+from runtime.given_inputs import InputProblem, InputsInvalid
 from runtime.quantities import format_size
 from runtime.results import RunResult
 
@@ -50,6 +51,8 @@ def summary_text(result: RunResult) -> str:
 
 def fault_text(fault: RuntimeFault) -> str:
     """What a person sees of a fault: one message, the error records of a failed run, a hint."""
+    if isinstance(fault, InputsInvalid):
+        return "\n".join([_problem_text(problem) for problem in fault.problems])
     lines = [f"error[{fault.code}]: {fault.message}"]
     if isinstance(fault, RunFailed):
         for record in fault.records[:SHOWN_RECORDS]:
@@ -59,6 +62,11 @@ def fault_text(fault: RuntimeFault) -> str:
     if fault.hint:
         lines.append(f"  = help: {fault.hint}")
     return "\n".join(lines)
+
+
+def _problem_text(problem: InputProblem) -> str:
+    hint = f"\n  = help: {problem.hint}" if problem.hint else ""
+    return f"error[{problem.code}]: {problem.message}{hint}"
 
 
 def fault_object(fault: RuntimeFault) -> dict[str, object]:

@@ -55,6 +55,13 @@ def add_set(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    from runtime.given_inputs import FILE_HELP, INPUT_HELP
+
+    parser.add_argument("--input", action="append", default=[], metavar="NAME=VALUE", dest="inputs", help=INPUT_HELP)
+    parser.add_argument("--inputs-file", metavar="FILE", help=FILE_HELP)
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", dest="is_json", help="one JSON text on standard output")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from compiler.cli.arguments import add_json
 from compiler.cli.console import BOLD, Console, Exit
 from runtime.bundle import LoadedBundle, load_bundle
+from runtime.given_inputs import InputDeclaration, inputs_text
 from runtime.plan import Entry
 from runtime.quantities import format_size
 
@@ -57,10 +58,16 @@ def _as_json(bundle: LoadedBundle, sizes: dict[str, int]) -> dict[str, object]:
             {"worker": entry.worker, "class": entry.env.name, "start": entry.start} for entry in bundle.entries
         ],
         "requirements": bundle.requirements,
+        "inputs": {name: _input_json(declaration) for name, declaration in bundle.inputs.items()},
         "result": bundle.result_kind,
         "blobs": len(sizes),
         "bytes": sum(sizes.values()),
     }
+
+
+def _input_json(declaration: InputDeclaration) -> dict[str, object]:
+    default = {"default": declaration.default} if declaration.has_default else {}
+    return {"type": str(declaration.type), **default, "description": declaration.description}
 
 
 def _show(bundle: LoadedBundle, sizes: dict[str, int], console: Console) -> None:
@@ -76,6 +83,8 @@ def _show(bundle: LoadedBundle, sizes: dict[str, int], console: Console) -> None
     row("Python", bundle.python)
     row("classes", ", ".join(env.name for env in bundle.classes))
     row("requirements", ", ".join(bundle.requirements) or "none")
+    for number, text in enumerate(inputs_text(bundle.inputs)):
+        row("" if number else "inputs", text)
     row("code units", total(bundle.units))
     row("pages", total(bundle.pages))
     row("entries", f"{len(bundle.entries):,}")

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from compiler.cli.arguments import (
     UsageError,
     add_config,
     add_deployment,
     add_file,
+    add_inputs,
     add_json,
     add_planning,
     add_redis,
     add_set,
+    pairs,
     settings_for,
 )
 from compiler.cli.console import Console, Exit
 from compiler.cli.progress import progress_bar
+from compiler.diagnostics import Diagnostic, ManifestError
 from runtime.bundle import INDEX_NAME, LoadedBundle, load_bundle
 from runtime.results import RunResult
 from runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from compiler.manifest.model import Manifest
+    from runtime.given_inputs import InputProblem
 
 DESCRIPTION = """\
 Compiles a manifest, or takes a bundle, runs it on the local Lambda service over Redis, and prints the
@@ -31,6 +40,7 @@ examples:
   treadle run                                          workflow.yaml in this folder
   treadle run manifests/tree_reduction/workflow.yaml --set leaves=64 --planner wukong
   treadle run build/hello                              a bundle that `treadle build` wrote
+  treadle run workflow.yaml --input word=whale --inputs-file inputs.json
   treadle run workflow.yaml --json > result.json       the result with its figures
   treadle run workflow.yaml --inline                   in this process, one task after another: for a debugger
   treadle run workflow.yaml --redis redis://localhost:6379/0
@@ -40,6 +50,7 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     add_file(parser)
     add_set(parser)
+    add_inputs(parser)
     add_planning(parser)
     parser.add_argument("--inline", action="store_true", help="run in this process, for a debugger")
     parser.add_argument("--keep", action="store_true", help="leave the run's keys in Redis")
@@ -52,8 +63,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     from runtime.launch_command import terminated_as_interrupted
 
+    texts = pairs(args.inputs, "--input")
     with terminated_as_interrupted():
-        result = _run_bundle(args, console) if _is_bundle(args.file) else _run_manifest(args, console)
+        run_it = _run_bundle if _is_bundle(args.file) else _run_manifest
+        result = run_it(args, texts, console)
     _show(result, console)
     return Exit.OK
 
@@ -62,21 +75,47 @@ def _is_bundle(file: str) -> bool:
     return file != "-" and Path(file, INDEX_NAME).is_file()
 
 
-def _run_bundle(args: argparse.Namespace, console: Console) -> RunResult:
+def _run_bundle(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> RunResult:
     for option, value in (("--set", args.sets), ("--planner", args.planner), ("--workers", args.workers)):
         if value:
             raise UsageError(f"{option} is decided when a bundle is built", hint="give it to `treadle build`")
     folder = Path(args.file)
     settings = settings_for(args, console.environ, backend=_backend(args), folder=folder)
-    return _execute(load_bundle(folder), args, console, settings, source_root="")
+    bundle = load_bundle(folder)
+    return _execute(bundle, _inputs(bundle, args, texts), args, console, settings, source_root="")
 
 
-def _run_manifest(args: argparse.Namespace, console: Console) -> RunResult:
+def _run_manifest(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> RunResult:
     from compiler.cli.stages import load_build, manifest_settings
 
     settings = manifest_settings(args, console, backend=_backend(args))
     build = load_build(args, console, settings)
-    return _execute(build.loaded, args, console, settings, source_root=str(build.graph.manifest.source.root))
+    manifest = build.graph.manifest
+    inputs = _inputs(build.loaded, args, texts, manifest)
+    return _execute(build.loaded, inputs, args, console, settings, source_root=str(manifest.source.root))
+
+
+def _inputs(
+    bundle: LoadedBundle, args: argparse.Namespace, texts: Mapping[str, str], manifest: Manifest | None = None
+) -> dict[str, object]:
+    """The inputs given, checked. Raises ManifestError with everything that is wrong with them."""
+    from runtime.given_inputs import InputsInvalid
+    from runtime.launch_command import given_inputs
+
+    try:
+        return given_inputs(bundle, texts, args.inputs_file)
+    except InputsInvalid as err:
+        raise ManifestError(tuple([_diagnostic(problem, manifest) for problem in err.problems])) from err
+
+
+def _diagnostic(problem: InputProblem, manifest: Manifest | None) -> Diagnostic:
+    """A problem with an input as a diagnostic: one without a value at its declaration, the others at the command."""
+    span, hint = None, problem.hint
+    if manifest is not None and problem.code == "E209":
+        span = manifest.inputs[problem.name].span
+    elif manifest is not None and problem.name in manifest.params:
+        hint = f"`{problem.name}` is a parameter: give it with --set"
+    return Diagnostic(code=problem.code, message=problem.message, span=span, hint=hint)
 
 
 def _backend(args: argparse.Namespace) -> str:
@@ -84,12 +123,18 @@ def _backend(args: argparse.Namespace) -> str:
 
 
 def _execute(
-    bundle: LoadedBundle, args: argparse.Namespace, console: Console, settings: Settings, *, source_root: str
+    bundle: LoadedBundle,
+    inputs: Mapping[str, object],
+    args: argparse.Namespace,
+    console: Console,
+    settings: Settings,
+    *,
+    source_root: str,
 ) -> RunResult:
     from runtime.launch_command import run_bundle
 
     with progress_bar(console, label=bundle.name) as progress:
-        return run_bundle(bundle, settings, source_root=source_root, progress=progress, keep=args.keep)
+        return run_bundle(bundle, settings, inputs=inputs, source_root=source_root, progress=progress, keep=args.keep)
 
 
 def _show(result: RunResult, console: Console) -> None:

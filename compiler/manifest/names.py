@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from compiler.diagnostics import Diagnostic, Related
+from compiler.manifest.claims import check_optimize
 from compiler.manifest.precheck import is_expression
 from compiler.manifest.ranges import check_ranges
 from compiler.manifest.resolver import other_reading
@@ -22,7 +23,7 @@ _UNTYPED_TASK_FIELDS = frozenset({"args", "with", "foreach"})
 
 
 def check_names(tree: MappingNode) -> list[Diagnostic]:
-    """E111 for reserved and hidden names, E204 and E208 in params, E108 in retries, W014 where a field has no type."""
+    """E111 for reserved and hidden names, E204 and E208 in params, E108 in retries, E505 in `optimize`, W014."""
     lets = {str(key.value): key for key, _ in _pairs(tree.get("let"))}
     found = [*_reserved("a `let` name", lets.values())]
     for section in ("let", "outputs"):
@@ -40,6 +41,7 @@ def check_names(tree: MappingNode) -> list[Diagnostic]:
             found += _reserved("a task", [key])
             found += _check_task(value, lets)
     found += _check_options(tree.get("defaults"))
+    found += check_optimize(tree.get("optimize"), is_of_task=False)
     return found
 
 
@@ -69,6 +71,8 @@ def _check_options(node: Node | None) -> Iterator[Diagnostic]:
         return
     if (retry := node.get("retry")) is not None:
         yield from check_ranges("retry", retry)
+    if (optimize := node.get("optimize")) is not None:
+        yield from check_optimize(optimize, is_of_task=True)
     yield from check_variables(node.get("env"))
     on_error = node.get("on_error")
     if isinstance(on_error, MappingNode) and (value := on_error.get("value")) is not None:

@@ -1,0 +1,193 @@
+"""Where each value of one instance came from: the place in the manifest, the layer it is written in, the expression.
+
+Everything is worked out for the instance that is asked for, from the merged nodes of its family and the values that
+expansion bound, walked side by side; nothing is kept per instance for it. How facts are shown is no matter of this
+module, and neither is what a value means: a `Ref` stays one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from jinja2 import nodes
+
+from compiler.diagnostics import Span
+from compiler.graph.evaluated import evaluated_options
+from compiler.graph.layers import Layer, layers_of
+from compiler.graph.merge import TaskSource
+from compiler.graph.model import Family, Graph
+from compiler.manifest.jinja_tree import SyntaxTrees
+from compiler.manifest.model import Call
+from compiler.manifest.plain import to_plain
+from compiler.manifest.symbols import SYMBOLIC, show
+from compiler.manifest.templates import has_expression, syntax_trees
+from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
+from runtime.plan import Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One value of an instance. `path` is where it stands in the task: `args[0]`, `with.size`, `resources.memory`.
+
+    `layer` says in which part of the manifest it is written, `span` where (None for treadle's own default).
+    `expression` is the text with `${{ }}` that it was evaluated from, "" for a literal, `bindings` the values of the
+    names in it. `is_part`: the value is a part of the one before.
+    """
+
+    path: str
+    value: Value
+    layer: Layer
+    span: Span | None
+    expression: str = ""
+    bindings: Mapping[str, object] = field(default_factory=dict)
+    is_part: bool = False
+
+
+def facts_of(graph: Graph, instance: int) -> tuple[Fact, ...]:
+    """Every value of an instance with its source: loop variables, body, arguments, then options and defaults."""
+    family = graph.families[graph.family_of[instance]]
+    if family.source is None:
+        return ()
+    trace = _Trace(graph, instance, family, family.source)
+    return (*trace.body(), *trace.arguments(), *trace.order(), *trace.options())
+
+
+def bindings_of(graph: Graph, instance: int) -> dict[str, object]:
+    """The loop variables of an instance by name; what is known only at run time as a text."""
+    family = graph.families[graph.family_of[instance]]
+    if not family.frames:
+        return {}
+    frame = family.frames[instance - family.first]
+    return {name: _shown(value) for name, value in zip(family.variables, frame, strict=True)}
+
+
+class _Trace:
+    """One instance on its way to facts."""
+
+    def __init__(self, graph: Graph, instance: int, family: Family, source: TaskSource) -> None:
+        self._graph = graph
+        self._instance = instance
+        self._family = family
+        self._source = source
+        self._layers = layers_of(graph.manifest, source)
+        self._trees = SyntaxTrees()
+        self._variables = bindings_of(graph, instance)
+
+    def body(self) -> Iterator[Fact]:
+        body = self._family.body
+        if isinstance(body, Call):
+            layer = self._layers.of_body(body)
+            yield Fact(path="call", value=f"{body.target}:{body.function}", layer=layer, span=body.span)
+
+    def arguments(self) -> Iterator[Fact]:
+        positional = iter(self._graph.args[self._instance])
+        named = self._graph.kwargs[self._instance]
+        for at, (name, node) in enumerate(self._source.arguments()):
+            if name is None:
+                yield from self._values(f"args[{at}]", node, next(positional, None))
+            elif name in named:
+                yield from self._values(f"with.{name}", node, named[name])
+
+    def order(self) -> Iterator[Fact]:
+        task = self._source.task
+        for at, (name, span) in enumerate(task.after):
+            yield Fact(path=f"after[{at}]", value=name, layer=self._layers.of_task(task.name), span=span)
+        for name, node in (("where", task.where), ("when", task.when)):
+            if node is not None:
+                yield self._scalar(name, node, to_value(to_plain(node)), is_part=False)
+
+    def options(self) -> Iterator[Fact]:
+        task, values = self._source.task, evaluated_options(self._graph.option_of(self._instance))
+        written = dict(self._source.options)
+        written |= {name: node for name, node in (("worker", task.worker), ("fanout", task.fanout)) if node is not None}
+        if "requirements" not in written and self._graph.manifest.requirements is not None:
+            written["requirements"] = self._graph.manifest.requirements
+        facts = [fact for name, node in sorted(written.items()) for fact in self._option(name, node, values)]
+        yield from facts
+        for path, value in DEFAULTS.items():
+            if not any(fact.path == path or fact.path.startswith(f"{path}.") for fact in facts):
+                yield Fact(path=path, value=value, layer=Layer(kind="default"), span=None)
+
+    def _option(self, path: str, node: Node, values: Mapping[str, object]) -> Iterator[Fact]:
+        """One fact for each value that may be laid over another: mappings by key, everything else whole."""
+        if isinstance(node, MappingNode) and node.keys:
+            for key, part in zip(node.keys, node.values, strict=True):
+                yield from self._option(f"{path}.{key.value}", part, values)
+        else:
+            value = values.get(path) if has_expression(node) else to_plain(node)
+            yield self._scalar(path, node, to_value(value), is_part=False)
+
+    def _values(self, path: str, node: Node, value: Value, *, is_part: bool = False) -> Iterator[Fact]:
+        """The whole value, then each part of it that is an expression."""
+        if isinstance(node, ScalarNode) or not is_part:
+            yield self._scalar(path, node, value, is_part=is_part)
+        if isinstance(node, ScalarNode) or not has_expression(node):
+            return
+        for step, part in _parts(node):
+            inside = value[step] if isinstance(value, (list, dict)) else None  # type: ignore[index]
+            if has_expression(part):
+                where = f"{path}[{step}]" if isinstance(step, int) else f"{path}.{step}"
+                yield from self._values(where, part, inside, is_part=True)
+
+    def _scalar(self, path: str, node: Node, value: Value, *, is_part: bool) -> Fact:
+        text = str(node.value) if isinstance(node, ScalarNode) and has_expression(node) else ""
+        return Fact(
+            path=path,
+            value=value,
+            layer=self._layers.of_node(node),
+            span=node.span,
+            expression=text,
+            bindings=self._bindings(node) if text else {},
+            is_part=is_part,
+        )
+
+    def _bindings(self, node: Node) -> dict[str, object]:
+        """The values of the loop variables and parameters that an expression names, in order of appearance."""
+        found: dict[str, object] = {}
+        for tree in syntax_trees(node, self._trees):
+            for part in (tree.root, *tree.root.find_all((nodes.Name, nodes.Getattr))):
+                match part:
+                    case nodes.Name(name=name) if name in self._variables:
+                        found[name] = self._variables[name]
+                    case nodes.Getattr(node=nodes.Name(name="params"), attr=attr) if self._is_own:
+                        found[f"params.{attr}"] = _shown(self._graph.params.get(attr))
+        return found
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether the task stands in the main manifest, whose parameters the graph keeps."""
+        return self._source.task.name == self._family.task
+
+
+DEFAULTS: Mapping[str, Value] = {"resources.memory": "1769MiB", "retry": {"max": 2, "on": "kills"}, "timeout": "5m"}
+"""What an instance has that says nothing."""
+
+
+def to_value(value: object) -> Value:
+    """Plain data as it may stand in an argument."""
+    match value:
+        case Mapping():
+            return {str(key): to_value(item) for key, item in value.items()}
+        case list() | tuple():
+            return [to_value(item) for item in value]
+        case _:
+            return value  # type: ignore[return-value]
+
+
+def _parts(node: SequenceNode | MappingNode) -> Iterator[tuple[int | str, Node]]:
+    if isinstance(node, SequenceNode):
+        yield from enumerate(node.items)
+    else:
+        yield from ((str(key.value), part) for key, part in zip(node.keys, node.values, strict=True))
+
+
+def _shown(value: object) -> object:
+    """A binding as plain data; a reference or an item as the text that messages use."""
+    if isinstance(value, SYMBOLIC):
+        return show(value)
+    if isinstance(value, (list, tuple, range)):
+        return [_shown(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _shown(item) for key, item in value.items()}
+    return value

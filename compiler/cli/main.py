@@ -28,6 +28,7 @@ VERBS = {
     "inspect": "show what is in a bundle, and verify it",
     "run": "run a manifest or a bundle, and print the result",
     "explain": "what a diagnostic's code means",
+    "schema": "print a published JSON Schema, for editors and programs",
     "local": "keep the local Lambda service and Redis running between runs",
     "doctor": "check this machine, print every setting and where it comes from",
     "version": "print the version",

@@ -1,0 +1,81 @@
+"""`treadle schema`: the published JSON Schemas."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from importlib import resources
+from pathlib import Path
+
+from compiler.cli.arguments import UsageError, add_json, meant
+from compiler.cli.console import Console, Exit
+from runtime.errors import RuntimeFault
+
+DEFAULT_NAME = "manifest"
+
+DESCRIPTION = """\
+Prints a published JSON Schema: of manifests, for editors, or of what treadle writes. With
+--json and no name, lists them all."""
+EPILOG = """\
+schemas:
+{schemas}
+
+In an editor with yaml-language-server, this first line of a manifest gives completion, help on
+every key and checks while you type; `treadle init` writes both:
+  # yaml-language-server: $schema=.treadle/manifest.schema.json
+
+examples:
+  treadle schema -o .treadle/manifest.schema.json
+  treadle schema diagnostics | less
+  treadle schema --json
+"""
+
+
+def names() -> list[str]:
+    """The published schemas, the manifest's first."""
+    found = (entry.name for entry in resources.files("schemas").iterdir() if entry.name.endswith(".json"))
+    return sorted((name.removesuffix(".json") for name in found), key=lambda name: (name != DEFAULT_NAME, name))
+
+
+def text_of(name: str) -> str:
+    """The text of a published schema."""
+    return resources.files("schemas").joinpath(f"{name}.json").read_text(encoding="utf-8")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG.format(schemas="\n".join(f"  {name:<13}{_title(name)}" for name in names()))
+    parser.add_argument("name", nargs="?", metavar="NAME", help=f"which one (default: {DEFAULT_NAME})")
+    parser.add_argument("-o", dest="output", metavar="FILE", help="write it to a file")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    if console.is_json and args.name is None and args.output is None:
+        console.json([{"name": name, "title": _title(name)} for name in names()])
+        return Exit.OK
+    name = args.name or DEFAULT_NAME
+    if name not in names():
+        raise UsageError(f"there is no schema `{name}`{meant(name, names())}", hint=f"they are {', '.join(names())}")
+    if args.output is None:
+        console.lines(text_of(name))
+        return Exit.OK
+    write_schema(name, Path(args.output))
+    if console.is_json:
+        console.json({"schema": name, "file": args.output})
+    else:
+        console.say(f"wrote {args.output}")
+    return Exit.OK
+
+
+def write_schema(name: str, place: Path) -> None:
+    """Write a schema to a file, its folder made when need be. Raises RuntimeFault."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text_of(name), encoding="utf-8")
+    except OSError as err:
+        raise RuntimeFault(f"cannot write {place}: {err.strerror or err}") from err
+
+
+def _title(name: str) -> str:
+    title: str = json.loads(text_of(name))["title"]
+    return title

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from math import isfinite
 
 _UNSHOWN = re.compile(
@@ -36,14 +36,17 @@ def cells(text: str) -> int:
 def wrap(text: str, room: int, *, first_room: int | None = None) -> list[str]:
     """The text in rows of at most `room` columns, the first of `first_room`; words wider than a row are broken."""
     rows, row, left = [], "", room if first_room is None else first_room
-    for word in _words(text, room):
-        gap = cells(row) and cells(word)
-        if gap and cells(row) + cells(word) > left:
-            rows.append(row.rstrip())
-            row, left = word.lstrip(), room
-        else:
-            row += word
-    return [*rows, row.rstrip()]
+    for found in re.finditer(r"\s*\S+", text):
+        word = found.group()
+        if row and cells(row) + cells(word) > left:
+            rows.append(row)
+            row, word, left = "", word.lstrip(), room
+        while cells(word) > left:
+            piece = _head(word, left)
+            rows.append(piece)
+            word, left = word[len(piece) :], room
+        row += word
+    return [*rows, row]
 
 
 def plain(value: object) -> object:
@@ -76,14 +79,11 @@ def _cell(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
-def _words(text: str, room: int) -> Iterator[str]:
-    """Words, each with the spaces before it; one that is wider than a row in pieces that fit."""
-    for found in re.finditer(r"\s*\S+", text):
-        word = found.group()
-        while cells(word) > room:
-            end = len(word)
-            while cells(word[:end]) > room:
-                end -= max(1, (cells(word[:end]) - room) // 2)
-            yield word[:end]
-            word = word[end:]
-        yield word
+def _head(word: str, room: int) -> str:
+    """The beginning of a word that takes `room` columns at most, one character at least."""
+    width = 0
+    for index, char in enumerate(word):
+        width += _cell(char)
+        if width > room:
+            return word[: max(1, index)]
+    return word

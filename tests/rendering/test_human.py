@@ -238,3 +238,75 @@ def test_a_comment_ignores_a_warning_on_its_line_or_below(text: str, is_ignored:
 def test_an_error_cannot_be_ignored() -> None:
     found = [Diagnostic(code="E102", message="m", span=Span("f", Position(1, 1), Position(1, 2)))]
     assert without_ignored(found, "a: 1 # treadle: ignore[E102]\n", "f") == found
+
+
+def test_a_denied_warning_is_shown_as_the_error_it_is() -> None:
+    one = Diagnostic(code="W301", message="m", span=None, is_denied=True)
+    assert render_human([one], {}).splitlines() == [
+        "error[W301 dead-task]: m",
+        "  = note: a warning, made an error by `--deny W301`",
+        "  = help: treadle explain W301",
+    ]
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202eevil\u2028\udcff"
+
+
+def test_no_character_of_a_manifest_steers_the_terminal() -> None:
+    place = Span(f"f{HOSTILE}.yaml", Position(1, 2), Position(1, 4))
+    one = Diagnostic(
+        code="E003",
+        message=HOSTILE,
+        span=place,
+        label=HOSTILE,
+        hint=HOSTILE,
+        instance=HOSTILE,
+        bindings={"i": HOSTILE},
+        notes=(HOSTILE,),
+        related=(Related(span=place, message=HOSTILE),),
+    )
+    text = render_human([one], {place.file: HOSTILE})
+    assert all(char == "\n" or (char.isprintable() and char != "\u202e") for char in text)
+    assert "␛]0;owned␇␛[2J" in text
+    text.encode("utf-8")
+
+
+def test_a_caret_stands_under_what_replaces_a_control_character() -> None:
+    one = Diagnostic(code="E003", message="m", span=Span("f", Position(1, 3), Position(1, 4)))
+    assert render_human([one], {"f": "a\x1bb\n"}).splitlines()[3:5] == ["1 | a␛b", "  |   ^"]
+
+
+def test_wide_prose_breaks_by_columns() -> None:
+    one = Diagnostic(code="E003", message="漢字" * 200, span=None, hint="漢字 " * 100)
+    rows = render_human([one], {}).splitlines()
+    assert max(sum(2 if ord(char) > 0x2E80 else 1 for char in row) for row in rows) <= 100
+    assert "".join(rows).count("漢") == 300
+    assert "".join(rows).count("字") == 300
+
+
+def test_a_long_line_is_only_looked_at_around_the_place() -> None:
+    text = "漢" * 10 + "x" * 3_000_000
+    places = [Position(1, column) for column in (1, 12, 1_500_000, 3_000_010, 3_000_011)]
+    many = [
+        Diagnostic(code="E003", message="m", span=Span("f", place, Position(1, place.column + 200))) for place in places
+    ]
+    rows = render_human(many, {"f": text}).splitlines()
+    assert max(map(len, rows)) <= 100
+    assert sum(row.startswith("1 | ") for row in rows) == len(places)
+
+
+def test_a_label_that_does_not_fit_beside_the_caret_stands_below_in_one_row() -> None:
+    one = replace(NO_INSTANCE, span=span(19, 44, 63))
+    rows = render_human([one], SOURCES).splitlines()
+    assert rows[4].strip("| ") == "^" * 19
+    assert rows[5].endswith("`2*i` is 512 while expanding add[1][256]  (l = 1, i = 256)")
+
+
+def test_a_hint_that_does_not_fit_leaves_the_command_a_row_of_its_own() -> None:
+    one = Diagnostic(code="E003", message="m", span=None, hint="word " * 17)
+    assert render_human([one], {}).splitlines()[-1] == "          treadle explain E003"
+
+
+def test_a_bound_value_is_shown_short() -> None:
+    one = replace(NO_INSTANCE, bindings={"path": "x" * 500})
+    assert f"{'x' * 39}…)" in render_human([one], SOURCES)

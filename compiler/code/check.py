@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from compiler.code.declared import Declared, check_requirements
 from compiler.code.executables import check_executable
 from compiler.code.imports import Import, imports_of, local_modules
+from compiler.code.measured import check_measured
 from compiler.code.modules import Fault, ModuleFault, Project, SourceModule, is_standard
 from compiler.code.signatures import Mismatch, Presence, definition_of, function_names, mismatches, presence
 from compiler.code.units import module_of_call
@@ -28,7 +29,7 @@ _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 def check_code(manifest: Manifest) -> list[Diagnostic]:
-    """E401 to E410 and W408 of a manifest, in no particular order."""
+    """E401 to E410, E507 and W408 of a manifest, in no particular order."""
     diagnostics, declared = check_requirements(manifest)
     check = _Check(manifest, declared)
     for name, source in merge_tasks(manifest, Report(manifest.source)).items():
@@ -75,6 +76,8 @@ class _Check:
                 return
             self._sound[key] = (module, definition_of(module, call.function))
         module, definition = self._sound[key]
+        if task is not None:
+            self.found += check_measured(task, definition)
         if definition is None:
             return
         if isinstance(definition, ast.AsyncFunctionDef):

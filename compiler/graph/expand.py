@@ -18,6 +18,7 @@ from compiler.graph.merge import TaskSource, merge_tasks
 from compiler.graph.model import Family, Graph
 from compiler.graph.order import evaluation_order
 from compiler.graph.report import Report
+from compiler.graph.sections import settle_sections
 from compiler.graph.settings import OptionTable, family_options
 from compiler.graph.verify import find_cycles, lint_graph
 from compiler.manifest.faults import ExprFault, Poisoned
@@ -171,7 +172,7 @@ def _result(template: TreeTemplate, context: Context, binder: Binder) -> Value:
 
 
 def _graph(columns: _Columns, domains: list[Domain], context: Context, params: Params) -> Graph:
-    manifest = context.manifest
+    manifest = context.manifest if context.budget.is_spent else settle_sections(context)
     return Graph(
         name=manifest.name,
         manifest=manifest,

@@ -6,9 +6,8 @@ An option without loop variables is evaluated once for its family. What later is
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
 
 from compiler.graph.context import Context
 from compiler.graph.domains import Domain
@@ -23,6 +22,7 @@ from compiler.manifest.options import (
     parse_retry,
     parse_timeout,
 )
+from compiler.manifest.plain import to_node
 from compiler.manifest.schema import check_value
 from compiler.manifest.symbols import SYMBOLIC, InputValue, SecretValue, describe
 from compiler.manifest.templates import TemplateFault, TreeTemplate
@@ -111,6 +111,24 @@ def _check_handler(node: Node | None, context: Context) -> None:
     if isinstance(name, ScalarNode) and isinstance(name.value, str) and name.value not in context.manifest.tasks:
         hint = did_you_mean(name.value, context.manifest.tasks)
         context.report.error("E301", f"there is no task `{name.value}`", name.span, hint=hint)
+
+
+def evaluate_section(name: str, node: Node, context: Context) -> Node | None:
+    """A section of the manifest with its expressions evaluated, checked as the schema's definition `name`.
+
+    None when something is wrong with it, which is reported.
+    """
+    section = _Option(name, context.compile(node))
+    try:
+        value = _plain(section, section.template.evaluate([]), context)
+        _check(section, value, "", context)
+    except (TemplateFault, Poisoned):
+        context.blame(section.template.leaves, [])
+    except _Refused:
+        pass
+    else:
+        return to_node(value, node)
+    return None
 
 
 def _evaluate(
@@ -204,29 +222,52 @@ def _parse(option: _Option, value: object, context: Context) -> object:
 
 
 def _plain(option: _Option, value: object, context: Context) -> object:
-    """The value without symbols: secrets and inputs in `env` by name, everything else refused at its scalar."""
+    """The value without symbols: secrets and inputs in `env` by name. Raises _Refused after reporting all others."""
+    node = option.template.node
     if option.template.is_constant:
         return value
-    return _without_symbols(option, option.template.node, plain(value), context)
+    written = plain(value)
+    misplaced = list(_misplaced(option, node, written))
+    for part, symbol in misplaced:
+        context.report.fault(context.whole(part, _misuse(option, symbol)))
+    if misplaced:
+        raise _Refused
+    return _without_symbols(option, node, written, context)
+
+
+def _misplaced(option: _Option, node: Node, value: object) -> Iterator[tuple[Node, object]]:
+    """Each value known only at run time that may not stand in this option, and where it is written."""
+    match value:
+        case SecretValue() | InputValue() if option.name in _WITH_SECRETS:
+            return
+        case list() | dict():
+            for part, item in _parts(node, value):
+                yield from _misplaced(option, part, item)
+        case _ if isinstance(value, SYMBOLIC):
+            yield node, value
+
+
+def _parts(node: Node, value: list[object] | dict[str, object]) -> Iterator[tuple[Node, object]]:
+    """Each element of a value with the node where it is written, or the whole where one expression made them all."""
+    if isinstance(value, list):
+        items = node.items if isinstance(node, SequenceNode) else (node,) * len(value)
+        yield from zip(items, value, strict=True)
+    else:
+        for name, item in value.items():
+            yield (node.get(name) if isinstance(node, MappingNode) else None) or node, item
 
 
 def _without_symbols(option: _Option, node: Node, value: object, context: Context) -> object:
     match value:
-        case SecretValue(name=name) if option.name in _WITH_SECRETS:
+        case SecretValue(name=name):
             return f"${{{{ secrets.{name} }}}}"
-        case InputValue(name=name, path=path) if option.name in _WITH_SECRETS:
+        case InputValue(name=name, path=path):
             return _input(option, node, Input(name, path), context)
         case list():
-            items = node.items if isinstance(node, SequenceNode) else (node,) * len(value)
-            return [_without_symbols(option, part, item, context) for part, item in zip(items, value, strict=True)]
+            return [_without_symbols(option, part, item, context) for part, item in _parts(node, value)]
         case dict():
-            found = {}
-            for name, item in value.items():
-                part = node.get(name) if isinstance(node, MappingNode) else None
-                found[name] = _without_symbols(option, part or node, item, context)
-            return found
-        case _ if isinstance(value, SYMBOLIC):
-            _refuse(option, node, value, context)
+            parts = zip(value, _parts(node, value), strict=True)
+            return {name: _without_symbols(option, part, item, context) for name, (part, item) in parts}
         case _:
             return value
 
@@ -245,12 +286,10 @@ def _input(option: _Option, node: Node, given: Input, context: Context) -> Input
     return given
 
 
-def _refuse(option: _Option, node: Node, value: object, context: Context) -> NoReturn:
+def _misuse(option: _Option, value: object) -> ExprFault:
     is_secret = isinstance(value, SecretValue)
-    fault = ExprFault(
+    return ExprFault(
         "E215" if is_secret else "E214",
         f"{describe(value)}, cannot be used in `{option.name}`",
         hint="use it in `env:`" if is_secret else "make it a parameter, known when the workflow is compiled",
     )
-    context.report.fault(context.whole(node, fault))
-    raise _Refused

@@ -183,6 +183,7 @@ class Manifest:
     fragments: tuple[Source, ...] = ()
     secrets: Mapping[str, Node] = field(default_factory=dict)
     sla: Sla = Sla()
+    sla_node: Node | None = None
     optimize: Node | None = None
     workers: Mapping[str, Node] | None = None
     metrics: Node | None = None

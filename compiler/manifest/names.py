@@ -61,6 +61,8 @@ def _check_task(node: Node, lets: dict[str, ScalarNode]) -> Iterator[Diagnostic]
     for key, value in _pairs(node):
         if key.value == "foreach":
             yield from _check_loop_variables(value, lets)
+        if key.value == "fanout":
+            yield from check_ranges("fanout", value)
         if key.value in _UNTYPED_TASK_FIELDS:
             yield from _ambiguous(value)
     yield from _check_options(node)

@@ -144,6 +144,7 @@ def _build(source: Source, tree: MappingNode, name: str, tasks_node: MappingNode
         imports=_imports(root),
         secrets={str(key.value): value for key, value in _section(root, "secrets")},
         sla=_sla(root.get("sla")),
+        sla_node=root.get("sla"),
         optimize=root.get("optimize"),
         workers=_table(workers) if isinstance(workers, MappingNode) else None,
         metrics=root.get("metrics"),

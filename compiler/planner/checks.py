@@ -69,6 +69,13 @@ def _check(options: TaskOptions, source: TaskSource, profile: TargetProfile) -> 
             label=f"an invocation of {profile.name} ends after {_seconds(profile.timeout_max_s)}",
             hint="split the task, or give it a shorter timeout",
         )
+    elif options.timeout_s <= 0:
+        yield Diagnostic(
+            code="E502",
+            message="a timeout of 0 s leaves an attempt no time",
+            span=_place(source, "timeout"),
+            hint="give the task the time that it needs, such as 30s",
+        )
     tmp = options.resources.tmp_mb
     if tmp is not None and tmp > profile.tmp_max_mb:
         yield Diagnostic(

@@ -342,3 +342,17 @@ def test_names_that_no_file_can_have_are_plain_mistakes(tmp_path: Path, name: st
 def test_links_in_a_circle_are_plain_mistakes(tmp_path: Path) -> None:
     (tmp_path / "loop.py").symlink_to(tmp_path / "loop.py")
     assert codes(check(tmp_path, "tasks:\n  a: {call: 'loop:f'}\n")) == [("E401", 4)]
+
+
+@pytest.mark.parametrize(
+    ("task", "lines"),
+    [
+        ("{call: 'app:f', with: {x: 1}, io: {linear: 1, of: [x]}}", []),
+        ("{call: 'app:f', args: [1], io: {linear: 1, of: [x]}}", []),
+        ("{call: 'app:f', args: [1], io: {linear: 1, of: [y]}}", [("E507", 4)]),
+        ("{call: 'app:g', with: {a: 1}, io: {linear: 1, of: [b]}}", [("E507", 4)]),
+        ("{call: 'os.path:join', args: [a, b], io: {linear: 1, of: [p]}}", []),
+    ],
+)
+def test_io_counts_arguments_that_the_task_gives(tmp_path: Path, task: str, lines: list[tuple[str, int]]) -> None:
+    assert codes(check(tmp_path, f"tasks:\n  a: {task}\n")) == lines

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
 from runtime.pages import decode_subdag, decode_value, dumps, encode_subdag, encode_value, value_text
-from runtime.plan import Blob, EnvClass, Function, InEdge, OutEdge, Ref, Retry, Task
+from runtime.plan import Blob, EnvClass, Function, InEdge, Input, OutEdge, Ref, Retry, Task
 
 ENV = EnvClass(memory_mb=1769)
 FUNCTION = Function(unit="0" * 64, module="app", qualname="f")
@@ -20,9 +20,10 @@ FUNCTION = Function(unit="0" * 64, module="app", qualname="f")
 texts = st.text(max_size=12)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts
 references = st.builds(Ref, st.integers(0, 5), st.lists(texts | st.integers(0, 9), max_size=2).map(tuple))
-keys = texts | st.sampled_from(["$r", "$b", "$", "$$r"])
+inputs = st.builds(Input, texts, st.lists(texts | st.integers(0, 9), max_size=2).map(tuple))
+keys = texts | st.sampled_from(["$r", "$b", "$i", "$", "$$r"])
 values = st.recursive(
-    scalars | references | st.builds(Blob, texts),
+    scalars | references | inputs | st.builds(Blob, texts),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
     max_leaves=8,
 )
@@ -58,6 +59,7 @@ tasks = st.builds(
     retry=st.just(Retry()) | retries,
     timeout_s=st.sampled_from([300.0, 0.5]),
     line=st.integers(0, 99),
+    environ=st.lists(st.tuples(names, texts | inputs), max_size=2, unique_by=lambda pair: pair[0]).map(tuple),
 )
 
 

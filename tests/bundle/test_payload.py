@@ -32,6 +32,7 @@ def limited(**limits):
         replace(BASE, digest="f" * 64),
         replace(BASE, worker="~a", pages={3: b"three", 4: b"four"}),
         replace(BASE, values={"a": b"\x00\xff", "b.out": b""}),
+        replace(BASE, inputs={"who": b"\x00\xff"}),
         replace(BASE, settings=WorkerSettings(lease_s=30.0, fan_out=2)),
     ],
 )

@@ -37,7 +37,7 @@ def test_payloads_are_valid():
     plain = Payload(run="r", worker="~a", env=EnvClass(memory_mb=128), at=1.5, start=("a", "b[1]", 'b["x"][true]'))
     for payload in (
         plain,
-        replace(plain, subdag=b"x", values={"a": b"y"}, settings=WorkerSettings(linger_s=1.0)),
+        replace(plain, subdag=b"x", values={"a": b"y"}, inputs={"who": b"z"}, settings=WorkerSettings(linger_s=1.0)),
         replace(plain, digest="0" * 64),
         replace(plain, pages={1: b"x", 2: b"y"}),
     ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from runtime.envelope import Codec, Kind, Place, seal
-from runtime.ports import RunEvent
+from runtime.ports import Reference, RunEvent
 from tests.contracts.world import World, pinned, store
 
 
@@ -34,6 +34,17 @@ def test_pages_and_graph_belong_to_the_run(world: World) -> None:
     world.coordinator.finish()
     assert world.values.get_pages([7]) == [None]
     assert world.backend.values.get_graph() is None
+
+
+def test_inputs_belong_to_the_run_large_ones_by_reference(world: World) -> None:
+    key = world.values.put_large("inputs", "big", "input", b"large")
+    world.values.put_inputs({"who": b"r\x00", "big": Reference(key=key)})
+    assert world.values.get_inputs(["big", "none", "who"]) == [Reference(key=key), None, b"r\x00"]
+    world.coordinator.rebuild_start()
+    assert world.values.get_inputs(["who"]) == [b"r\x00"]
+    world.coordinator.finish()
+    assert world.values.get_inputs(["big", "who"]) == [None, None]
+    assert world.values.get_large(key) is None
 
 
 def test_a_large_value_can_be_deleted_by_its_loser(world: World) -> None:

@@ -63,8 +63,10 @@ class Bench:
         build: Build,
         settings: WorkerSettings | None = None,
         progress: Callable[[Progress], None] = lambda _: None,
+        inputs: Mapping[str, object] | None = None,
     ) -> RunResult:
-        return launch(build.loaded, self.target, settings or WorkerSettings(fan_out=CONCURRENCY), progress=progress)
+        settings = settings or WorkerSettings(fan_out=CONCURRENCY)
+        return launch(build.loaded, self.target, settings, inputs=inputs, progress=progress)
 
     def left_keys(self) -> list[str]:
         """Every key that is no blob: nothing of a run may stay."""

@@ -6,7 +6,7 @@ Also the errors of the command line itself, which end a verb with exit code 2.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +15,7 @@ from runtime.errors import RuntimeFault
 from runtime.settings import Settings, command_line, environment, resolve, settings_file
 
 DEFAULT_FILE = "workflow.yaml"
+MANIFEST_ENDINGS = (".yaml", ".yml", ".json")
 
 
 class UsageError(RuntimeFault):
@@ -47,6 +48,23 @@ def add_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", nargs="?", default=DEFAULT_FILE, metavar="FILE", help=f"the manifest, or - (default: {DEFAULT_FILE})"
     )
+
+
+def add_manifest_words(parser: argparse.ArgumentParser, metavar: str, meaning: str) -> None:
+    """FILE, which may be left out, and words after it: `split_words` tells them apart."""
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar=f"FILE {metavar}",
+        help=f"the manifest, or - (default: {DEFAULT_FILE}), then {meaning}",
+    )
+
+
+def split_words(words: Sequence[str]) -> tuple[str, list[str]]:
+    """FILE and the rest: the first word is FILE when it is -, looks like the name of a manifest or is there."""
+    if words and (words[0] == "-" or words[0].endswith(MANIFEST_ENDINGS) or Path(words[0]).exists()):
+        return words[0], list(words[1:])
+    return DEFAULT_FILE, list(words)
 
 
 def add_set(parser: argparse.ArgumentParser) -> None:

@@ -55,9 +55,9 @@ def view_instance(graph: Graph, instance: int) -> InstanceView:
         task=family.task,
         keys=graph.keys[instance],
         body=_body(family),
-        args=tuple(_with_names(graph, instance, value) for value in graph.args[instance]),
-        kwargs={name: _with_names(graph, instance, value) for name, value in graph.kwargs[instance].items()},
-        needs=tuple(_slot(graph, *edge) for edge in graph.in_edges[instance]),
+        args=tuple(named_value(graph, instance, value) for value in graph.args[instance]),
+        kwargs={name: named_value(graph, instance, value) for name, value in graph.kwargs[instance].items()},
+        needs=tuple(slot_of(graph, *edge) for edge in graph.in_edges[instance]),
         options=_options(graph, instance, family),
         line=family.span.start.line,
     )
@@ -113,19 +113,22 @@ def _variable_text(value: Variable) -> str:
     return f"${{{{ inputs.{value.name}{path_text(value.path)} }}}}" if isinstance(value, Input) else value
 
 
-def _slot(graph: Graph, producer: int, output: int) -> str:
+def slot_of(graph: Graph, producer: int, output: int) -> str:
+    """The name of what an edge carries: `split.train`, or the producer's own."""
     family = graph.families[graph.family_of[producer]]
     return slot_name(graph.name_of(producer), family.outputs[output] if output >= 0 else None)
 
 
-def _with_names(graph: Graph, instance: int, value: Value) -> object:
+def named_value(graph: Graph, instance: int, value: Value) -> object:
+    """A bound value of an instance as JSON data, references by name."""
+
     def name(leaf: Leaf) -> object:
         match leaf:
             case Blob(digest):
                 return {"blob": digest}
             case Input(given, path):
                 return {"input": given, "path": list(path)}
-        slot = _slot(graph, *graph.in_edges[instance][leaf.edge])
+        slot = slot_of(graph, *graph.in_edges[instance][leaf.edge])
         return {"ref": slot, "path": list(leaf.path)} if leaf.path else {"ref": slot}
 
     return map_refs(value, name)

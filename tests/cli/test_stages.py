@@ -112,8 +112,9 @@ def test_expand_keeps_references_at_any_depth(treadle: Treadle) -> None:
     ("pattern", "said"),
     [
         ("ad[1]", "there is no task `ad`; did you mean `add`?"),
-        ("leaf[9]", "the instances of `leaf` are leaf[0] .. leaf[3]"),
-        ("leaf[0][0]", "`leaf` has 1 keys"),
+        ("leaf[9]", "valid keys of `leaf` are 0..3 (4)"),
+        ("add[2][1]", "valid keys of `add[2]` are 0 (1)"),
+        ("leaf[0][0]", "`leaf` has 1 key, `leaf[0][0]` gives 2"),
         ("leaf[", "names no instance"),
     ],
 )

@@ -3,61 +3,84 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from itertools import islice
 
-from compiler.cli.arguments import add_config, add_file, add_json, add_set
+from compiler.cli.arguments import add_config, add_json, add_manifest_words, add_set, split_words
 from compiler.cli.console import BOLD, Console, Exit
-from compiler.cli.instances import InstanceView, value_text, view_instance
+from compiler.cli.instances import view_instance
 from compiler.cli.selection import select
 from compiler.cli.stages import load_graph
+from compiler.cli.traces import Trace, Tracer, place_text, table
 from compiler.graph.model import Graph
 
 DESCRIPTION = """\
 Shows the instances after all expressions are evaluated: one line each, or everything about those that
-are named. TASK names a whole family, TASK[KEY] one instance or all below it."""
+are named: each value, the line that it comes from, the expression, what it waits for and who waits for it.
+TASK names a whole family, TASK[KEY] one instance or all below it."""
 EPILOG = """\
+FILE may be left out: it is workflow.yaml in this folder.
+
 examples:
   treadle expand workflow.yaml                        every instance, one line each
-  treadle expand workflow.yaml 'add[9][0]'            one instance with its arguments and options
-  treadle expand workflow.yaml 'add[9]' --json        a row of a family
+  treadle expand workflow.yaml 'add[9][0]'            one instance, each value with its source
+  treadle expand 'add[9]' --limit 3                   the first three of a row, of workflow.yaml
+  treadle expand workflow.yaml 'add[9]' --json        a row of a family as data
   treadle expand workflow.yaml --count --set leaves=64
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    add_file(parser)
-    parser.add_argument("instances", nargs="*", metavar="TASK[KEY]", help="which instances (default: all)")
+    add_manifest_words(parser, "TASK[KEY]", "which instances (default: all)")
     parser.add_argument("--count", action="store_true", help="only how many instances each task has")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most so many instances")
     add_set(parser)
     add_config(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
+    args.file, names = split_words(args.words)
     graph = load_graph(args, console)
     if args.count:
         _count(graph, console)
         return Exit.OK
-    views = (view_instance(graph, instance) for instance in select(graph, args.instances))
-    if console.is_json:
-        console.json({"name": graph.name, "instances": [view.as_json() for view in views]})
-        return Exit.OK
-    for view in views:
-        if args.instances:
-            _show(view, console)
-        else:
-            console.say(view.as_line())
+    chosen = select(graph, names)
+    shown = chosen if args.limit is None else chosen[: max(args.limit, 0)]
+    if names:
+        _show_traces(graph, shown, console)
+    else:
+        _list(graph, shown, console)
+    if len(shown) < len(chosen):
+        console.note(f"{len(shown):,} of {len(chosen):,} instances")
     return Exit.OK
 
 
-def _show(view: InstanceView, console: Console) -> None:
-    console.say(console.paint(view.name, BOLD) + f"  line {view.line}")
-    rows = {"call": view.body}
-    rows |= {f"args[{position}]": value_text(value) for position, value in enumerate(view.args)}
-    rows |= {f"with.{name}": value_text(value) for name, value in view.kwargs.items()}
-    rows |= {name: value if isinstance(value, str) else value_text(value) for name, value in view.options.items()}
-    width = max(map(len, rows))
-    for name, text in rows.items():
-        console.say(f"  {name:<{width}}  {text}")
+def _list(graph: Graph, shown: list[int], console: Console) -> None:
+    views = (view_instance(graph, instance) for instance in shown)
+    if console.is_json:
+        console.json({"name": graph.name, "instances": [view.as_json() for view in views]})
+        return
+    for view in views:
+        console.say(view.as_line())
+
+
+def _show_traces(graph: Graph, shown: list[int], console: Console) -> None:
+    tracer = Tracer(graph)
+    traces = map(tracer.trace, shown)
+    if console.is_json:
+        console.json({"name": graph.name, "instances": [trace.as_json() for trace in traces]})
+        return
+    for line in islice(_blocks(traces, console), 1, None):
+        console.say(line)
+
+
+def _blocks(traces: Iterator[Trace], console: Console) -> Iterator[str]:
+    """Each instance after an empty line."""
+    for trace in traces:
+        yield ""
+        yield console.paint(trace.view.name, BOLD) + f"  {place_text(trace.span)}"
+        yield from table(trace)
 
 
 def _count(graph: Graph, console: Console) -> None:

@@ -19,6 +19,7 @@ from compiler.graph.model import Family, Graph
 from compiler.graph.order import evaluation_order
 from compiler.graph.report import Report
 from compiler.graph.sections import settle_sections
+from compiler.graph.selfref import refuse_self_reference
 from compiler.graph.settings import OptionTable, family_options
 from compiler.graph.verify import find_cycles, lint_graph
 from compiler.manifest.faults import ExprFault, Poisoned
@@ -127,22 +128,8 @@ def _fill_family(columns: _Columns, number: int, domain: Domain, context: Contex
         kwargs.append(bound.kwargs)
         in_edges.append(bound.in_edges)
     if not domain.rank and any(producer == domain.first for producer, _ in in_edges[-1]):
-        _refuse_self_reference(domain, context)
+        refuse_self_reference(domain, context)
         in_edges[-1] = ()
-
-
-def _refuse_self_reference(domain: Domain, context: Context) -> None:
-    """E303 at each scalar of the task that names the task itself."""
-    for argument in compile_arguments(domain, context):
-        for leaf in argument.template.leaves:
-            text = str(leaf.node.value)
-            at = text.find(f"tasks.{domain.task}")
-            if at >= 0:
-                fault = ExprFault(
-                    "E303", f"`{domain.task}` needs its own result", hint="a plain task cannot refer to itself"
-                )
-                end = at + len(f"tasks.{domain.task}")
-                context.report.fault(TemplateFault(leaf.node, fault, at, end))
 
 
 def _fill_result(columns: _Columns, context: Context, binder: Binder) -> None:

@@ -5,6 +5,7 @@ Everything is iterative and linear in instances and edges.
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -162,7 +163,7 @@ def _lints(graph: Graph) -> Iterator[Diagnostic]:
 
 def _many_sinks(graph: Graph) -> Iterator[Diagnostic]:
     fed = {producer for sources in graph.in_edges for producer, _ in sources}
-    sinks = {graph.family_of[instance] for instance in range(len(graph)) if instance not in fed}
+    sinks = {graph.family_of[instance] for instance in range(len(graph)) if instance not in fed} - _handlers(graph)
     if len(sinks) > 1:
         names = [f"`{graph.families[family].task}`" for family in sorted(sinks)]
         shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
@@ -182,7 +183,7 @@ def _dead_tasks(graph: Graph) -> Iterator[Diagnostic]:
             if producer not in alive:
                 alive.add(producer)
                 stack.append(producer)
-    living = {graph.family_of[instance] for instance in alive}
+    living = {graph.family_of[instance] for instance in alive} | _handlers(graph)
     for number, family in enumerate(graph.families):
         if number not in living and family.count:
             yield Diagnostic(
@@ -191,6 +192,14 @@ def _dead_tasks(graph: Graph) -> Iterator[Diagnostic]:
                 span=family.span,
                 hint="remove it, or name it in `outputs:`",
             )
+
+
+def _handlers(graph: Graph) -> frozenset[int]:
+    """The families that `on_error` hands failures to: they end no workflow, and are needed when something fails."""
+    values = (text for options in graph.option_table for name, text in options.other if name == "on_error")
+    tables = [table for text in values if isinstance(table := json.loads(text), dict)]
+    names = {table["task"] for table in tables if "task" in table}
+    return frozenset(number for number, family in enumerate(graph.families) if family.task in names)
 
 
 def _shape(graph: Graph, family: Family, fan_in: int) -> Iterator[Diagnostic]:

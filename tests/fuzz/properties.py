@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from compiler.diagnostics import CODES, Diagnostic, Span
+from compiler.diagnostics import CODES, Diagnostic, ManifestError, Span
+from compiler.manifest.lines import decode_source, split_lines
 from compiler.manifest.load import load_tree
 from compiler.manifest.model import Source
 from compiler.manifest.plain import to_plain
-from compiler.manifest.source import split_lines
 from compiler.manifest.tree import MappingNode
 from compiler.pipeline import check
 from compiler.rendering import render_human, to_json
@@ -20,7 +20,16 @@ FILE = "workflow.yaml"
 
 
 def diagnose(text: str, root: Path, set_values: Mapping[str, object] | None = None) -> list[Diagnostic]:
-    return check(Source(file=FILE, text=text, root=root), set_values, max_instances=20_000)
+    """What is wrong with a manifest of these characters, as if it were read from a file."""
+    try:
+        return check(source_of(text, root), set_values, max_instances=20_000)
+    except ManifestError as err:
+        return list(err.diagnostics)
+
+
+def source_of(text: str, root: Path) -> Source:
+    """Raises ManifestError (E002) for characters that no manifest may hold."""
+    return decode_source(text.encode("utf-8", errors="surrogatepass"), FILE, root)
 
 
 def check_codes(found: Sequence[Diagnostic]) -> None:
@@ -32,7 +41,7 @@ def check_codes(found: Sequence[Diagnostic]) -> None:
 
 def check_places(found: Sequence[Diagnostic], text: str, root: Path) -> None:
     """Every range lies in its file, and begins before it ends."""
-    lines = {FILE: split_lines(text)}
+    lines = {FILE: split_lines(text.removeprefix("\ufeff"))}
     for one in found:
         for span in (one.span, *(other.span for other in one.related), *(fix.span for fix in one.fixes)):
             if span is not None:
@@ -65,7 +74,10 @@ def check_rendering(found: Sequence[Diagnostic], text: str) -> None:
 
 def check_parsers(text: str, root: Path) -> None:
     """libyaml and PyYAML see the same tree and the same mistakes on the same lines, where both can read the text."""
-    source = Source(file=FILE, text=text, root=root)
+    try:
+        source = source_of(text, root)
+    except ManifestError:
+        return
     (fast, fast_found), (slow, slow_found) = (load_tree(source, pure=pure) for pure in (False, True))
     if fast is None or slow is None:
         return
@@ -79,7 +91,10 @@ def _lines_of(found: Sequence[Diagnostic]) -> list[tuple[str, int]]:
 
 def check_order(text: str, root: Path, set_values: Mapping[str, object] | None, turn: int) -> None:
     """The order of keys is of no account (but in `foreach`, which is ordered)."""
-    tree, found = load_tree(Source(file=FILE, text=text, root=root))
+    try:
+        tree, found = load_tree(source_of(text, root))
+    except ManifestError:
+        return
     if not isinstance(tree, MappingNode) or found:
         return
     plain = to_plain(tree)

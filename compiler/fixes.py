@@ -15,9 +15,9 @@ from itertools import takewhile
 from pathlib import Path
 
 from compiler.diagnostics import Diagnostic, Fix, Position, Span
+from compiler.manifest.lines import LINE_BREAK, split_lines
 from compiler.manifest.model import Source
 from compiler.manifest.parse import check_manifest
-from compiler.manifest.source import LINE_BREAK, split_lines
 
 MAX_TEXT = 64 * 1024
 """Characters of a file for which edits are tried; a larger one would hold up `validate`."""

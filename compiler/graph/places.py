@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from compiler.diagnostics import Position, Span
+from compiler.manifest.lines import split_lines
 from compiler.manifest.model import Source
-from compiler.manifest.source import split_lines
 from compiler.manifest.tree import ScalarNode
 
 _ESCAPE_WIDTH = {"x": 4, "u": 6, "U": 10}

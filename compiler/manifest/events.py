@@ -42,3 +42,14 @@ def event_source(text: str, *, pure: bool = False) -> EventSource:
     loader = yaml.BaseLoader if pure or not yaml.__with_libyaml__ else yaml.CBaseLoader
     source: EventSource = loader(text)
     return source
+
+
+def count_events(text: str) -> int:
+    """How many events libyaml finds in a text, without making them; 0 when it finds a mistake, or is not there."""
+    if not yaml.__with_libyaml__:
+        return 0
+    parser: Any = yaml.CBaseLoader(text)
+    try:
+        return int(parser.raw_parse())
+    except yaml.YAMLError:
+        return 0

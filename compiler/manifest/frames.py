@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import yaml
-
 from compiler.diagnostics import Span
 from compiler.manifest.tree import Node, ScalarNode
 
@@ -11,7 +9,7 @@ from compiler.manifest.tree import Node, ScalarNode
 class Frame:
     """A collection being built. `key` is the key that waits for its value; `seen` are the keys of a mapping so far.
 
-    `spoiled` is where it was found to be no collection at all.
+    `start` is its offset in the file, `spoiled` is where it was found to be no collection at all.
     """
 
     __slots__ = (
@@ -29,7 +27,7 @@ class Frame:
         "values",
     )
 
-    def __init__(self, start: yaml.Mark, anchor: str | None, is_mapping: bool, is_flow: bool) -> None:
+    def __init__(self, start: int, anchor: str | None, is_mapping: bool, is_flow: bool) -> None:
         self.start = start
         self.anchor = anchor
         self.is_mapping = is_mapping

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from compiler.diagnostics import Diagnostic, Severity
-from compiler.manifest.source import split_lines
+from compiler.manifest.lines import split_lines
 
 _MARK = re.compile(r"#\s*treadle:\s*ignore\[\s*([A-Z0-9,\s]+?)\s*\]")
 

@@ -4,12 +4,17 @@ libyaml's events feed a builder of our own: scalars are resolved by the YAML 1.2
 strings, and depth, aliases, tags and documents are checked before a node exists (libyaml's `compose` crashes at a
 nesting of 50,000). An aliased node is shared, not copied, so memory is bounded by the file. Mistakes that leave a tree
 are collected; what breaks the stream ends it with the one diagnostic that says why. Nothing here knows the grammar.
+
+A file has one event for a scalar or an alias and two for a collection. There may be `MAX_EVENTS` of them, and an eighth
+of that in one list or mapping (E012); `--max-file-size` raises both. libyaml counts events without making them, so that
+a file of very many small things is refused in the time that it takes to scan.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import count
 from typing import Any, NoReturn
 
 import yaml
@@ -26,15 +31,34 @@ from yaml.events import (
 )
 
 from compiler.diagnostics import Diagnostic, Position, Related, Span
-from compiler.manifest.events import AliasLike, EventSource, Located, ScalarLike, StartLike, event_source
+from compiler.manifest.events import (
+    AliasLike,
+    EventSource,
+    Located,
+    ScalarLike,
+    StartLike,
+    count_events,
+    event_source,
+)
 from compiler.manifest.frames import Anchored, Frame
+from compiler.manifest.lines import Ruler
 from compiler.manifest.model import Source
 from compiler.manifest.resolver import ScalarRefusedError, resolve_plain
-from compiler.manifest.source import position_at
+from compiler.manifest.source import MAX_FILE_SIZE
 from compiler.manifest.syntax import bare_jinja, cut_apart, explain_yaml_error
-from compiler.manifest.tree import MappingNode, Node, Scalar, ScalarNode, SequenceNode
+from compiler.manifest.tree import MappingNode, Node, Place, Scalar, ScalarNode, SequenceNode
 
 MAX_DEPTH = 64
+BYTES_PER_EVENT = 8
+"""A file may have one event for so many bytes of the largest size that it may have."""
+
+MAX_EVENTS = MAX_FILE_SIZE // BYTES_PER_EVENT
+EVENTS_PER_ENTRY = 8
+"""One collection may have one entry for so many events that the file may have."""
+
+_STRIDE = 4096
+"""Events between two looks at the budget."""
+
 MIN_ALIAS_BUDGET = 1000
 ALIAS_BUDGET_PER_EVENT = 20
 MAX_MISTAKES = 1000
@@ -50,10 +74,14 @@ _TAG = re.compile(r"(?:&[^\s]{1,200}[ ]{1,20})?(?P<tag>![^\s,\[\]{}]{0,80})")
 _COMMENT = re.compile(r"[ \t]+#")
 
 
-def load_tree(source: Source, *, pure: bool = False) -> tuple[MappingNode | None, list[Diagnostic]]:
+def load_tree(
+    source: Source, *, pure: bool = False, max_events: int = MAX_EVENTS
+) -> tuple[MappingNode | None, list[Diagnostic]]:
     """The tree of a manifest and what is wrong with it as YAML; None when there is no tree to go on with."""
-    builder = _Builder(source)
+    builder = _Builder(source, max_events)
     try:
+        if not pure and _may_exceed(source.text, max_events):
+            builder.check_size(count_events(source.text))
         builder.run(event_source(source.text, pure=pure))
     except yaml.YAMLError as err:
         found = explain_yaml_error(err, source.text, source.file)
@@ -64,6 +92,11 @@ def load_tree(source: Source, *, pure: bool = False) -> tuple[MappingNode | None
     return builder.root, builder.diagnostics
 
 
+def _may_exceed(text: str, max_events: int) -> bool:
+    """Whether a text has so many indicators that it is worth counting its events."""
+    return len(text) > max_events and sum(map(text.count, ",:-[{")) > max_events // 2
+
+
 class _StopError(Exception):
     """The stream is at an end: the last diagnostic says why."""
 
@@ -71,18 +104,17 @@ class _StopError(Exception):
 class _Builder:
     """Builds the tree of the first document from its events; `root` is set when it is whole."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, max_events: int) -> None:
         self.file = source.file
         self.text = source.text
-        self._length = len(source.text)
-        self._end_of_file: Position | None = None
+        self._ruler = Ruler(source.file, source.text)
+        self._max_events = max_events
         self.diagnostics: list[Diagnostic] = []
         self.root: MappingNode | None = None
         self._frames: list[Frame] = []
         self._anchors: dict[str, Anchored | None] = {}
         self._plain: dict[str, Scalar] = {}
         self._documents = 0
-        self._events = 0
         self._expanded = 0
         self._first_alias: Span | None = None
         self._jinja_depth = 0
@@ -106,37 +138,49 @@ class _Builder:
             AliasEvent: self._on_alias,
             DocumentStartEvent: self._on_document,
         }
-        next_event = events.get_event
-        while True:
+        next_event, handler_of = events.get_event, handlers.get
+        for number in count(1):
             event = next_event()
-            self._events += 1
-            kind = type(event)
-            if kind in handlers:
-                handlers[kind](event)
-            elif kind is StreamEndEvent:
+            handle = handler_of(type(event))
+            if handle is not None:
+                handle(event)
+            elif type(event) is StreamEndEvent:
                 break
+            if not number % _STRIDE:
+                self.check_size(number)
+        self.check_size(number)
         if not self._documents:
             self._stop("E009", "the file is empty", _at(self.file, 1, 1), "begin with `spec: 1`")
-        budget = max(MIN_ALIAS_BUDGET, ALIAS_BUDGET_PER_EVENT * self._events)
+        budget = max(MIN_ALIAS_BUDGET, ALIAS_BUDGET_PER_EVENT * number)
         if self._expanded > budget:
             message = f"the aliases of this file expand to more than {budget:,} nodes"
             self._stop("E007", message, self._first_alias, "write the repetition with `foreach`")
+
+    def check_size(self, events: int) -> None:
+        """Refuse a file of too many events, or with too long a collection open."""
+        if events > self._max_events:
+            self._too_many(f"the file holds more than {self._max_events:,} keys, values and brackets")
+        for frame in self._frames:
+            self._check_entries(frame)
+
+    def _check_entries(self, frame: Frame) -> None:
+        if len(frame.values) > self._max_events // EVENTS_PER_ENTRY:
+            kind = "mapping" if frame.is_mapping else "list"
+            limit = self._max_events // EVENTS_PER_ENTRY
+            self._too_many(
+                f"this {kind} has more than {limit:,} entries", self._ruler.span(frame.start, frame.start + 1)
+            )
+
+    def _too_many(self, message: str, span: Span | None = None) -> NoReturn:
+        hint = "describe what repeats with `foreach`, or allow more with --max-file-size"
+        self._stop("E012", message, span or _at(self.file, 1, 1), hint)
 
     def _stop(self, code: str, message: str, span: Span | None, hint: str = "") -> NoReturn:
         self.report(Diagnostic(code=code, message=message, span=span, hint=hint))
         raise _StopError
 
     def _span(self, event: Located) -> Span:
-        start = event.start_mark
-        return Span(self.file, Position(start.line + 1, start.column + 1), self._end(event.end_mark))
-
-    def _end(self, mark: yaml.Mark) -> Position:
-        """Where something ends; libyaml's marks may stand on a line after the last one."""
-        if mark.index < self._length:
-            return Position(mark.line + 1, mark.column + 1)
-        if self._end_of_file is None:
-            self._end_of_file = Position(*position_at(self.text, self._length))
-        return self._end_of_file
+        return self._ruler.span(event.start_mark.index, event.end_mark.index)
 
     def _on_document(self, event: Located) -> None:
         self._documents += 1
@@ -158,9 +202,8 @@ class _Builder:
         self._attach(anchored.node, anchored.count, anchored.height)
 
     def _on_scalar(self, event: ScalarLike) -> None:
-        text, start, end = event.value, event.start_mark, event.end_mark
-        last = Position(end.line + 1, end.column + 1) if end.index < self._length else self._end(end)
-        span = Span(self.file, Position(start.line + 1, start.column + 1), last)
+        text = event.value
+        place: Place = (self._ruler, event.start_mark.index, event.end_mark.index)
         frame = self._frames[-1] if self._frames else None
         is_key = frame is not None and frame.is_mapping and frame.key is None and not frame.drop_next
         style = event.style or ""
@@ -168,37 +211,38 @@ class _Builder:
         if event.tag is not None:
             style = style or "'"
             if event.tag != _STR_TAG:
-                span = self._bad_tag(event)
+                place = self._bad_tag(event)
                 value = _SPOILED
         elif not style:
             if is_key and text == "<<":
-                self._merge_key(self._frames[-1], span)
+                self._merge_key(self._frames[-1], self._span(event))
                 return
-            value = self._plain[text] if text in self._plain else self._resolve(text, span, end.index, is_key)
-        node = ScalarNode(value, span, text, style)
+            value = self._plain[text] if text in self._plain else self._resolve(event, is_key)
+        node = ScalarNode(value, place, text, style)
         if event.anchor is not None:
             self._anchors[event.anchor] = Anchored(node, 1, 0)
         if frame is None:
             self._finish(node)
+            return
+        frame.count += 1
+        if is_key:
+            self._take_key(frame, node)
         else:
-            frame.count += 1
-            if is_key:
-                self._take_key(frame, node)
-            else:
-                frame.take(node)
+            frame.take(node)
 
-    def _resolve(self, text: str, span: Span, end: int, is_key: bool) -> Scalar:
+    def _resolve(self, event: ScalarLike, is_key: bool) -> Scalar:
         """The value of a plain scalar, remembered unless something is wrong with it."""
-        if "${{" in text and text.rfind("${{") > text.rfind("}}") and _COMMENT.match(self.text, end):
-            message = "` #` begins a comment and cuts off this expression"
-            self.report(Diagnostic(code="E202", message=message, span=span, hint="put the whole value in quotes"))
+        text = event.value
+        if _is_cut(text) and _COMMENT.match(self.text, event.end_mark.index):
+            message, hint = "` #` begins a comment and cuts off this expression", "put the whole value in quotes"
+            self.report(Diagnostic(code="E202", message=message, span=self._span(event), hint=hint))
             return _SPOILED
         try:
             value = resolve_plain(text)
         except ScalarRefusedError as err:
             if is_key:
                 return 0
-            self.report(Diagnostic(code=err.code, message=err.message, span=span, hint=err.hint))
+            self.report(Diagnostic(code=err.code, message=err.message, span=self._span(event), hint=err.hint))
             return _SPOILED
         self._plain[text] = value
         return value
@@ -213,7 +257,7 @@ class _Builder:
             self._stop("E009", message, self._span(event), "begin with `spec: 1`")
         if event.anchor is not None:
             self._anchors[event.anchor] = None
-        frame = Frame(event.start_mark, event.anchor, is_mapping, bool(event.flow_style))
+        frame = Frame(event.start_mark.index, event.anchor, is_mapping, bool(event.flow_style))
         frame.spoiled = spoiled
         if is_mapping and event.flow_style and not self._jinja_depth and self._frames:
             self._check_bare_jinja(self._frames[-1], event)
@@ -223,9 +267,8 @@ class _Builder:
         """A flow mapping that is a key, its brace right after another, is `{{ x }}` without its dollar sign."""
         if not (outer.is_mapping and outer.is_flow and outer.key is None and not outer.drop_next):
             return
-        if outer.start.index + 1 == inner.start_mark.index:
-            line, column = outer.start.line + 1, outer.start.column + 1
-            outer.spoiled = Span(self.file, Position(line, column), Position(line, column + 2))
+        if outer.start + 1 == inner.start_mark.index:
+            outer.spoiled = self._ruler.span(outer.start, outer.start + 2)
             self.report(bare_jinja(outer.spoiled))
             self._jinja_depth = len(self._frames)
 
@@ -233,14 +276,15 @@ class _Builder:
         if self._jinja_depth == len(self._frames):
             self._jinja_depth = 0
         frame = self._frames.pop()
-        span = Span(self.file, Position(frame.start.line + 1, frame.start.column + 1), self._end(event.end_mark))
+        self._check_entries(frame)
+        place = (self._ruler, frame.start, event.end_mark.index)
         node: Node
         if frame.spoiled is not None:
             node = ScalarNode(_SPOILED, frame.spoiled, "{{", "'")
         elif frame.is_mapping:
-            node = MappingNode(tuple(frame.keys), tuple(frame.values), span)
+            node = MappingNode(tuple(frame.keys), tuple(frame.values), place)
         else:
-            node = SequenceNode(tuple(frame.values), span)
+            node = SequenceNode(tuple(frame.values), place)
         if frame.anchor is not None:
             self._anchors[frame.anchor] = Anchored(node, frame.count, frame.height)
         self._attach(node, frame.count, frame.height)
@@ -259,21 +303,22 @@ class _Builder:
             frame.take(node)
 
     def _take_key(self, frame: Frame, node: Node) -> None:
-        if type(node) is not ScalarNode:
+        if not isinstance(node, ScalarNode):
             frame.drop_next = True
             self._bad_key(node)
             return
-        if type(node.value) is not str:
+        name = node.value
+        if not isinstance(name, str):
             self._bad_key(node)
-            node = ScalarNode(node.raw, node.span, node.raw, node.style)
-        elif not node.style and "${{" in node.value and node.value.rfind("${{") > node.value.rfind("}}"):
+            name, node = node.raw, ScalarNode(node.raw, node.span, node.raw, node.style)
+        elif not node.style and _is_cut(name):
             frame.drop_next = True
             self._cut_expression(frame, node)
             return
-        first = frame.seen.setdefault(node.value, node)
+        first = frame.seen.setdefault(name, node)
         if first is not node:
             frame.drop_next = True
-            message = f"key `{node.value}` stands here a second time"
+            message = f"key `{name}` stands here a second time"
             related = (Related(span=first.span, message="the first one is here"),)
             hint = "keep one of the two"
             self.report(Diagnostic(code="E005", message=message, span=node.span, hint=hint, related=related))
@@ -304,11 +349,10 @@ class _Builder:
 
     def _bad_tag(self, event: Located) -> Span:
         """Report a tag; returns where it stands, after an anchor or before one."""
-        line, column, index = event.start_mark.line + 1, event.start_mark.column + 1, event.start_mark.index
+        index = event.start_mark.index
         found = _TAG.match(self.text, index)
         first, last = (found.start("tag"), found.end("tag")) if found else (index, index + 1)
-        start = Position(line, column + first - index)
-        span = Span(self.file, start, Position(line, column + last - index))
+        span = self._ruler.span(first, last)
         hint = "remove it; quote a value to make it text"
         self.report(Diagnostic(code="E010", message="explicit tags are not understood", span=span, hint=hint))
         return span
@@ -325,6 +369,11 @@ class _Builder:
         is_empty = isinstance(node, ScalarNode) and not node.raw and not node.style
         message = "the file is empty" if is_empty else "a manifest is a mapping, and this is a text"
         self._stop("E009", message, _at(self.file, 1, 1) if is_empty else node.span, "begin with `spec: 1`")
+
+
+def _is_cut(text: str) -> bool:
+    """Whether an expression begins in a text and does not end there."""
+    return "${{" in text and text.rfind("${{") > text.rfind("}}")
 
 
 def _at(file: str, line: int, column: int) -> Span:

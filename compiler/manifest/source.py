@@ -10,15 +10,13 @@ import sys
 from pathlib import Path
 
 from compiler.diagnostics import Diagnostic, ManifestError, Position, Span
+from compiler.manifest.lines import position_at
 from compiler.manifest.model import Source
 
 MAX_FILE_SIZE = 16 * 1024 * 1024
 """Bytes of a manifest that are read unless the caller allows more."""
 
 STDIN_NAME = "<stdin>"
-
-LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
-"""What YAML 1.1 scanners (libyaml and PyYAML) count as the end of a line."""
 
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
@@ -63,19 +61,6 @@ def decode_source(data: bytes, file: str, root: Path, *, max_file_size: int = MA
         hint = 'write it as an escape inside double quotes, such as "\\u0007"'
         raise ManifestError((_bad_character(file, line, column, message, hint),))
     return Source(file=file, text=text, root=root)
-
-
-def position_at(text: str, index: int) -> tuple[int, int]:
-    """Line and column, both from 1, of the code point at `index` (or at the end of a shorter text)."""
-    line, begin = 1, 0
-    for found in LINE_BREAK.finditer(text, 0, index):
-        line, begin = line + 1, found.end()
-    return line, min(index, len(text)) - begin + 1
-
-
-def split_lines(text: str) -> list[str]:
-    """The lines of a text without their ends, as the YAML scanner counts them."""
-    return LINE_BREAK.split(text)
 
 
 def _bad_character(file: str, line: int, column: int, message: str, hint: str) -> Diagnostic:

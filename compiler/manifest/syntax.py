@@ -8,7 +8,7 @@ from dataclasses import replace
 import yaml
 
 from compiler.diagnostics import Diagnostic, Position, Related, Span
-from compiler.manifest.source import LINE_BREAK, position_at
+from compiler.manifest.lines import LINE_BREAK, position_at
 
 _BARE_JINJA = re.compile(r"[:,\[-]\s*(\{\{)")
 _WORD = re.compile(r"[\w./-]*")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler.diagnostics import Diagnostic, Span, slug_of
-from compiler.manifest.source import split_lines
+from compiler.manifest.lines import split_lines
 from compiler.rendering.excerpt import clip
 from compiler.rendering.order import sort_diagnostics, summary
 from compiler.rendering.text import cells, printable, prose, show_value, wrap

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.diagnostics import Diagnostic, Span
+from compiler.manifest.lines import split_lines
 from compiler.manifest.load import load_tree
 from compiler.manifest.plain import to_node, to_plain
 from compiler.manifest.precheck import Precheck
 from compiler.manifest.schema import check_tree, jsonschema_failures, manifest_schema
-from compiler.manifest.source import split_lines
 from compiler.manifest.tree import MappingNode
 from compiler.rendering import render_human, to_json
 from tests.manifest.texts import diagnose, source

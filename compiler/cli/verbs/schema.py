@@ -9,6 +9,7 @@ from pathlib import Path
 
 from compiler.cli.arguments import UsageError, add_json, meant
 from compiler.cli.console import Console, Exit
+from compiler.manifest.published import published_text
 from runtime.errors import RuntimeFault
 
 DEFAULT_NAME = "manifest"
@@ -38,7 +39,9 @@ def names() -> list[str]:
 
 
 def text_of(name: str) -> str:
-    """The text of a published schema."""
+    """The text of a published schema; that of manifests says itself where an expression may stand."""
+    if name == DEFAULT_NAME:
+        return published_text()
     return resources.files("schemas").joinpath(f"{name}.json").read_text(encoding="utf-8")
 
 

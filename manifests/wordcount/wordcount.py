@@ -34,6 +34,7 @@ class Report(TypedDict):
     total_words: int
     distinct_words: int
     top: list[tuple[str, int]]
+    asked: dict[str, int]
 
 
 def list_files(folder: str, suffix: str) -> Corpus:
@@ -85,8 +86,8 @@ def merge(parts: list[Tally]) -> Tally:
     )
 
 
-def report(corpus: Corpus, parts: list[Tally], top: int) -> Report:
-    """Merge what is left and name the `top` most frequent words, ties in alphabetical order."""
+def report(corpus: Corpus, parts: list[Tally], top: int, words: list[str]) -> Report:
+    """Merge what is left; name the `top` most frequent words, ties in alphabetical order, and the `words` asked for."""
     total = merge(parts)
     ranking = sorted(total["words"].items(), key=lambda entry: (-entry[1], entry[0]))
     return Report(
@@ -96,4 +97,5 @@ def report(corpus: Corpus, parts: list[Tally], top: int) -> Report:
         total_words=sum(total["words"].values()),
         distinct_words=len(ranking),
         top=ranking[:top],
+        asked={word: total["words"].get(word.lower(), 0) for word in words},
     )

@@ -52,11 +52,12 @@ def test_word_counts_do_not_depend_on_the_number_of_chunks(functions: Functions,
     def count(chunks: int) -> dict[str, object]:
         tallies = [wordcount.count_words(corpus, chunk, chunks) for chunk in range(chunks)]
         merges = [wordcount.merge(tallies[at : at + 4]) for at in range(0, chunks, 4)]
-        report: dict[str, object] = wordcount.report(corpus, merges, 2)
+        report: dict[str, object] = wordcount.report(corpus, merges, 2, ["Return", "absent"])
         return report
 
     assert count(1) == count(3) == count(9)
     assert count(1)["top"] == [("x", 4), ("return", 2)]
+    assert count(1)["asked"] == {"Return": 2, "absent": 0}
     assert count(1)["files"] == 2
     assert count(1)["total_words"] == 9
 

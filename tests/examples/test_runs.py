@@ -66,12 +66,14 @@ def test_gemm_agrees_with_numpy(kept: tuple[Shell, redis.Redis], planner: str) -
 @pytest.mark.parametrize("planner", PLANNERS)
 def test_wordcount_counts_a_real_corpus_like_one_process_does(kept: tuple[Shell, redis.Redis], planner: str) -> None:
     corpus = Path(json.__file__).parent
-    options = ("--set", f"folder={corpus}", "--set", "chunks=5")
+    options = ("--set", f"folder={corpus}", "--set", "chunks=5", "--input", 'words=["json", "absent"]')
     distributed = kept[0].json("run", MANIFESTS / "wordcount/workflow.yaml", "--planner", planner, *options)
     inline = kept[0].json("run", MANIFESTS / "wordcount/workflow.yaml", "--inline", *options)
     assert distributed["result"] == inline["result"]
     assert distributed["result"]["files"] >= 4
     assert distributed["result"]["total_words"] > 1000
+    assert distributed["result"]["asked"]["json"] > 50
+    assert distributed["result"]["asked"]["absent"] == 0
 
 
 def test_image_pipeline_writes_a_picture(kept: tuple[Shell, redis.Redis], tmp_path: Path) -> None:

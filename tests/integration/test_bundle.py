@@ -76,25 +76,42 @@ def test_bare_interpreter_has_neither_treadle_nor_its_compilers_packages(
     assert f"No module named '{module}'" in done.stderr
 
 
+CORPUS = ("--set", f"folder={Path(json.__file__).parent}", "--set", "chunks=3")
+WORDS = ("--input", 'words=["json", "Import"]')
+
+
 @pytest.mark.parametrize("planner", PLANNERS)
 @pytest.mark.parametrize(
     "given",
-    [
-        ("tree_reduction", "--set", "leaves=32"),
-        ("wordcount", "--set", f"folder={Path(json.__file__).parent}", "--set", "chunks=3"),
-    ],
+    [("tree_reduction", ("--set", "leaves=32"), ()), ("wordcount", CORPUS, WORDS)],
     ids=lambda given: given[0],
 )
 def test_launcher_gives_the_same_result_without_treadle(
-    bare_python: Path, shell: Shell, tmp_path: Path, given: tuple[str, ...], planner: str
+    bare_python: Path, shell: Shell, tmp_path: Path, given: tuple[str, tuple[str, ...], tuple[str, ...]], planner: str
 ) -> None:
-    arguments = (ROOT / "manifests" / given[0] / "workflow.yaml", "--planner", planner, *given[1:])
+    example, options, inputs = given
+    arguments = (ROOT / "manifests" / example / "workflow.yaml", "--planner", planner, *options)
     shell.json("build", *arguments, "-o", tmp_path / "bundle")
-    done = call(bare_python, tmp_path / "bundle" / "launch.py", "--json", shell=shell, folder=tmp_path)
+    done = call(bare_python, tmp_path / "bundle" / "launch.py", "--json", *inputs, shell=shell, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["planner"] == planner
-    assert answer["result"] == shell.json("run", *arguments)["result"]
+    assert answer["result"] == shell.json("run", *arguments, *inputs)["result"]
+
+
+def test_launcher_tells_what_is_wrong_with_its_inputs(bare_python: Path, shell: Shell, tmp_path: Path) -> None:
+    shell.json("build", ROOT / "manifests" / "wordcount" / "workflow.yaml", "-o", tmp_path / "bundle")
+    launch = tmp_path / "bundle" / "launch.py"
+    wrong = ("--input", "words=json", "--input", "word=json")
+    done = call(bare_python, launch, *wrong, shell=shell, folder=tmp_path)
+    assert done.returncode == 1
+    assert "error[E208]: the input `words`: `json` is not a list[str]: write it as JSON" in done.stderr
+    assert "error[E210]: there is no input `word`" in done.stderr and "write `words`" in done.stderr
+    done = call(bare_python, launch, *WORDS, *WORDS, shell=shell, folder=tmp_path)
+    assert done.returncode == 2
+    assert "--input gives `words` twice" in done.stderr
+    done = call(bare_python, launch, "--help", shell=shell, folder=tmp_path)
+    assert "words: list[str] = []  words whose counts" in done.stdout
 
 
 def test_launcher_tells_a_failed_task_as_treadle_does(bare_python: Path, shell: Shell, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from compiler.code.declared import Declared, check_requirements
-from compiler.code.executables import check_executable
+from compiler.code.executables import check_exec_task, check_executable
 from compiler.code.imports import Import, imports_of, local_modules
 from compiler.code.measured import check_measured
 from compiler.code.modules import Fault, ModuleFault, Project, SourceModule, is_standard
@@ -32,17 +32,17 @@ def check_code(manifest: Manifest) -> list[Diagnostic]:
     """E401 to E410, E507 and W408 of a manifest, in no particular order."""
     diagnostics, declared = check_requirements(manifest)
     check = _Check(manifest, declared)
-    for name, source in merge_tasks(manifest, Report(manifest.source)).items():
+    for name, source in merge_tasks(manifest, Report(manifest.sources)).items():
         match source.body:
             case Call() as call if is_readable(call):
                 check.call(call, None if source.is_poisoned else manifest.tasks[name])
             case Exec() as exec_:
-                check.executable(exec_)
+                check.executable(exec_, None if source.is_poisoned else source.task)
     for function in manifest.functions.values():
         if isinstance(function.body, Call) and is_readable(function.body):
             check.call(function.body, None)
         elif isinstance(function.body, Exec):
-            check.executable(function.body)
+            check.executable(function.body, None)
     return diagnostics + check.found
 
 
@@ -63,8 +63,9 @@ class _Check:
         self._reached: set[str] = set()
         self._sound: dict[tuple[str, str], tuple[SourceModule, Definition | None]] = {}
 
-    def executable(self, body: Exec) -> None:
-        for diagnostic in check_executable(self._project, body):
+    def executable(self, body: Exec, task: TaskDef | None) -> None:
+        found = [*check_executable(self._project, body), *(check_exec_task(task, body) if task else ())]
+        for diagnostic in found:
             self._say(diagnostic, diagnostic.code, diagnostic.span)
 
     def call(self, call: Call, task: TaskDef | None) -> None:

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
-from compiler.graph.context import Context, Stopped
+from compiler.graph.context import Context, Ends, Stopped
+from compiler.graph.copies import Copies, Part
 from compiler.graph.domains import Domain
 from compiler.manifest.budget import MAX_VALUE_DEPTH
 from compiler.manifest.faults import ExprFault, Poisoned
+from compiler.manifest.operators import subscript
 from compiler.manifest.symbols import (
     DynRef,
+    Given,
     InputValue,
     Item,
     Level,
@@ -54,22 +58,30 @@ class Binder:
         self._plain_edge: list[Edge] = [(instance, -1) for instance in range(instances)]
         self._refs: list[Ref] = []
         self._edges: dict[Edge, int] = {}
+        self._given_values: dict[tuple[int, int, str], object] = {}
 
     def begin(self) -> None:
         self._edges = {}
 
     def edges(self) -> tuple[Edge, ...]:
         """The in-edges since `begin`. Raises Stopped."""
-        self._edges_left -= len(self._edges)
-        if self._edges_left < 0:
-            self.context.report.error(
-                "E312",
-                f"the workflow has more than {self._max_edges:,} edges",
-                self.context.manifest.tasks_span,
-                hint="let an intermediate family gather the results, or allow more with --max-instances",
-            )
-            raise Stopped
+        self.charge_edges(len(self._edges))
         return tuple(self._edges)
+
+    def edge(self, edge: Edge, path: tuple[str | int, ...] = ()) -> Ref:
+        """A reference along an edge, which is counted among those since `begin`."""
+        at = self._edges.setdefault(edge, len(self._edges))
+        if path:
+            return Ref(at, path)
+        while at >= len(self._refs):
+            self._refs.append(Ref(len(self._refs)))
+        return self._refs[at]
+
+    def charge_edges(self, count: int) -> None:
+        """Take edges that were not counted here from the account. Raises Stopped."""
+        self._edges_left -= count
+        if self._edges_left < 0:
+            self._refuse_edges()
 
     def precede(self, producer: int) -> None:
         """An edge without an argument, unless one of this producer is there already."""
@@ -95,7 +107,9 @@ class Binder:
             case Level():
                 return [self.value(child, depth + 1) for child in value.children.values()]
             case DynRef():
-                return self._reference(TaskRef(value.owner, 0))
+                return self._run_time_family(value, ())
+            case Given():
+                return self._given(value, depth)
             case Item():
                 return self._item(value)
             case InputValue():
@@ -105,6 +119,15 @@ class Binder:
             case _:
                 raise AssertionError(f"no such value in the language: {kind.__name__}")
 
+    def _refuse_edges(self) -> NoReturn:
+        self.context.report.error(
+            "E312",
+            f"the workflow has more than {self._max_edges:,} edges",
+            self.context.manifest.tasks_span,
+            hint="let an intermediate family gather the results, or allow more with --max-instances",
+        )
+        raise Stopped
+
     def _item(self, item: Item) -> Value:
         source = item.source
         while isinstance(source, Item):
@@ -112,12 +135,39 @@ class Binder:
         if isinstance(source, TaskRef):
             return self._reference(TaskRef(source.owner, source.local, source.output, (*source.path, *item.path)))
         if isinstance(source, DynRef):
-            return self._reference(TaskRef(source.owner, 0, -1, item.path))
-        return self.value(source)
+            return self._run_time_family(source, item.path)
+        return self.value(select_path(source, item.path))
+
+    def _run_time_family(self, family: DynRef, path: tuple[str | int, ...]) -> Value:
+        """A family of run-time width stands as one symbolic instance."""
+        owner = family.owner
+        if isinstance(owner, Domain) and owner.copies is not None:
+            return self.value(select_path(owner.copies.results[0], path))
+        return self._reference(TaskRef(owner, 0, -1, path))
+
+    def _given(self, given: Given, depth: int) -> Value:
+        """What a task gives to an input that its workflow hands back, through as many of them as there are."""
+        value: object = given
+        seen: set[tuple[int, int, str]] = set()
+        whole: list[tuple[int, int, str]] = []
+        while isinstance(value, Given):
+            assert isinstance(value.caller, Copies), "inputs are given to copies"
+            key = id(value.caller), value.copy, value.name
+            if key in seen:
+                message = f"the input `{value.name}` of `{value.caller.task}` is what `{value.caller.task}` hands back"
+                raise ExprFault("E303", message, hint="give it the result of another task")
+            seen.add(key)
+            if not value.path:
+                whole.append(key)
+            if key not in self._given_values:
+                self._given_values[key] = value.caller.given(value.copy, value.name)
+            value = select_path(self._given_values[key], value.path)
+        self._given_values.update(dict.fromkeys(whole, value))
+        return self.value(value, depth)
 
     def _reference(self, ref: TaskRef) -> Value:
         owner = ref.owner
-        assert isinstance(owner, Domain), "references point into domains"
+        assert isinstance(owner, (Domain, Part)), "references point into families of the graph"
         producer = owner.first + ref.local
         if ref.output < 0:
             if owner.outputs:
@@ -125,12 +175,14 @@ class Binder:
             edge = self._plain_edge[producer]
         else:
             edge = (producer, ref.output)
-        at = self._edges.setdefault(edge, len(self._edges))
-        if ref.path:
-            return Ref(at, ref.path)
-        while at >= len(self._refs):
-            self._refs.append(Ref(len(self._refs)))
-        return self._refs[at]
+        return self.edge(edge, ref.path)
+
+
+def select_path(value: object, path: tuple[str | int, ...]) -> object:
+    """A part of a value. Raises ExprFault when it shows already that there is none."""
+    for key in path:
+        value = subscript(value, key)
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +193,33 @@ class _Argument:
     template: TreeTemplate
 
 
+class Waits:
+    """What the instances of a task wait for without being called with it: what `when` reads, and `after`."""
+
+    def __init__(self, domain: Domain, binder: Binder) -> None:
+        self._domain = domain
+        self._binder = binder
+        self.when = _when(domain, binder.context)
+        self._before = [end for producer in _predecessors(domain, binder.context) for end in producer.ends()]
+
+    def __bool__(self) -> bool:
+        return bool(self.when or self._before)
+
+    def add(self, frame: list[object], local: int) -> None:
+        """Count their edges, after those of the arguments."""
+        for predicate in self.when:
+            _argument(self._domain, self._binder, predicate.template, frame, local, is_predicate=True)
+        for instance in self._before:
+            self._binder.precede(instance)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
     """What every instance of a family is called with, and after what."""
 
     domain: Domain
     arguments: list[_Argument]
-    when: list[_Argument]
-    before: list[Domain]
+    waits: Waits
 
 
 def bind_family(domain: Domain, binder: Binder) -> Iterator[Bound]:
@@ -157,10 +228,9 @@ def bind_family(domain: Domain, binder: Binder) -> Iterator[Bound]:
     call = _Call(
         domain=domain,
         arguments=compile_arguments(domain, context),
-        when=_when(domain, context),
-        before=_predecessors(domain, context),
+        waits=Waits(domain, binder),
     )
-    is_shared = not any(argument.template.slots for argument in (*call.arguments, *call.when))
+    is_shared = not any(argument.template.slots for argument in (*call.arguments, *call.waits.when))
     shared: Bound | None = None
     for local, frame in enumerate(domain.frames):
         if shared is None or not is_shared:
@@ -185,10 +255,10 @@ def _when(domain: Domain, context: Context) -> list[_Argument]:
     return [_Argument("when", context.compile(node, variables, is_run_time=True))]
 
 
-def _predecessors(domain: Domain, context: Context) -> list[Domain]:
+def _predecessors(domain: Domain, context: Context) -> list[Ends]:
     """The families that `after` names. Reports E301, E303."""
     task = domain.task_source.task
-    found: list[Domain] = []
+    found: list[Ends] = []
     for name, span in task.after:
         if name == task.name:
             context.report.error("E303", f"`{name}` comes after itself", span, hint="remove it from `after`")
@@ -196,9 +266,7 @@ def _predecessors(domain: Domain, context: Context) -> list[Domain]:
             hint = did_you_mean(name, context.manifest.tasks)
             context.report.error("E301", f"there is no task `{name}`", span, hint=hint)
         else:
-            symbol = context.symbols.get(name)
-            if isinstance(symbol, (TaskRef, Level, DynRef)) and isinstance(symbol.owner, Domain):
-                found.append(symbol.owner)
+            found.extend([context.families[name]] if name in context.families else [])
     return found
 
 
@@ -212,11 +280,7 @@ def _bind(call: _Call, binder: Binder, frame: list[object], local: int) -> Bound
             args.append(value)
         else:
             kwargs[argument.name] = value
-    for predicate in call.when:
-        _argument(call.domain, binder, predicate.template, frame, local, is_predicate=True)
-    for producer in call.before:
-        for instance in range(producer.first, producer.first + len(producer.keys)):
-            binder.precede(instance)
+    call.waits.add(frame, local)
     return Bound(tuple(args), kwargs or _NO_KWARGS, binder.edges())
 
 

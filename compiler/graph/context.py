@@ -6,7 +6,8 @@ order without recursion, and this module keeps what has been evaluated so far.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 from compiler.diagnostics import Related
 from compiler.graph.report import Report
@@ -16,9 +17,9 @@ from compiler.manifest.faults import ExprFault, Poisoned
 from compiler.manifest.functions import measure
 from compiler.manifest.jinja_tree import SyntaxTrees
 from compiler.manifest.model import ForeachEntry, Manifest
-from compiler.manifest.operators import NoInstance
+from compiler.manifest.operators import NoInstance, refuse_secret
 from compiler.manifest.params import Params
-from compiler.manifest.symbols import InputValue, Namespace, SecretValue, show
+from compiler.manifest.symbols import InputValue, Namespace, NoResult, SecretValue, show
 from compiler.manifest.templates import Template, TemplateFault, TreeTemplate, compile_tree, scalars
 from compiler.manifest.tree import Node, ScalarNode
 
@@ -27,16 +28,30 @@ class Stopped(Exception):
     """The account of work or the limit of edges is used up, which is reported: nothing more is evaluated."""
 
 
+class Ends(Protocol):
+    """A family whose instances have numbers."""
+
+    def ends(self) -> Iterable[int]:
+        """The instances that are done when all of it is done."""
+
+
 class Context:
-    """The state of one expansion. `symbols` holds the evaluated families' references, a poisoned one as None."""
+    """The state of one expansion. `symbols` holds what the evaluated families stand for; a poisoned one is not there.
+
+    The contexts of inlined workflows, made by `inner`, share the report, the parsed expressions and the account of
+    work with that of the main manifest.
+    """
 
     def __init__(self, manifest: Manifest, params: Params, report: Report, max_instances: int) -> None:
         self.manifest = manifest
+        self.params = params
         self.report = report
         self.max_instances = max_instances
+        self.limit = max_instances
         self.trees = SyntaxTrees()
         self.budget = Budget(max_instances * STEPS_PER_INSTANCE)
         self.symbols: dict[str, object] = {}
+        self.families: dict[str, Ends] = {}
         self._let: dict[str, object] = {}
         self._let_poisoned: set[str] = set()
         self._namespaces: dict[str, Namespace] = {
@@ -45,6 +60,13 @@ class Context:
         }
         if manifest.secrets:
             self._namespaces["secrets"] = Namespace("secret", {name: SecretValue(name) for name in manifest.secrets})
+
+    def inner(self, manifest: Manifest, params: Params, limit: int) -> Context:
+        """The context of an imported manifest with its params, which may have `limit` instances."""
+        context = Context(manifest, params, self.report, self.max_instances)
+        context.limit = limit
+        context.trees, context.budget = self.trees, self.budget
+        return context
 
     def compile(
         self, node: Node, variables: Mapping[str, int] | None = None, *, is_run_time: bool = False
@@ -71,6 +93,7 @@ class Context:
         try:
             value = template.evaluate([])
             measure(value, self.budget)
+            _refuse_secrets(value)
         except TemplateFault:
             self.blame(template.leaves, [])
             self._let_poisoned.add(name)
@@ -146,15 +169,32 @@ class Context:
     def _reference(self, name: str) -> object:
         if name not in self.manifest.tasks:
             raise KeyError(name)
-        symbol = self.symbols.get(name)
-        if symbol is None:
+        if name not in self.symbols:
             raise Poisoned
+        symbol = self.symbols[name]
+        if isinstance(symbol, NoResult):
+            hint = f"add `result:` or `outputs:` to `{symbol.file}`"
+            raise ExprFault("E315", f"`{name}` returns nothing: its workflow names no result", hint=hint)
         return symbol
 
     def _names(self) -> Iterator[str]:
         yield from self.manifest.let
         yield from self._namespaces
         yield "tasks"
+
+
+def _refuse_secrets(value: object) -> None:
+    """A secret has no name but its own: behind another, nobody would see where it goes. Raises E215."""
+    level = [value]
+    while level:
+        for item in level:
+            refuse_secret(item, "in `let`")
+        level = [
+            inner
+            for item in level
+            if isinstance(item, (list, dict))
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
 
 
 def _valid_keys(task: str, prefix: tuple[object, ...], keys: list[str | int | bool]) -> str:

@@ -7,11 +7,12 @@ str, an int or a bool of one type, else the position; an entry with two variable
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from compiler.diagnostics import Diagnostic, Related, Span
 from compiler.graph.context import Context
+from compiler.graph.copies import Copies
 from compiler.graph.merge import TaskSource
 from compiler.manifest.faults import Poisoned
 from compiler.manifest.model import ForeachEntry
@@ -29,17 +30,16 @@ from compiler.manifest.templates import TemplateFault, TreeTemplate
 from compiler.manifest.tree import MappingNode, SequenceNode
 from runtime.plan import Key, instance_name
 
-Symbol = TaskRef | Level | DynRef
-
 
 class Domain:
     """A family: its instances in iteration order. `frames[n]` are the loop variables' values, `keys[n]` the key path.
 
     `first` is the number of its first instance in the graph, settled when all domains are known. A run-time
-    family has one symbolic instance with no keys.
+    family has one symbolic instance with no keys. `symbol` is what `tasks.NAME` stands for. The instances of a task
+    that inlines a workflow are `copies` of it: it has none of its own in the graph.
     """
 
-    __slots__ = ("first", "frames", "is_dynamic", "keys", "symbol", "task_source", "variables")
+    __slots__ = ("copies", "first", "frames", "is_dynamic", "keys", "symbol", "task_source", "variables")
 
     def __init__(self, task_source: TaskSource) -> None:
         self.task_source = task_source
@@ -48,7 +48,8 @@ class Domain:
         self.frames: list[tuple[object, ...]] = []
         self.is_dynamic = False
         self.first = -1
-        self.symbol: Symbol | None = None
+        self.symbol: object = None
+        self.copies: Copies | None = None
 
     @property
     def task(self) -> str:
@@ -61,6 +62,21 @@ class Domain:
     @property
     def rank(self) -> int:
         return len(self.task_source.task.foreach)
+
+    def __len__(self) -> int:
+        """How many instances of the graph it is."""
+        return len(self.keys) if self.copies is None else len(self.copies)
+
+    def number(self, first: int) -> None:
+        """Settle the numbers of its instances in the graph, from `first` on."""
+        self.first = first
+        for part in self.copies.parts.values() if self.copies is not None else ():
+            part.first = first
+            first += part.count
+
+    def ends(self) -> Iterable[int]:
+        """The instances that are done when all of it is done."""
+        return range(self.first, self.first + len(self.keys)) if self.copies is None else self.copies.sinks()
 
     def entry_span(self, depth: int) -> Span | None:
         entries = self.task_source.task.foreach
@@ -79,7 +95,7 @@ class _Row:
 
     frame: tuple[object, ...]
     keys: tuple[Key, ...]
-    children: dict[Key, Level | TaskRef]
+    children: dict[Key, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +127,9 @@ def expand_domain(task_source: TaskSource, context: Context, limit: int) -> Doma
 
 def _expand(domain: Domain, context: Context, limit: int) -> None:
     task = domain.task_source.task
-    root: dict[Key, Level | TaskRef] = {}
+    root: dict[Key, object] = {}
     rows = [_Row((), (), root)]
-    tables: list[tuple[tuple[Key, ...], dict[Key, Level | TaskRef]]] = [((), root)]
+    tables: list[tuple[tuple[Key, ...], dict[Key, object]]] = [((), root)]
     variables: dict[str, int] = {}
     for depth, entry in enumerate(task.foreach):
         template = context.compile(entry.iterable, variables)
@@ -129,7 +145,6 @@ def _expand(domain: Domain, context: Context, limit: int) -> None:
     if domain.is_dynamic:
         domain.keys, domain.frames = [()], [rows[0].frame if rows else (None,) * len(variables)]
         domain.symbol = DynRef(domain)
-        _check_bound(domain, context)
         return
     _settle(domain, rows, tables)
 
@@ -143,8 +158,9 @@ def _grow(
     grown: list[_Row] = []
     for row in rows:
         elements = shared if shared is not None else _elements(domain, context, entry, template, row)
-        if elements.is_dynamic:
+        if elements.is_dynamic and not domain.is_dynamic:
             domain.is_dynamic = True
+            _check_bound(domain, context, entry)
         if len(grown) + len(elements.keys) > limit:
             _refuse_size(domain, context, entry, limit)
         grown.extend(
@@ -280,11 +296,11 @@ def _refuse_duplicate(domain: Domain, context: Context, entry: ForeachEntry, key
     raise _Refused
 
 
-def _check_bound(domain: Domain, context: Context) -> None:
+def _check_bound(domain: Domain, context: Context, entry: ForeachEntry) -> None:
     """A run-time family needs `fanout` (that it says `max` is a matter of the schema)."""
     task = domain.task_source.task
     if task.fanout is None:
-        span = task.foreach[0].iterable.span
+        span = entry.iterable.span
         context.report.error(
             "E313",
             f"the width of `{task.name}` is known only at run time, and nothing bounds it",
@@ -324,7 +340,7 @@ def _filter(domain: Domain, context: Context, rows: list[_Row], variables: dict[
     return kept
 
 
-def _settle(domain: Domain, rows: list[_Row], tables: list[tuple[tuple[Key, ...], dict[Key, Level | TaskRef]]]) -> None:
+def _settle(domain: Domain, rows: list[_Row], tables: list[tuple[tuple[Key, ...], dict[Key, object]]]) -> None:
     """Number the instances and hang them, and the rows above them, into the tree of references."""
     by_prefix = dict(tables)
     for local, row in enumerate(rows):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from compiler.diagnostics import ManifestError, Severity, Span
 from compiler.graph.bind import EDGES_PER_INSTANCE, Binder, Edge, bind_family, compile_arguments
 from compiler.graph.context import Context, Stopped
+from compiler.graph.copies import Copies
 from compiler.graph.domains import Domain, expand_domain
+from compiler.graph.inlining import Inliner
 from compiler.graph.merge import TaskSource, merge_tasks
 from compiler.graph.model import Family, Graph
 from compiler.graph.order import evaluation_order
@@ -21,10 +23,11 @@ from compiler.graph.report import Report
 from compiler.graph.sections import settle_sections
 from compiler.graph.selfref import refuse_self_reference
 from compiler.graph.settings import OptionTable, family_options
+from compiler.graph.splicing import Splicer
 from compiler.graph.verify import find_cycles, lint_graph
 from compiler.manifest.faults import ExprFault, Poisoned
-from compiler.manifest.model import Manifest
-from compiler.manifest.params import Params, resolve_params
+from compiler.manifest.model import Manifest, Workflow
+from compiler.manifest.params import resolve_params
 from compiler.manifest.templates import TemplateFault, TreeTemplate
 from runtime.plan import Key, Value
 
@@ -39,31 +42,37 @@ def expand(
 ) -> Graph:
     """The graph of a manifest, verified, its lints in `warnings`. Raises ManifestError with every mistake found."""
     params = resolve_params(manifest, set_values or {})
-    report = Report(manifest.source)
+    report = Report(source for one in manifest.closure() for source in one.sources)
     context = Context(manifest, params, report, max_instances)
-    graph = _expanded(context, merge_tasks(manifest, report), params)
+    inliner = Inliner(_expanded)
+    graph = _expanded(context, merge_tasks(manifest, report), inliner)
+    for one in manifest.closure()[1:]:
+        if not inliner.has_tried(one):
+            inliner.check_alone(one, context)
     found = (*params.diagnostics, *report.diagnostics(), *find_cycles(graph))
+    warnings = tuple(warning for one in manifest.closure() for warning in one.warnings)
     if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
-        raise ManifestError((*found, *manifest.warnings))
-    return lint_graph(graph)
+        raise ManifestError((*found, *warnings))
+    return lint_graph(replace(graph, warnings=(*warnings, *inliner.lints())))
 
 
-def _expanded(context: Context, sources: dict[str, TaskSource], params: Params) -> Graph:
-    """The graph as far as it can be made."""
+def _expanded(context: Context, sources: Mapping[str, TaskSource], inliner: Inliner) -> Graph:
+    """The graph of one manifest as far as it can be made, with all that it inlines."""
     columns = _Columns()
     domains: list[Domain] = []
     try:
-        domains = _domains(context, sources)
+        domains = _domains(context, sources, inliner)
         _fill(columns, domains, context)
     except Stopped:
         columns, domains = _Columns(), []
-    return _graph(columns, domains, context, params)
+    return _graph(columns, domains, context)
 
 
 @dataclass(slots=True)
 class _Columns:
     """The arrays of a graph while it grows."""
 
+    family_count: int = 0
     family_of: array[int] = field(default_factory=lambda: array("l"))
     keys: list[tuple[Key, ...]] = field(default_factory=list)
     args: list[tuple[Value, ...]] = field(default_factory=list)
@@ -76,10 +85,10 @@ class _Columns:
     result_kind: str = "sinks"
 
 
-def _domains(context: Context, sources: dict[str, TaskSource]) -> list[Domain]:
+def _domains(context: Context, sources: Mapping[str, TaskSource], inliner: Inliner) -> list[Domain]:
     """The families that can be expanded, in file order, numbered."""
     found: dict[str, Domain] = {}
-    left = context.max_instances
+    left = context.limit
     for unit, is_sound in evaluation_order(context, sources):
         context.stop_when_spent()
         if unit.kind == "let":
@@ -89,21 +98,25 @@ def _domains(context: Context, sources: dict[str, TaskSource]) -> list[Domain]:
                 context.poison_let(unit.name)
         elif is_sound and not sources[unit.name].is_poisoned:
             try:
-                domain = found[unit.name] = expand_domain(sources[unit.name], context, left)
+                domain = expand_domain(sources[unit.name], context, left)
+                if isinstance(sources[unit.name].body, Workflow):
+                    inliner.inline(domain, context, left)
             except Poisoned:
                 continue
-            left -= len(domain.keys)
+            found[unit.name] = domain
+            left -= len(domain)
             context.symbols[unit.name] = domain.symbol
     _check_unexpanded(context, sources, found)
     ordered = [found[name] for name in sources if name in found]
     first = 0
     for domain in ordered:
-        domain.first = first
-        first += len(domain.keys)
+        domain.number(first)
+        first += len(domain)
+    context.families.update((domain.task, domain) for domain in ordered)
     return ordered
 
 
-def _check_unexpanded(context: Context, sources: dict[str, TaskSource], found: Mapping[str, Domain]) -> None:
+def _check_unexpanded(context: Context, sources: Mapping[str, TaskSource], found: Mapping[str, Domain]) -> None:
     """What shows in the arguments of a family without instances is reported too."""
     for name, source in sources.items():
         if name not in found:
@@ -111,15 +124,36 @@ def _check_unexpanded(context: Context, sources: dict[str, TaskSource], found: M
 
 
 def _fill(columns: _Columns, domains: list[Domain], context: Context) -> None:
-    count = sum(len(domain.keys) for domain in domains)
+    count = sum(len(domain) for domain in domains)
     binder = Binder(context, count, context.max_instances * EDGES_PER_INSTANCE)
-    for number, domain in enumerate(domains):
-        _fill_family(columns, number, domain, context, binder)
+    splicers = {domain.task: Splicer(domain, binder, columns.table) for domain in domains if domain.copies is not None}
+    for domain in domains:
+        if domain.copies is None:
+            _fill_family(columns, domain, context, binder)
+        else:
+            _fill_copies(columns, domain.copies, splicers[domain.task])
     _fill_result(columns, context, binder)
 
 
-def _fill_family(columns: _Columns, number: int, domain: Domain, context: Context, binder: Binder) -> None:
-    columns.family_of.extend([number] * len(domain.keys))
+def _begin_family(columns: _Columns, count: int) -> None:
+    columns.family_of.extend([columns.family_count] * count)
+    columns.family_count += 1
+
+
+def _fill_copies(columns: _Columns, copies: Copies, splicer: Splicer) -> None:
+    for part in copies.parts.values():
+        _begin_family(columns, part.count)
+        for row in splicer.rows(part):
+            columns.keys.append(row.keys)
+            columns.args.append(row.args)
+            columns.kwargs.append(row.kwargs)
+            columns.in_edges.append(row.in_edges)
+            columns.options.append(row.option)
+    splicer.check()
+
+
+def _fill_family(columns: _Columns, domain: Domain, context: Context, binder: Binder) -> None:
+    _begin_family(columns, len(domain.keys))
     columns.keys.extend(domain.keys)
     columns.options.extend(family_options(domain, context, columns.table))
     args, kwargs, in_edges = columns.args, columns.kwargs, columns.in_edges
@@ -158,12 +192,12 @@ def _result(template: TreeTemplate, context: Context, binder: Binder) -> Value:
     return None
 
 
-def _graph(columns: _Columns, domains: list[Domain], context: Context, params: Params) -> Graph:
+def _graph(columns: _Columns, domains: list[Domain], context: Context) -> Graph:
     manifest = context.manifest if context.budget.is_spent else settle_sections(context)
     return Graph(
         name=manifest.name,
         manifest=manifest,
-        families=tuple(_family(domain) for domain in domains),
+        families=tuple(family for domain in domains for family in _families(domain, manifest)),
         family_of=columns.family_of,
         keys=columns.keys,
         args=columns.args,
@@ -175,14 +209,22 @@ def _graph(columns: _Columns, domains: list[Domain], context: Context, params: P
         result=columns.result,
         result_edges=columns.result_edges,
         result_kind=columns.result_kind,
-        params=dict(params.values),
-        unsupported=(*manifest.unsupported, *_run_time_families(domains)),
-        warnings=manifest.warnings,
+        params=dict(context.params.values),
+        unsupported=tuple(dict.fromkeys((*manifest.unsupported, *_run_time_families(domains), *_inherited(domains)))),
     )
 
 
-def _family(domain: Domain) -> Family:
+def _families(domain: Domain, manifest: Manifest) -> Iterator[Family]:
+    if domain.copies is None:
+        yield _family(domain, manifest)
+    else:
+        for part in domain.copies.parts.values():
+            yield part.as_family(domain.copies, is_dynamic=domain.is_dynamic)
+
+
+def _family(domain: Domain, manifest: Manifest) -> Family:
     source = domain.task_source
+    assert not isinstance(source.body, Workflow), "a task that inlines a workflow has copies"
     return Family(
         task=domain.task,
         rank=domain.rank,
@@ -192,6 +234,7 @@ def _family(domain: Domain) -> Family:
         span=source.task.name_span,
         outputs=domain.outputs,
         dynamic=domain.is_dynamic,
+        manifest=manifest,
         source=source,
         variables=domain.variables,
         frames=domain.frames,
@@ -213,3 +256,10 @@ def _run_time_families(domains: list[Domain]) -> Iterator[tuple[str, Span]]:
     for domain in domains:
         if domain.is_dynamic:
             yield "a `foreach` over results (run-time width)", domain.task_source.task.foreach[0].iterable.span
+
+
+def _inherited(domains: list[Domain]) -> Iterator[tuple[str, Span]]:
+    """What the inlined workflows have that is not executed yet."""
+    for domain in domains:
+        for inner in domain.copies.inners if domain.copies is not None else ():
+            yield from inner.graph.unsupported

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from compiler.diagnostics import Span
+from compiler.graph.callers import refuse_beside_workflow
 from compiler.graph.report import Report
 from compiler.manifest.model import Call, Exec, Manifest, TaskDef, Use, Workflow
 from compiler.manifest.tree import MappingNode, Node
@@ -21,10 +21,10 @@ _MERGED = frozenset({"resources", "retry", "env", "labels", "cache"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSource:
-    """One task of the manifest, merged. `is_poisoned` when something that it stands on is not there."""
+    """One task of the manifest, merged. `is_poisoned` when something that it stands on is not there or wrong."""
 
     task: TaskDef
-    body: Call | Exec
+    body: Call | Exec | Workflow
     options: Mapping[str, Node] = field(default_factory=dict)
     is_poisoned: bool = False
 
@@ -40,7 +40,7 @@ class TaskSource:
 
 
 def merge_tasks(manifest: Manifest, report: Report) -> dict[str, TaskSource]:
-    """Every task that has a body, merged, in file order. Reports E301, E302, E316."""
+    """Every task that has a body, merged, in file order. Reports E105, E301, E302, E316."""
     merged: dict[str, TaskSource] = {}
     for name in manifest.tasks:
         task, is_whole = _extended(manifest, name, report)
@@ -51,7 +51,12 @@ def merge_tasks(manifest: Manifest, report: Report) -> dict[str, TaskSource]:
                     report.error("E105", f"the task `{name}` has no body", task.name_span, hint="add `call:`")
                 continue
             body, is_whole = Exec(argv=(), span=task.name_span), False
-        options = _layer(_layer(manifest.defaults, shared), task.options)
+        if isinstance(body, Workflow):
+            is_whole &= manifest.linked.get(body.name) is not None
+            is_whole &= not refuse_beside_workflow(task, shared, report)
+            options: Mapping[str, Node] = {}
+        else:
+            options = _layer(_layer(manifest.defaults, shared), task.options)
         merged[name] = TaskSource(task=task, body=body, options=options, is_poisoned=not is_whole)
     return merged
 
@@ -87,7 +92,9 @@ def _extended(manifest: Manifest, name: str, report: Report) -> tuple[TaskDef, b
     return task, True
 
 
-def _body(manifest: Manifest, task: TaskDef, report: Report) -> tuple[Call | Exec | None, Mapping[str, Node], bool]:
+def _body(
+    manifest: Manifest, task: TaskDef, report: Report
+) -> tuple[Call | Exec | Workflow | None, Mapping[str, Node], bool]:
     """What is called, the options of the shared function, and whether the task has a body at all."""
     match task.body:
         case Call() | Exec():
@@ -106,14 +113,9 @@ def _body(manifest: Manifest, task: TaskDef, report: Report) -> tuple[Call | Exe
                 hint = did_you_mean(name, manifest.imports) or "declare it in `imports`"
                 report.error("E316", f"there is no import `{name}`", span, hint=hint)
                 return None, {}, True
-            return _opaque(span), {}, True
+            return task.body, {}, True
         case None:
             return None, {}, False
-
-
-def _opaque(span: Span) -> Exec:
-    """An imported workflow that is not inlined: one task without a command."""
-    return Exec(argv=(), span=span)
 
 
 def _layer(under: Mapping[str, Node], over: Mapping[str, Node]) -> dict[str, Node]:

@@ -27,6 +27,8 @@ class Family:
     span: Span
     outputs: tuple[str, ...] = ()
     dynamic: bool = False
+    manifest: Manifest | None = None
+    """The manifest that it is written in: an imported one for a task of an inlined workflow, whose `task` is a path."""
     source: TaskSource | None = None
     """What the manifest says of it, merged; None in graphs made without a manifest."""
     variables: tuple[str, ...] = ()
@@ -68,6 +70,12 @@ class Graph:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def manifests(self) -> tuple[Manifest, ...]:
+        """The main manifest, and those of the workflows that are inlined, each once."""
+        found = {id(self.manifest): self.manifest}
+        found.update((id(family.manifest), family.manifest) for family in self.families if family.manifest is not None)
+        return tuple(found.values())
 
     def name_of(self, instance: int) -> str:
         return instance_name(self.families[self.family_of[instance]].task, self.keys[instance])

@@ -1,12 +1,12 @@
 """In which order `let` values and families are evaluated: what they name first, found without recursion.
 
-A `let` depends on the `let` names and the families in its expressions, a family on those of its `foreach` and `where`.
-Arguments do not count: a family may refer to itself there.
+A `let` depends on the `let` names and the families in its expressions, a family on those of its `foreach` and `where`,
+and of the params that it gives to a workflow. Arguments do not count: a family may refer to itself there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from jinja2 import nodes
@@ -14,6 +14,7 @@ from jinja2 import nodes
 from compiler.diagnostics import Span
 from compiler.graph.context import Context
 from compiler.graph.merge import TaskSource
+from compiler.manifest.model import Manifest, Workflow
 from compiler.manifest.templates import split, syntax_trees
 from compiler.manifest.tree import Node, ScalarNode
 
@@ -26,7 +27,7 @@ class Unit:
     name: str
 
 
-def evaluation_order(context: Context, sources: dict[str, TaskSource]) -> Iterator[tuple[Unit, bool]]:
+def evaluation_order(context: Context, sources: Mapping[str, TaskSource]) -> Iterator[tuple[Unit, bool]]:
     """Every unit after those that it needs; the flag is False for one that takes part in a cycle, reported here."""
     needs: dict[Unit, list[Unit]] = {}
     for name, node in context.manifest.let.items():
@@ -36,13 +37,21 @@ def evaluation_order(context: Context, sources: dict[str, TaskSource]) -> Iterat
         iterables = [entry.iterable for entry in task.foreach]
         if task.where is not None and iterables:
             iterables.append(task.where)
+        iterables.extend(param_nodes(context.manifest, source).values())
         variables = frozenset(variable for entry in task.foreach for variable in entry.variables)
         needs[Unit("task", name)] = _needs(context, sources, iterables, variables)
     return _sorted(context, needs)
 
 
+def param_nodes(manifest: Manifest, source: TaskSource) -> dict[str, Node]:
+    """What a task gives to the params of the workflow that it inlines, which are known when compiling."""
+    called = manifest.linked.get(source.body.name) if isinstance(source.body, Workflow) else None
+    given = source.task.with_ or {}
+    return {name: node for name, node in given.items() if called is not None and name in called.params}
+
+
 def _needs(
-    context: Context, sources: dict[str, TaskSource], written: Iterable[Node], variables: frozenset[str]
+    context: Context, sources: Mapping[str, TaskSource], written: Iterable[Node], variables: frozenset[str]
 ) -> list[Unit]:
     found: dict[Unit, None] = {}
     for node in written:
@@ -116,9 +125,8 @@ def _refuse_cycle(context: Context, cycle: list[Unit], cyclic: set[Unit]) -> Non
         context.report.error("E212", f"`{first}` is defined by itself: {shown}", span, hint="break the circle")
     elif len(cycle) == 1:
         task = manifest.tasks[cycle[0].name]
-        context.report.error(
-            "E303", f"the instances of `{task.name}` cannot be those of `{task.name}`", task.foreach[0].iterable.span
-        )
+        span = task.foreach[0].iterable.span if task.foreach else task.name_span
+        context.report.error("E303", f"the instances of `{task.name}` cannot be those of `{task.name}`", span)
     else:
         first = min((unit.name for unit in cycle), key=list(manifest.tasks).index)
         context.report.error(

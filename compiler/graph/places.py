@@ -7,6 +7,7 @@ need this, so it is slow and simple.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from compiler.diagnostics import Position, Span
 from compiler.manifest.lines import split_lines
@@ -17,15 +18,15 @@ _ESCAPE_WIDTH = {"x": 4, "u": 6, "U": 10}
 
 
 class Places:
-    """Finds parts of scalars in the text of one manifest."""
+    """Finds parts of scalars in the texts of a manifest and of what it names, by file."""
 
-    def __init__(self, source: Source) -> None:
-        self._file = source.file
-        self._lines = split_lines(source.text)
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self._texts = {source.file: source.text for source in sources}
+        self._lines: dict[str, list[str]] = {}
 
     def find(self, node: ScalarNode, start: int, end: int) -> Span:
         """The range of characters `start` to `end` of the node's value, or the whole node when it cannot be told."""
-        if node.span.file != self._file or not isinstance(node.value, str) or start >= end:
+        if node.span.file not in self._texts or not isinstance(node.value, str) or start >= end:
             return node.span
         raw = self._raw(node.span)
         offsets = _align(raw, node)
@@ -33,10 +34,12 @@ class Places:
             return node.span
         first = self._position(node.span, raw, offsets[start])
         last = self._position(node.span, raw, offsets[end - 1])
-        return Span(self._file, first, Position(last.line, last.column + 1))
+        return Span(node.span.file, first, Position(last.line, last.column + 1))
 
     def _raw(self, span: Span) -> str:
-        lines = self._lines[span.start.line - 1 : span.end.line]
+        if span.file not in self._lines:
+            self._lines[span.file] = split_lines(self._texts[span.file])
+        lines = self._lines[span.file][span.start.line - 1 : span.end.line]
         if not lines:
             return ""
         if span.end.line - span.start.line + 1 == len(lines):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from compiler.diagnostics import Diagnostic, Span
+from compiler.diagnostics import Diagnostic, Related, Span
 from compiler.graph.places import Places
 from compiler.manifest.faults import StaticFault
 from compiler.manifest.model import Source
@@ -15,15 +15,16 @@ from compiler.manifest.tree import ScalarNode
 
 
 class Report:
-    """Diagnostics in the order they were found; a repeated one only counts."""
+    """Diagnostics in the order they were found; a repeated one only counts.
 
-    def __init__(self, source: Source) -> None:
-        self._places = Places(source)
+    `count` is the number of all, so that a stage can tell whether another one found anything.
+    """
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self._places = Places(sources)
+        self.count = 0
         self._found: dict[tuple[object, ...], Diagnostic] = {}
         self._more: dict[tuple[object, ...], int] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._found)
 
     def place(self, node: ScalarNode, start: int, end: int) -> Span:
         """Where a part of a scalar's value stands in the file."""
@@ -43,6 +44,7 @@ class Report:
 
     def static(self, node: ScalarNode, fault: StaticFault) -> None:
         key = (fault.code, id(node), fault.extent)
+        self.count += 1
         if key not in self._found:
             span = self._places.find(node, *fault.extent)
             found = Diagnostic(code=fault.code, message=fault.message, span=span, hint=fault.hint, label=fault.label)
@@ -52,6 +54,7 @@ class Report:
         """A fault of evaluation, in an instance when the scalar depends on one."""
         fault = found.fault
         key = (fault.code, id(found.node), found.start, found.end)
+        self.count += 1
         if key in self._found:
             self._more[key] = self._more.get(key, 0) + 1
             return
@@ -66,7 +69,18 @@ class Report:
             related=fault.related,
         )
 
+    def relate(self, first: int, related: Related) -> None:
+        """Add a secondary place to the diagnostics from the `first`-th different one on."""
+        for key in list(self._found)[first:]:
+            found = self._found[key]
+            self._found[key] = replace(found, related=(*found.related, related))
+
+    def __len__(self) -> int:
+        """How many different ones there are."""
+        return len(self._found)
+
     def _count(self, key: tuple[object, ...], diagnostic: Diagnostic) -> None:
+        self.count += 1
         if key in self._found:
             self._more[key] = self._more.get(key, 0) + 1
         else:

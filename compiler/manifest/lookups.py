@@ -66,6 +66,8 @@ def _task(c: Compilation, name: str, node: nodes.Node, where: Extent) -> Closure
     except Poisoned:
         c.ispoisoned = True
         return poison
+    except ExprFault as fault:
+        return c.fail(where, fault.code, fault.message, hint=fault.hint)
 
 
 def compile_getattr(c: Compilation, node: nodes.Getattr) -> Closure:

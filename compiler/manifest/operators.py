@@ -17,10 +17,13 @@ from compiler.manifest.symbols import (
     RUN_TIME,
     SYMBOLIC,
     DynRef,
+    Given,
     InputValue,
     Item,
     Level,
     Namespace,
+    NoOutput,
+    Outputs,
     SecretValue,
     TaskRef,
     describe,
@@ -37,14 +40,19 @@ def refuse_symbolic(value: object, use: str, operand: int = -1) -> None:
     """Raises E214 (E215 for a secret) when `value` is known only at run time."""
     if not isinstance(value, SYMBOLIC):
         return
-    if isinstance(value, SecretValue):
-        raise ExprFault("E215", f"the secret `{value.name}` cannot be used here", hint="use it in `env:`")
+    refuse_secret(value, "here")
     raise ExprFault(
         "E214",
         f"{describe(value)}, cannot be used {use}",
         hint="pass it to a task as an argument, and compute with it there",
         operand=operand,
     )
+
+
+def refuse_secret(value: object, use: str) -> None:
+    """Raises E215 when `value` is a secret."""
+    if isinstance(value, SecretValue):
+        raise ExprFault("E215", f"the secret `{value.name}` cannot be used {use}", hint="use it in `env:`")
 
 
 def is_number(value: object) -> bool:
@@ -291,7 +299,7 @@ def subscript(base: object, key: object) -> object:
                 f"`{base.owner.task}` has a width known only at run time: no instance of it can be chosen here",
                 hint="pass the whole of it, or iterate over it with `foreach`",
             )
-        case TaskRef() | Item() | InputValue():
+        case TaskRef() | Item() | InputValue() | Given():
             return _part(base, key)
         case _:
             refuse_symbolic(base, "with an index")
@@ -338,6 +346,8 @@ def _element(base: list[object] | range | str, key: object) -> object:
 def _entry(base: Mapping[str, object], key: str) -> object:
     if key in base:
         return base[key]
+    if isinstance(base, Outputs):
+        raise NoOutput(base.task, key, list(base))
     raise ExprFault("E203", f"the dict has no key {show(key)}", hint=did_you_mean(key, base))
 
 
@@ -352,21 +362,21 @@ def _named(base: Namespace, name: str) -> object:
     )
 
 
-def _part(base: TaskRef | Item | InputValue, key: object) -> object:
+def _part(base: TaskRef | Item | InputValue | Given, key: object) -> object:
     if isinstance(key, bool) or not isinstance(key, (int, str)):
         raise ExprFault("E206", f"a result is indexed by an int or a string, not by {describe(key)}")
     if isinstance(base, TaskRef):
         return base.select(key)
     if isinstance(base, Item):
         return Item(base.source, (*base.path, key))
+    if isinstance(base, Given):
+        return Given(base.caller, base.copy, base.name, (*base.path, key))
     return InputValue(base.name, (*base.path, key))
 
 
 def _instance(base: Level, key: object) -> object:
-    if type(key) is base.kind:
-        child = base.children.get(cast(str, key))
-        if child is not None:
-            return child
+    if type(key) is base.kind and key in base.children:
+        return base.children[cast(str, key)]
     if not isinstance(key, (str, int, bool)):
         raise ExprFault("E206", f"an instance is chosen by a string, an int or a bool, not by {describe(key)}")
     name = instance_name(base.owner.task, (*base.prefix, key))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from compiler.diagnostics import Diagnostic, Span
+from compiler.diagnostics import Diagnostic, ManifestError, Span
 from compiler.manifest.model import Manifest, Param
 from compiler.suggest import did_you_mean
 from runtime.quantities import parse_duration, parse_size
@@ -44,6 +44,55 @@ def resolve_params(manifest: Manifest, set_values: Mapping[str, object]) -> Para
     diagnostics.extend(_check_inputs(manifest))
     poisoned = frozenset(manifest.params) - frozenset(values)
     return Params(values=values, poisoned=poisoned, diagnostics=tuple(diagnostics))
+
+
+def given_params(manifest: Manifest, given: Mapping[str, tuple[object, Span]], caller: Span) -> Params:
+    """The value of every parameter of an imported manifest: what a task gives it, with its place, over the default.
+
+    One that is not given and has no default is missing at `caller`, the key of the task.
+    """
+    values: dict[str, object] = {}
+    diagnostics: list[Diagnostic] = []
+    for name, param in manifest.params.items():
+        if param.is_wrong and not param.has_default and name not in given:
+            continue
+        try:
+            values[name] = _given(manifest, param, given.get(name), caller)
+        except _Wrong as wrong:
+            diagnostics.append(wrong.diagnostic)
+    diagnostics.extend(_check_inputs(manifest))
+    poisoned = frozenset(manifest.params) - frozenset(values)
+    return Params(values=values, poisoned=poisoned, diagnostics=tuple(diagnostics))
+
+
+def _given(manifest: Manifest, param: Param, given: tuple[object, Span] | None, caller: Span) -> object:
+    type_ = _type(param)
+    if param.has_default:
+        default = _accept(param, type_, param.default, param.default_span or param.span, "the default")
+    if given is not None:
+        return _accept(param, type_, *given, "the value")
+    if not param.has_default:
+        hint = f"give it: `with: {{{param.name}: …}}`"
+        raise _Wrong("E209", f"the parameter `{param.name}` of `{manifest.name}` has no value", caller, hint)
+    return default
+
+
+def lone_params(manifest: Manifest) -> Params:
+    """The defaults of an imported manifest that no task uses; what has none is poison and no mistake."""
+    found = resolve_params(manifest, {})
+    return Params(
+        values=found.values,
+        poisoned=found.poisoned,
+        diagnostics=tuple(one for one in found.diagnostics if one.code != "E209"),
+    )
+
+
+def accept_input(declared: Param, value: object, span: Span) -> object:
+    """A value known at compile time as the input's declared type. Raises ManifestError (E208)."""
+    try:
+        return _accept(declared, _type(declared), value, span, "the value")
+    except _Wrong as wrong:
+        raise ManifestError((wrong.diagnostic,)) from wrong
 
 
 class _Wrong(Exception):

@@ -7,7 +7,7 @@ They move through lists, dicts, slices and conditionals like any value, and refu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, Union
 
 from compiler.diagnostics import Span
@@ -49,22 +49,27 @@ class TaskRef:
             return TaskRef(self.owner, self.local, self.output, (*self.path, key))
         if isinstance(key, str) and key in outputs:
             return TaskRef(self.owner, self.local, outputs.index(key))
-        raise ExprFault(
-            "E315",
-            f"`{self.owner.task}` has no output {key!r}",
-            hint=f"its outputs are {', '.join(outputs)}" if len(outputs) <= 8 else "",
-        )
+        raise NoOutput(self.owner.task, key, outputs)
+
+
+class NoOutput(ExprFault):
+    """E315: which output was asked of which task."""
+
+    def __init__(self, task: str, key: object, outputs: Sequence[str]) -> None:
+        hint = f"its outputs are {', '.join(outputs)}" if len(outputs) <= 8 else ""
+        super().__init__("E315", f"`{task}` has no output {key!r}", hint=hint)
 
 
 class Level:
     """A static family, or one row of it: an ordered mapping from keys to rows or, at its rank, to references.
 
-    `kind` is the type of its keys, None when it is empty.
+    A family of inlined workflows has the result of each where another has a reference. `kind` is the type of its keys,
+    None when it is empty.
     """
 
     __slots__ = ("children", "kind", "owner", "prefix")
 
-    def __init__(self, owner: Owner, prefix: tuple[Key, ...], children: dict[Key, Level | TaskRef]) -> None:
+    def __init__(self, owner: Owner, prefix: tuple[Key, ...], children: dict[Key, object]) -> None:
         self.owner = owner
         self.prefix = prefix
         self.children = children
@@ -73,8 +78,18 @@ class Level:
     def __len__(self) -> int:
         return len(self.children)
 
-    def items(self) -> list[Level | TaskRef]:
+    def items(self) -> list[object]:
         return list(self.children.values())
+
+
+class Outputs(dict[str, object]):
+    """The `outputs` of an inlined workflow by name: a dict that knows whose they are."""
+
+    __slots__ = ("task",)
+
+    def __init__(self, task: str, values: Mapping[str, object]) -> None:
+        super().__init__(values)
+        self.task = task
 
 
 class DynRef:
@@ -106,6 +121,34 @@ class InputValue:
         self.path = path
 
 
+class NoResult:
+    """What an inlined workflow stands for whose manifest, in `file`, names no result: nothing can refer to it."""
+
+    __slots__ = ("file",)
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+
+class Caller(Protocol):
+    """The task that inlines a workflow."""
+
+    @property
+    def task(self) -> str: ...
+
+
+class Given:
+    """An input of an inlined workflow that its result hands on: what the `copy`-th instance of a task gives to it."""
+
+    __slots__ = ("caller", "copy", "name", "path")
+
+    def __init__(self, caller: Caller, copy: int, name: str, path: tuple[str | int, ...] = ()) -> None:
+        self.caller = caller
+        self.copy = copy
+        self.name = name
+        self.path = path
+
+
 class SecretValue:
     """A declared secret: legal in `env` only."""
 
@@ -124,8 +167,8 @@ class Predicate:
         self.reads = reads
 
 
-RunTime = Union[TaskRef, DynRef, Item, InputValue, SecretValue, Predicate]
-RUN_TIME = (TaskRef, DynRef, Item, InputValue, SecretValue, Predicate)
+RunTime = Union[TaskRef, DynRef, Item, InputValue, Given, SecretValue, Predicate]
+RUN_TIME = (TaskRef, DynRef, Item, InputValue, Given, SecretValue, Predicate)
 SYMBOLIC = (Level, *RUN_TIME)
 
 
@@ -138,17 +181,6 @@ class Namespace:
         self.noun = noun
         self.values = values
         self.poisoned = poisoned
-
-
-def leaves(value: Level) -> Iterator[TaskRef]:
-    """Every reference of a family's part, in iteration order."""
-    stack: list[Level | TaskRef] = [value]
-    while stack:
-        top = stack.pop()
-        if isinstance(top, TaskRef):
-            yield top
-        else:
-            stack.extend(reversed(top.children.values()))
 
 
 def describe(value: object) -> str:
@@ -178,6 +210,8 @@ def describe(value: object) -> str:
             return "an item known only at run time"
         case InputValue():
             return f"the input `{value.name}`, given at launch"
+        case Given():
+            return f"the input `{value.name}` of `{value.caller.task}`, known only at run time"
         case SecretValue():
             return f"the secret `{value.name}`"
         case Predicate():
@@ -195,7 +229,7 @@ def show(value: object, limit: int = 40) -> str:
             return f"tasks.{instance_name(value.owner.task, value.prefix)}"
         case DynRef():
             return f"tasks.{value.owner.task}"
-        case Item() | InputValue() | SecretValue() | Predicate():
+        case Item() | InputValue() | Given() | SecretValue() | Predicate():
             return "a run-time value"
         case list() | range():
             inner = ", ".join(show(item, 12) for item in value[:6])

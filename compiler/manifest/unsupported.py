@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from compiler.diagnostics import Span
-from compiler.manifest.model import Exec, Manifest, TaskDef, Workflow
+from compiler.manifest.model import Manifest, TaskDef, Workflow
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 
 _RETRY_LATER = ("backoff", "max_delay", "jitter", "on")
@@ -20,8 +20,6 @@ def find_unsupported(manifest: Manifest, tree: MappingNode) -> tuple[tuple[str, 
     found = [*_sections(tree), *_secret_inputs(manifest)]
     found += _options(manifest.defaults, manifest.default_spans)
     for function in manifest.functions.values():
-        if isinstance(function.body, Exec):
-            found.append(("exec", function.body.span))
         found += _options(function.options, function.option_spans)
     for task in manifest.tasks.values():
         found += _task(task)
@@ -43,10 +41,6 @@ def _secret_inputs(manifest: Manifest) -> Iterator[tuple[str, Span]]:
 
 
 def _task(task: TaskDef) -> Iterator[tuple[str, Span]]:
-    if isinstance(task.body, Exec):
-        yield "exec", task.body.span
-    if isinstance(task.body, Workflow):
-        yield "workflow", task.body.span
     for name, node in (("fanout", task.fanout), ("when", task.when)):
         if node is not None:
             yield name, node.span

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from compiler.diagnostics import Diagnostic, Span
-from compiler.graph.merge import TaskSource, merge_tasks
+from compiler.graph.merge import TaskSource
 from compiler.graph.model import Family, Graph
-from compiler.graph.report import Report
 from compiler.manifest.model import TaskOptions
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 from compiler.planner.hints import check_hints
@@ -25,7 +24,7 @@ from runtime.quantities import size_mb
 
 def check_plan_static(graph: Graph, profile: TargetProfile) -> list[Diagnostic]:
     """E501, E502, E503, E508 to E510, E512, W505, W506 and W508 of an expanded workflow, in no particular order."""
-    sources = merge_tasks(graph.manifest, Report(graph.manifest.source))
+    sources = {family.task: family.source for family in graph.families if family.source is not None}
     found: dict[tuple[object, ...], Diagnostic] = {}
     for family in graph.families:
         source = sources.get(family.task)

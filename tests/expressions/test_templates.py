@@ -88,7 +88,7 @@ def test_fault_is_placed_in_the_text_whatever_its_quotes(text: str, place: tuple
     source, node = scalar(text)
     template = compile_scalar(node, SyntaxTrees(), scope({"w": 3}))
     (fault,) = template.faults
-    span = Places(source).find(node, *fault.extent)
+    span = Places([source]).find(node, *fault.extent)
     assert (span.start.line, span.start.column, span.end.column) == place
 
 

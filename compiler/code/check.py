@@ -212,9 +212,10 @@ class _Check:
         """Whether an import that is certain to run finds nothing for certain."""
         if self._project.has(item.module) or self._project.is_folder(item.module):
             return False
-        if not self._project.has(top) and closest(item.module, self._project.names) is None:
+        is_ours = self._project.has(top) or self._project.has_modules(top)
+        if not is_ours and closest(item.module, self._project.names) is None:
             return False
-        return not self._declared.owners(top) and (self._project.has(top) or not self._declared.may_provide(top))
+        return not self._declared.owners(top) and (is_ours or not self._declared.may_provide(top))
 
     def _tell(self, code: str, message: str, call: Call, place: Span, hint: str) -> None:
         related = (Related(span=place, message="imported here"),)

@@ -124,6 +124,10 @@ class Project:
         """Whether the name leads to a folder: a package with or without `__init__.py`."""
         return bool(name) and os.path.isdir(self._path(name))
 
+    def has_modules(self, name: str) -> bool:
+        """Whether the name leads to a folder with Python files in it."""
+        return self.is_folder(name) and any(self._path(name).glob("*.py"))
+
     @cached_property
     def names(self) -> list[str]:
         """Names of the modules at hand, two levels deep, for suggestions."""

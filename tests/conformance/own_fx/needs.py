@@ -1,0 +1,2 @@
+import numpy
+def total(xs): return numpy.sum(xs)

@@ -1,0 +1,3 @@
+from .sub import work
+from .inner.deep import *
+

@@ -1,0 +1,2 @@
+from ..helper import twice
+def down(a): return twice(a)

@@ -1,0 +1,2 @@
+import bad
+def run(): return 1

@@ -1,0 +1,2 @@
+import helperr
+def run(): return 1

@@ -37,14 +37,23 @@ def published_text() -> str:
 
 def _published(schema: Mapping[str, Any]) -> Schema:
     made = {key: _inner(key, value) for key, value in schema.items() if key not in _MARKS}
+    if SCALAR_TYPES & _types(schema):
+        made.update(_examples(schema))
     if choices := schema.get("x-choices"):
         del made["pattern"]
         made["anyOf"] = [{"enum": choices}, {"type": "object"}]
     elif "pattern" in made and "x-what" in schema:
         made["patternErrorMessage"] = f"This is not {schema['x-what']}."
-    if "not" in made and "x-group" in schema:
-        made["errorMessage"] = f"Of these, one may stand here: {', '.join(schema['x-group'])}."
+    if "x-group" in schema:
+        return _barred(schema)
     return made if schema.get("x-literal") else _with_expressions(made)
+
+
+def _barred(schema: Mapping[str, Any]) -> Schema:
+    """Keys that another of a group excludes, each forbidden by itself: editors then mark the key, not the mapping."""
+    keys = [one["required"][0] for one in schema["not"]["anyOf"]]
+    words = f"Of these keys one may stand here: {', '.join(schema['x-group'])}."
+    return {"properties": dict.fromkeys(keys, False), "errorMessage": words}
 
 
 def _inner(key: str, value: Any) -> Any:
@@ -69,14 +78,24 @@ def _literal(part: Mapping[str, Any]) -> Schema:
     return _published({**whole, "x-literal": True})
 
 
+def _types(schema: Mapping[str, Any]) -> frozenset[str]:
+    written = schema.get("type", ())
+    return frozenset([written] if isinstance(written, str) else written)
+
+
+def _examples(schema: Mapping[str, Any]) -> Schema:
+    """The scalars among a scalar's examples: editors offer them, and cannot write the others."""
+    scalars = [one for one in schema.get("examples", ()) if not isinstance(one, (Mapping, list))]
+    return {"examples": scalars} if scalars else {}
+
+
 def _with_expressions(schema: Schema) -> Schema:
     """The schema with a text that holds an expression among the scalars that it accepts."""
-    written = schema.get("type", ())
-    types = [written] if isinstance(written, str) else list(written)
-    if not SCALAR_TYPES & set(types):
+    types = _types(schema)
+    if not SCALAR_TYPES & types:
         return schema
     if "string" not in types:
-        schema = {**schema, "type": [*types, "string"], "pattern": EXPRESSION_PATTERN}
+        schema = {**schema, "type": sorted({*types, "string"}), "pattern": EXPRESSION_PATTERN}
     elif "pattern" in schema:
         schema = {**schema, "pattern": f"{EXPRESSION_PATTERN}|{schema['pattern']}"}
     if "enum" in schema:

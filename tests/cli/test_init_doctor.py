@@ -14,8 +14,16 @@ from tests.cli.conftest import Treadle
 def test_init_writes_a_manifest_with_functions_and_the_modeline(treadle: Treadle, template: str) -> None:
     called = treadle("init", "new", "--template", template, "--json")
     assert called.code == 0
-    assert called.json == {"template": template, "files": ["new/workflow.yaml", "new/functions.py"]}
-    assert Path("new/workflow.yaml").read_text().startswith("# yaml-language-server: $schema=/")
+    assert called.json == {
+        "template": template,
+        "files": ["new/workflow.yaml", "new/functions.py", "new/.treadle/manifest.schema.json"],
+    }
+    assert (
+        Path("new/workflow.yaml")
+        .read_text()
+        .startswith("# yaml-language-server: $schema=.treadle/manifest.schema.json\n")
+    )
+    assert Path("new/.treadle/manifest.schema.json").read_text() == treadle("schema").out
     compile(Path("new/functions.py").read_text(), "functions.py", "exec")
 
 

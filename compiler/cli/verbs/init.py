@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from importlib import resources
 from pathlib import Path
 
 from compiler.cli.arguments import UsageError, add_json
 from compiler.cli.console import Console, Exit
 from compiler.cli.templates import TEMPLATES, files_of
+from compiler.cli.verbs.schema import write_schema
 from runtime.errors import RuntimeFault
+
+SCHEMA_FILE = ".treadle/manifest.schema.json"
+"""Where the manifest's modeline finds the schema, from the manifest's folder."""
 
 DESCRIPTION = """\
 Writes a small workflow that runs: a manifest and the Python module with its functions.
-The manifest's first line tells editors with yaml-language-server where the schema is."""
+The manifest's first line tells editors with yaml-language-server where the schema is: beside
+it, in .treadle/, so that it is found on every machine."""
 EPILOG = """\
 templates:
   hello   one task
@@ -35,15 +39,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     folder = Path(args.folder)
-    files = files_of(args.template, schema=str(resources.files("schemas").joinpath("manifest.json")))
+    files = files_of(args.template, schema=SCHEMA_FILE)
     taken = [name for name in files if (folder / name).exists()]
     if taken:
         raise UsageError(f"{folder / taken[0]} exists already", hint="name another folder: `treadle init DIR`")
     _write(folder, files)
+    write_schema("manifest", folder / SCHEMA_FILE)
+    written = [*files, SCHEMA_FILE]
     if console.is_json:
-        console.json({"template": args.template, "files": [str(folder / name) for name in files]})
+        console.json({"template": args.template, "files": [str(folder / name) for name in written]})
         return Exit.OK
-    for name in files:
+    for name in written:
         console.say(f"wrote {folder / name}")
     console.note(f"run it:  treadle run {folder / 'workflow.yaml'}")
     return Exit.OK

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from compiler.code.check import check_code
+from compiler.code.homonyms import check_homonyms
 from compiler.code.units import collect_functions
 from compiler.diagnostics import Diagnostic, ManifestError, Severity, Span
 from compiler.emit.bundle import Build, make_build
@@ -127,6 +128,7 @@ def examine(source: Source | Path | str, options: CompileOptions, level: str = "
         if depth >= LEVELS.index("code"):
             for one in manifest.closure():
                 findings.add(check_code(one))
+            findings.add(check_homonyms(manifest))
         if graph is not None and depth >= LEVELS.index("plan"):
             findings.add(check_plan_static(graph, load_profile()))
     diagnostics = findings.sorted()

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from compiler.diagnostics import CODES, Diagnostic, ManifestError, Span
-from compiler.manifest.lines import decode_source, split_lines
+from compiler.manifest.lines import split_lines
 from compiler.manifest.load import load_tree
 from compiler.manifest.model import Source
 from compiler.manifest.plain import to_plain
+from compiler.manifest.source import decode_source
 from compiler.manifest.tree import MappingNode
 from compiler.pipeline import check
 from compiler.rendering import render_human, to_json

@@ -17,6 +17,7 @@
 `check` runs 1 to 6 and reports everything it finds at once. `plan_workflow` stops after 7, `build_workflow` goes on
 from there, `compile_workflow` runs them all. The garbage collector is paused meanwhile, here and nowhere in the stages:
 what they make lives to the end, and looking through it again and again costs up to several times the work.
+An editor calls `check` on every save: what only later stages need is imported by those.
 Nothing here launches anything, and nothing but reading the manifest and the user's modules touches the world.
 """
 
@@ -26,13 +27,11 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from compiler.code.check import check_code
 from compiler.code.homonyms import check_homonyms
-from compiler.code.units import collect_functions
 from compiler.diagnostics import Diagnostic, ManifestError, Severity, Span
-from compiler.emit.bundle import Build, make_build
 from compiler.graph.expand import DEFAULT_MAX_INSTANCES, expand
 from compiler.graph.model import Graph
 from compiler.manifest.ignores import without_ignored
@@ -40,20 +39,18 @@ from compiler.manifest.linking import Linked, link
 from compiler.manifest.load import load_tree
 from compiler.manifest.model import Source
 from compiler.manifest.source import MAX_FILE_SIZE, read_source
-from compiler.planner import simple, wukong
 from compiler.planner.checks import check_plan_static
 from compiler.planner.model import Plan, PlanOptions
 from compiler.planner.profile import load_profile
-from compiler.planner.registry import STRATEGIES
 from runtime.collector import collector_paused
+
+if TYPE_CHECKING:
+    from compiler.emit.bundle import Build
 
 T = TypeVar("T")
 
 LEVELS = ("syntax", "schema", "graph", "code", "plan")
 """How far `check` goes: each level includes those before it."""
-
-PLANNERS = (simple.simple, wukong.wukong)
-"""The strategies of the house; importing them registers them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +149,8 @@ def plan_workflow(source: Source | Path | str, options: CompileOptions) -> Plann
 @collector_paused()
 def make_plan(graph: Graph, options: CompileOptions) -> Plan:
     """The plan of a checked graph; `options.planner` is a name in `STRATEGIES`."""
+    from compiler.planner.strategies import STRATEGIES
+
     wanted = PlanOptions(concurrency=options.concurrency, workers=options.workers, python=options.python)
     return STRATEGIES[options.planner](graph, wanted)
 
@@ -159,6 +158,9 @@ def make_plan(graph: Graph, options: CompileOptions) -> Plan:
 @collector_paused()
 def build_workflow(planned: Planned) -> Build:
     """The bundle of a planned graph: stages 8 and 9."""
+    from compiler.code.units import collect_functions
+    from compiler.emit.bundle import make_build
+
     return make_build(planned.graph, planned.plan, collect_functions(planned.graph))
 
 

@@ -16,8 +16,6 @@ In `treadle.toml`, a table named after a backend holds settings for that backend
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import tomllib
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -101,6 +99,15 @@ def environment(environ: Mapping[str, str]) -> Layer:
     return Layer(values=found, origin={name: f"environment, {PREFIX}{name.upper()}" for name in found})
 
 
+def _toml(text: str, path: Path) -> Mapping[str, object]:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as err:
+        raise SettingsInvalid(f"{path}: {err}") from err
+
+
 def settings_file(folder: Path, *, backend: str) -> Layer:
     """`treadle.toml` in `folder`, if it is there: its top level and the chosen backend's table.
 
@@ -108,11 +115,12 @@ def settings_file(folder: Path, *, backend: str) -> Layer:
     """
     path = folder / FILE_NAME
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return Layer(values={}, origin={})
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
+    except (OSError, UnicodeDecodeError) as err:
         raise SettingsInvalid(f"{path}: {err}") from err
+    content = _toml(text, path)
     tables = {name: table for name, table in content.items() if isinstance(table, dict)}
     problems = list(_foreign_in_tables(tables))
     if problems:
@@ -183,6 +191,8 @@ def _unknown(name: str, slots: Mapping[str, _Slot], backend: str) -> str:
     for other, kind in BACKENDS.items():
         if other != backend and name in {slot.name for slot in _slots((kind,))}:
             return f"`{name}` is a setting of the backend {other}, and this is {backend}"
+    import difflib
+
     close = difflib.get_close_matches(name, slots, n=1)
     return f"there is no setting `{name}`" + (f"; did you mean `{close[0]}`?" if close else "")
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from compiler.cli.arguments import UsageError, meant, pairs, settings_for
 from compiler.cli.console import Console
 from compiler.cli.reports import show_diagnostics
 from compiler.diagnostics import ManifestError
-from compiler.emit.bundle import Build
 from compiler.graph.model import Graph
 from compiler.manifest.model import Source
 from compiler.manifest.source import read_source
 from compiler.pipeline import CompileOptions, Planned, build_workflow, examine, plan_workflow, refuse_unsupported
 from compiler.planner.model import Plan
-from compiler.planner.registry import STRATEGIES
 from runtime.config import CompileSettings, LocalSettings
 from runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from compiler.emit.bundle import Build
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +63,6 @@ def manifest_settings(args: argparse.Namespace, console: Console, *, backend: st
 def read_request(args: argparse.Namespace, console: Console, settings: Settings) -> Request:
     """Read FILE; its text is kept for showing diagnostics."""
     compiling = settings.of(CompileSettings)
-    if compiling.planner not in STRATEGIES:
-        known = ", ".join(sorted(STRATEGIES))
-        raise UsageError(
-            f"there is no planner `{compiling.planner}`{meant(compiling.planner, STRATEGIES)}",
-            hint=f"the planners are {known}",
-        )
     set_values = pairs(args.sets, "--set")
     source = read_source(args.file, max_file_size=compiling.max_file_size_bytes)
     console.sources[source.file] = source.text
@@ -82,10 +78,19 @@ def read_request(args: argparse.Namespace, console: Console, settings: Settings)
 
 
 def _planned(args: argparse.Namespace, console: Console, settings: Settings) -> Planned:
+    _check_planner(settings.of(CompileSettings).planner)
     request = read_request(args, console, settings)
     planned = plan_workflow(request.source, request.options)
     show_diagnostics(planned.warnings, console)
     return planned
+
+
+def _check_planner(name: str) -> None:
+    from compiler.planner.strategies import STRATEGIES
+
+    if name not in STRATEGIES:
+        hint = f"the planners are {', '.join(sorted(STRATEGIES))}"
+        raise UsageError(f"there is no planner `{name}`{meant(name, STRATEGIES)}", hint=hint)
 
 
 def _concurrency(settings: Settings) -> int:

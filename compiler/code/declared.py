@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 
 from compiler.code.requirements import RequirementFileFault, read_requirements_file
 from compiler.diagnostics import Diagnostic, Span
@@ -48,6 +47,8 @@ class Declared:
 
     @cached_property
     def _installed(self) -> Mapping[str, list[str]]:
+        from importlib.metadata import packages_distributions
+
         return packages_distributions()
 
     @property
@@ -62,6 +63,8 @@ class Declared:
     @cached_property
     def _resolved(self) -> frozenset[str | None]:
         """The declared packages and what they need in turn; None stands for those that are not installed here."""
+        from importlib.metadata import PackageNotFoundError, distribution
+
         found: set[str | None] = set()
         waiting = list(self._names)
         while waiting:
@@ -162,6 +165,8 @@ def _unpinned(requirements: Sequence[Requirement], span: Span) -> Diagnostic:
 
 def _modules_of(name: str) -> set[str]:
     """The top-level names that an installed package puts on the import path."""
+    from importlib.metadata import distribution
+
     package = distribution(name)
     listed = package.read_text("top_level.txt")
     if listed is not None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from random import Random
 
 from compiler.emit.bundle import make_build
-from compiler.pipeline import STRATEGIES
 from compiler.planner.model import PlanOptions
+from compiler.planner.strategies import STRATEGIES
 from runtime.bundle import LoadedBundle
 from tests.factories import graph_of, make_functions
 

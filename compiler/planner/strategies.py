@@ -1,0 +1,10 @@
+"""The strategies of the house by name: importing them registers them. Only what makes a plan needs this module."""
+
+from __future__ import annotations
+
+from compiler.planner import simple, wukong
+from compiler.planner.registry import STRATEGIES
+
+__all__ = ["PLANNERS", "STRATEGIES"]
+
+PLANNERS = (simple.simple, wukong.wukong)

@@ -32,6 +32,11 @@ class Type:
 ANY = Type("any")
 
 
+def a_type(type_: Type) -> str:
+    """`an int`, `a list[str]`."""
+    return f"{'an' if type_.name[0] in 'ai' else 'a'} {type_}"
+
+
 def parse_type(text: str) -> Type:
     """The type that a text names; a dict's keys are strings, written (`dict[str, int]`) or not. Raises ValueError."""
     inner = text.strip()
@@ -145,7 +150,7 @@ def _json(text: str, type_: Type) -> object:
     try:
         return json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as err:
-        raise ValueError(f"`{_short(text)}` is not a {type_}: write it as JSON") from err
+        raise ValueError(f"`{_short(text)}` is not {a_type(type_)}: write it as JSON") from err
 
 
 def _no_constant(name: str) -> object:
@@ -158,7 +163,6 @@ def _short(text: str) -> str:
 
 
 def _not(type_: Type, value: object) -> str:
-    article = "an" if type_.name[0] in "ai" else "a"
     found = "null" if value is None else str(type_of(value))
     shown = f" `{_short(str(value))}`" if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
-    return f"{found}{shown} is not {article} {type_}"
+    return f"{found}{shown} is not {a_type(type_)}"

@@ -18,7 +18,7 @@ from compiler.manifest.functions import measure
 from compiler.manifest.jinja_tree import SyntaxTrees
 from compiler.manifest.model import ForeachEntry, Manifest
 from compiler.manifest.operators import NoInstance, refuse_secret
-from compiler.manifest.params import Params
+from compiler.manifest.params import Params, declared_type
 from compiler.manifest.symbols import InputValue, Namespace, NoResult, SecretValue, show
 from compiler.manifest.templates import Template, TemplateFault, TreeTemplate, compile_tree, scalars
 from compiler.manifest.tree import Node, ScalarNode
@@ -56,7 +56,9 @@ class Context:
         self._let_poisoned: set[str] = set()
         self._namespaces: dict[str, Namespace] = {
             "params": Namespace("param", params.values, params.poisoned),
-            "inputs": Namespace("input", {name: InputValue(name) for name in manifest.inputs}),
+            "inputs": Namespace(
+                "input", {name: InputValue(name, type_=declared_type(one)) for name, one in manifest.inputs.items()}
+            ),
         }
         if manifest.secrets:
             self._namespaces["secrets"] = Namespace("secret", {name: SecretValue(name) for name in manifest.secrets})

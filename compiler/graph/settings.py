@@ -28,7 +28,8 @@ from compiler.manifest.symbols import SYMBOLIC, InputValue, SecretValue, describ
 from compiler.manifest.templates import TemplateFault, TreeTemplate
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 from compiler.suggest import did_you_mean
-from runtime.plan import Input
+from runtime.plan import Input, path_text
+from runtime.value_types import a_type
 
 _TYPED: Mapping[str, tuple[str, Callable[[object], object], str]] = {
     "resources": ("resources", parse_resources, "E501"),
@@ -261,8 +262,8 @@ def _without_symbols(option: _Option, node: Node, value: object, context: Contex
     match value:
         case SecretValue(name=name):
             return f"${{{{ secrets.{name} }}}}"
-        case InputValue(name=name, path=path):
-            return _input(option, node, Input(name, path), context)
+        case InputValue():
+            return _input(node, value, context)
         case list():
             return [_without_symbols(option, part, item, context) for part, item in _parts(node, value)]
         case dict():
@@ -272,18 +273,15 @@ def _without_symbols(option: _Option, node: Node, value: object, context: Contex
             return value
 
 
-def _input(option: _Option, node: Node, given: Input, context: Context) -> Input:
+def _input(node: Node, given: InputValue, context: Context) -> Input:
     """An input as a variable's value, which is a text. Raises _Refused for one that is none."""
-    type_ = context.manifest.inputs[given.name].type
-    if not given.path and type_.strip().startswith(("list", "dict")):
-        fault = ExprFault(
-            "E206",
-            f"the input `{given.name}` is a {type_}, and the value of an environment variable is a text",
-            hint="pass it to the task as an argument",
-        )
+    if given.type.name in ("list", "dict"):
+        written = f"inputs.{given.name}{path_text(given.path)}"
+        message = f"`{written}` is {a_type(given.type)}, and the value of an environment variable is a text"
+        fault = ExprFault("E206", message, hint="pass it to the task as an argument")
         context.report.fault(context.whole(node, fault))
         raise _Refused
-    return given
+    return Input(given.name, given.path)
 
 
 def _misuse(option: _Option, value: object) -> ExprFault:

@@ -365,13 +365,11 @@ def _named(base: Namespace, name: str) -> object:
 def _part(base: TaskRef | Item | InputValue | Given, key: object) -> object:
     if isinstance(key, bool) or not isinstance(key, (int, str)):
         raise ExprFault("E206", f"a result is indexed by an int or a string, not by {describe(key)}")
-    if isinstance(base, TaskRef):
-        return base.select(key)
     if isinstance(base, Item):
         return Item(base.source, (*base.path, key))
     if isinstance(base, Given):
         return Given(base.caller, base.copy, base.name, (*base.path, key))
-    return InputValue(base.name, (*base.path, key))
+    return base.select(key)
 
 
 def _instance(base: Level, key: object) -> object:

@@ -13,7 +13,7 @@ from compiler.diagnostics import Diagnostic, ManifestError, Span
 from compiler.manifest.model import Manifest, Param
 from compiler.suggest import did_you_mean
 from runtime.quantities import parse_duration, parse_size
-from runtime.value_types import SCALAR_TYPES, Type, accept, parse_type, read, type_of
+from runtime.value_types import ANY, SCALAR_TYPES, Type, accept, parse_type, read, type_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,8 @@ def resolve_params(manifest: Manifest, set_values: Mapping[str, object]) -> Para
         if name not in manifest.params:
             message = f"there is no parameter `{name}` to set"
             hint = did_you_mean(name, manifest.params)
+            if name in manifest.inputs:
+                hint = f"`{name}` is an input: give it to `treadle run` with --input {name}=…"
             diagnostics.append(Diagnostic(code="E210", message=message, span=None, hint=hint))
     diagnostics.extend(_check_inputs(manifest))
     poisoned = frozenset(manifest.params) - frozenset(values)
@@ -121,6 +123,14 @@ def _value(param: Param, set_values: Mapping[str, object]) -> object:
         hint = f"give it with --set {param.name}=…, or declare a default"
         raise _Wrong("E209", f"the parameter `{param.name}` has no value", param.span, hint)
     return default
+
+
+def declared_type(declared: Param) -> Type:
+    """The type of a parameter or input, `any` for one whose declaration is wrong, which is reported elsewhere."""
+    try:
+        return _type(declared)
+    except _Wrong:
+        return ANY
 
 
 def _type(param: Param) -> Type:

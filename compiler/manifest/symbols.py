@@ -12,7 +12,8 @@ from typing import Protocol, Union
 
 from compiler.diagnostics import Span
 from compiler.manifest.faults import ExprFault
-from runtime.plan import Key, instance_name
+from runtime.plan import Key, instance_name, path_text
+from runtime.value_types import ANY, Type, a_type
 
 
 class Owner(Protocol):
@@ -112,13 +113,41 @@ class Item:
 
 
 class InputValue:
-    """An input of the workflow, given at launch."""
+    """An input of the workflow, given at launch; `type` is that of the part at `path`."""
 
-    __slots__ = ("name", "path")
+    __slots__ = ("name", "path", "type")
 
-    def __init__(self, name: str, path: tuple[str | int, ...] = ()) -> None:
+    def __init__(self, name: str, path: tuple[str | int, ...] = (), type_: Type = ANY) -> None:
         self.name = name
         self.path = path
+        self.type = type_
+
+    def select(self, key: str | int) -> InputValue:
+        """A part of its value. Raises E206 when its type has no such part."""
+        part = _part_type(self.type, key)
+        if part is None:
+            written = f"inputs.{self.name}{path_text(self.path)}"
+            raise ExprFault("E206", f"`{written}` is {a_type(self.type)}{_without_part(self.type, key)}")
+        return InputValue(self.name, (*self.path, key), part)
+
+
+def _part_type(type_: Type, key: str | int) -> Type | None:
+    match type_.name, key:
+        case "any", _:
+            return ANY
+        case ("list", int()) | ("dict", str()):
+            return type_.element or ANY
+        case (("str" | "path" | "size" | "duration"), int()):
+            return Type("str")
+        case _:
+            return None
+
+
+def _without_part(type_: Type, key: str | int) -> str:
+    if type_.name in ("int", "float", "bool", "secret"):
+        return ", which has no parts"
+    wanted, found = ("a string", "an int") if isinstance(key, int) else ("an int", "a string")
+    return f", which is indexed by {wanted}, not by {found}"
 
 
 class NoResult:

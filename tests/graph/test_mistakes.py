@@ -238,3 +238,39 @@ def test_a_long_chain_of_lets_needs_no_recursion() -> None:
 def test_a_gigabyte_of_text_is_never_made(body: str) -> None:
     text = f'tasks: {{a: {{call: "m:f", args: ["{body}"]}}}}'
     assert [code for code, _ in codes(text)] in (["E206"], ["E207"])
+
+
+INPUTS = """
+inputs:
+  {n: {type: int}, who: {type: str}, words: {type: "list[str]"}, table: {type: "dict[list[int]]"}, free: {type: any}}
+tasks:
+  a: {call: "m:f", args: ["${{ inputs.PART }}"]}
+"""
+
+
+@pytest.mark.parametrize("part", ["who[0]", "words[-1]", "words[1][0]", "table.k[0]", "table['a b']", "free.k[0]['x']"])
+def test_part_that_the_type_of_an_input_has_may_be_selected(part: str) -> None:
+    assert codes(INPUTS.replace("PART", part)) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("n[0]", "`inputs.n` is an int, which has no parts"),
+        ("n.k", "`inputs.n` is an int, which has no parts"),
+        ("who.k", "`inputs.who` is a str, which is indexed by an int, not by a string"),
+        ("words.k", "`inputs.words` is a list[str], which is indexed by an int, not by a string"),
+        ("words[0].k", "`inputs.words[0]` is a str, which is indexed by an int, not by a string"),
+        ("table[0]", "`inputs.table` is a dict[list[int]], which is indexed by a string, not by an int"),
+        ("table.k[0][0]", "`inputs.table.k[0]` is an int, which has no parts"),
+    ],
+)
+def test_part_that_the_type_of_an_input_does_not_have_is_a_wrong_type(part: str, message: str) -> None:
+    (found,) = mistakes(INPUTS.replace("PART", part))
+    assert (found.code, found.message, found.span and found.span.start.line) == ("E206", message, 6)
+
+
+def test_setting_an_input_names_the_option_for_inputs() -> None:
+    (found,) = mistakes(INPUTS.replace("PART", "n"), {"n": "1"})
+    assert (found.code, found.span) == ("E210", None)
+    assert "--input n=" in found.hint

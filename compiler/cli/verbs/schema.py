@@ -16,7 +16,7 @@ DEFAULT_NAME = "manifest"
 
 DESCRIPTION = """\
 Prints a published JSON Schema: of manifests, for editors, or of what treadle writes. With
---json and no name, lists them all."""
+--json and no name, lists them all. --reference prints the manifest's reference for people."""
 EPILOG = """\
 schemas:
 {schemas}
@@ -29,6 +29,7 @@ examples:
   treadle schema -o .treadle/manifest.schema.json
   treadle schema diagnostics | less
   treadle schema --json
+  treadle schema --reference | less
 """
 
 
@@ -48,33 +49,55 @@ def text_of(name: str) -> str:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG.format(schemas="\n".join(f"  {name:<13}{_title(name)}" for name in names()))
     parser.add_argument("name", nargs="?", metavar="NAME", help=f"which one (default: {DEFAULT_NAME})")
+    parser.add_argument("--reference", action="store_true", help="every field of a manifest on a page of Markdown")
     parser.add_argument("-o", dest="output", metavar="FILE", help="write it to a file")
     add_json(parser)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
+    if args.reference:
+        return _answer(_reference(args), "reference", args, console)
     if console.is_json and args.name is None and args.output is None:
         console.json([{"name": name, "title": _title(name)} for name in names()])
         return Exit.OK
     name = args.name or DEFAULT_NAME
     if name not in names():
         raise UsageError(f"there is no schema `{name}`{meant(name, names())}", hint=f"they are {', '.join(names())}")
-    if args.output is None:
-        console.lines(text_of(name))
-        return Exit.OK
-    write_schema(name, Path(args.output))
-    if console.is_json:
-        console.json({"schema": name, "file": args.output})
+    return _answer(text_of(name), name, args, console)
+
+
+def _reference(args: argparse.Namespace) -> str:
+    from compiler.reference import reference_page
+
+    if args.name is not None:
+        raise UsageError("--reference takes no name: it is about manifests", hint=f"leave out {args.name}")
+    return reference_page()
+
+
+def _answer(text: str, name: str, args: argparse.Namespace, console: Console) -> int:
+    """Print a text, or write it to the file that was asked for."""
+    if args.output is not None:
+        _write(text, Path(args.output))
+        if console.is_json:
+            console.json({"schema": name, "file": args.output})
+        else:
+            console.say(f"wrote {args.output}")
+    elif console.is_json and name == "reference":
+        console.json({"reference": text})
     else:
-        console.say(f"wrote {args.output}")
+        console.lines(text)
     return Exit.OK
 
 
 def write_schema(name: str, place: Path) -> None:
     """Write a schema to a file, its folder made when need be. Raises RuntimeFault."""
+    _write(text_of(name), place)
+
+
+def _write(text: str, place: Path) -> None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text_of(name), encoding="utf-8")
+        place.write_text(text, encoding="utf-8")
     except OSError as err:
         raise RuntimeFault(f"cannot write {place}: {err.strerror or err}") from err
 

@@ -11,12 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from compiler.diagnostics import Span
-from compiler.graph.model import Family, Graph
+from compiler.graph.model import SEPARATOR, Family, Graph
 from compiler.manifest.symbols import Given, Outputs, TaskRef
 from runtime.plan import Input, Ref, Value, map_refs
-
-SEPARATOR = "/"
-"""Between the name of a task and those of the tasks of the workflow that it inlines: `etl/load`."""
 
 
 class Part:

@@ -14,6 +14,9 @@ from compiler.graph.merge import TaskSource
 from compiler.manifest.model import Call, Exec, Manifest, TaskOptions
 from runtime.plan import Key, Value, instance_name
 
+SEPARATOR = "/"
+"""Between the name of a task and those of the tasks of the workflow that it inlines: `etl/load`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:

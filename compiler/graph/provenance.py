@@ -70,7 +70,8 @@ class _Trace:
         self._instance = instance
         self._family = family
         self._source = source
-        self._layers = layers_of(graph.manifest, source)
+        self._manifest = family.manifest or graph.manifest
+        self._layers = layers_of(self._manifest, source)
         self._trees = SyntaxTrees()
         self._variables = bindings_of(graph, instance)
 
@@ -101,8 +102,8 @@ class _Trace:
         task, values = self._source.task, evaluated_options(self._graph.option_of(self._instance))
         written = dict(self._source.options)
         written |= {name: node for name, node in (("worker", task.worker), ("fanout", task.fanout)) if node is not None}
-        if "requirements" not in written and self._graph.manifest.requirements is not None:
-            written["requirements"] = self._graph.manifest.requirements
+        if "requirements" not in written and self._manifest.requirements is not None:
+            written["requirements"] = self._manifest.requirements
         facts = [fact for name, node in sorted(written.items()) for fact in self._option(name, node, values)]
         yield from facts
         for path, value in DEFAULTS.items():

@@ -7,6 +7,7 @@ a copy also wait for what the task comes after.
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from compiler.graph.bind import Binder, Edge, Waits, select_path
 from compiler.graph.context import Context
 from compiler.graph.copies import Copies, Inner, Part
 from compiler.graph.domains import Domain
+from compiler.graph.model import SEPARATOR
 from compiler.graph.settings import OptionTable
 from compiler.manifest.faults import ExprFault, Poisoned
 from compiler.manifest.model import Manifest, TaskOptions, Workflow
@@ -151,7 +153,8 @@ class Splicer:
             for item in options.requirements
         )
         environ = tuple((name, self._variable(name, value, copy)) for name, value in options.environ)
-        return replace(options, requirements=requirements, environ=environ)
+        other = tuple((name, _renamed(name, text, self._domain.task)) for name, text in options.other)
+        return replace(options, requirements=requirements, environ=environ, other=other)
 
     def _variable(self, name: str, value: Variable, copy: int) -> Variable:
         if not isinstance(value, Input):
@@ -277,6 +280,14 @@ def _is_symbolic(value: object) -> bool:
             return any(map(_is_symbolic, value.values()))
         case _:
             return isinstance(value, SYMBOLIC)
+
+
+def _renamed(option: str, text: str, task: str) -> str:
+    """The task that `on_error` names, by its name in the outer graph."""
+    value = json.loads(text) if option == "on_error" else None
+    if isinstance(value, dict) and "task" in value:
+        return json.dumps({**value, "task": f"{task}{SEPARATOR}{value['task']}"}, ensure_ascii=False, sort_keys=True)
+    return text
 
 
 def _folder(inner: Manifest, outer: Manifest) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from compiler.diagnostics import Diagnostic, ManifestError
-from compiler.graph.model import Family, Graph
+from compiler.graph.model import SEPARATOR, Family, Graph
 
 HUGE_FAN_IN = 10_000
 """In-edges of one instance from which on W304 is given."""
@@ -163,10 +163,12 @@ def _lints(graph: Graph) -> Iterator[Diagnostic]:
 
 def _many_sinks(graph: Graph) -> Iterator[Diagnostic]:
     fed = {producer for sources in graph.in_edges for producer, _ in sources}
-    sinks = {graph.family_of[instance] for instance in range(len(graph)) if instance not in fed} - _handlers(graph)
+    ends = {graph.family_of[instance] for instance in range(len(graph)) if instance not in fed} - _handlers(graph)
+    feeding = _feeding(graph)
+    names = [_task_of(graph.families[family]) for family in sorted(ends)]
+    sinks = [f"`{name}`" for name in dict.fromkeys(names) if name not in feeding]
     if len(sinks) > 1:
-        names = [f"`{graph.families[family].task}`" for family in sorted(sinks)]
-        shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+        shown = ", ".join(sinks[:8]) + (", …" if len(sinks) > 8 else "")
         yield Diagnostic(
             code="W302",
             message=f"{len(sinks)} tasks feed no other, and the manifest names no result: {shown}",
@@ -184,14 +186,33 @@ def _dead_tasks(graph: Graph) -> Iterator[Diagnostic]:
                 alive.add(producer)
                 stack.append(producer)
     living = {graph.family_of[instance] for instance in alive} | _handlers(graph)
-    for number, family in enumerate(graph.families):
-        if number not in living and family.count:
+    needed = {_task_of(graph.families[number]) for number in living}
+    for name, family in {_task_of(family): family for family in graph.families if family.count}.items():
+        if name not in needed:
+            task = graph.manifest.tasks.get(name)
             yield Diagnostic(
                 code="W301",
-                message=f"nothing that the workflow returns needs `{family.task}`",
-                span=family.span,
+                message=f"nothing that the workflow returns needs `{name}`",
+                span=family.span if task is None else task.name_span,
                 hint="remove it, or name it in `outputs:`",
             )
+
+
+def _task_of(family: Family) -> str:
+    """The task of the main manifest: what happens inside a workflow that it inlines is that manifest's business."""
+    return family.task.partition(SEPARATOR)[0]
+
+
+def _feeding(graph: Graph) -> frozenset[str]:
+    """The tasks that inline a workflow of which some instance feeds another task."""
+    tasks = [_task_of(family) for family in graph.families]
+    inlined = {name for name, family in zip(tasks, graph.families, strict=True) if name != family.task}
+    found = set()
+    for producer, _, consumer in graph.edges() if inlined else ():
+        name = tasks[graph.family_of[producer]]
+        if name in inlined and name != tasks[graph.family_of[consumer]]:
+            found.add(name)
+    return frozenset(found)
 
 
 def _handlers(graph: Graph) -> frozenset[int]:

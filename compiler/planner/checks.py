@@ -10,11 +10,12 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from compiler.diagnostics import Diagnostic, Span
+from compiler.diagnostics import Diagnostic, Related, Span
 from compiler.graph.merge import TaskSource
 from compiler.graph.model import Family, Graph
-from compiler.manifest.model import TaskOptions
+from compiler.manifest.model import Resources, TaskOptions
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
+from compiler.planner.declared import declared_sizes
 from compiler.planner.hints import check_hints
 from compiler.planner.payloads import check_payloads
 from compiler.planner.pinning import check_pins
@@ -34,7 +35,7 @@ def check_plan_static(graph: Graph, profile: TargetProfile) -> list[Diagnostic]:
             for diagnostic in _check(graph.option_table[option], source, profile):
                 first = graph.name_of(instances[0]) if graph.keys[instances[0]] else ""
                 _count(found, replace(diagnostic, instance=first), len(instances))
-    diagnostics = [*found.values(), *_check_declared(graph, profile)]
+    diagnostics = [*found.values(), *_check_declared(graph, profile), *_declared_twice(graph)]
     diagnostics += check_pins(graph, sources)
     return [*diagnostics, *check_hints(graph, sources), *check_payloads(graph, sources, profile)]
 
@@ -140,13 +141,30 @@ def _cpu(options: TaskOptions, source: TaskSource, profile: TargetProfile) -> It
 
 def _check_declared(graph: Graph, profile: TargetProfile) -> Iterator[Diagnostic]:
     """The sizes that the `workers:` section declares."""
-    for node in (graph.manifest.workers or {}).values():
+    for node in (node for one in graph.manifests() for node in (one.workers or {}).values()):
         memory = node.get("memory") if isinstance(node, MappingNode) else None
         if not isinstance(memory, ScalarNode) or not isinstance(memory.value, str) or "${{" in memory.value:
             continue
         value = size_mb(memory.value)
         if not profile.memory_min_mb <= value <= profile.memory_max_mb:
             yield _out_of_range(value, profile, memory.span)
+
+
+def _declared_twice(graph: Graph) -> Iterator[Diagnostic]:
+    """A worker that two manifests declare with different sizes."""
+    known: dict[str, tuple[Resources, Node]] = {}
+    for manifest in graph.manifests():
+        sizes = declared_sizes(manifest)
+        for name, node in (manifest.workers or {}).items():
+            first, place = known.setdefault(name, (sizes[name], node))
+            if first != sizes[name]:
+                yield Diagnostic(
+                    code="E503",
+                    message=f"`{name}` is declared with another size in `{place.span.file}`",
+                    span=node.span,
+                    hint="declare one size in both, or rename one of the workers",
+                    related=(Related(span=place.span, message="declared here first"),),
+                )
 
 
 def _place(source: TaskSource, option: str, *path: str) -> Span:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from compiler.code.requirements import layer_digest
 from compiler.graph.model import Graph
 from compiler.manifest.model import Resources, TaskOptions
-from compiler.planner.declared import declared_sizes
+from compiler.planner.declared import workers_of
 from compiler.planner.layers import resolved_requirements
 from runtime.plan import EnvClass
 
@@ -26,7 +26,7 @@ Stated = tuple[TaskOptions, tuple[str, ...]]
 
 def environment_classes(graph: Graph, *, python: str) -> tuple[tuple[EnvClass, ...], list[int]]:
     """The distinct classes in order of first use, and for each instance its index among them."""
-    declared = declared_sizes(graph.manifest)
+    declared = workers_of(graph)
     stated = list(zip(graph.option_table, resolved_requirements(graph), strict=True))
     members: dict[str, list[Stated]] = {}
     for option, requirements in stated:

@@ -8,11 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from compiler.graph.model import Graph
 from compiler.manifest.model import Manifest, Resources
 from compiler.manifest.tree import MappingNode, Node, ScalarNode
 from runtime.quantities import parse_size
 
 MIB = 1024 * 1024
+
+
+def workers_of(graph: Graph) -> Mapping[str, Resources]:
+    """The declared workers of a graph: those of the main manifest and of the workflows that it inlines.
+
+    A name is one worker, wherever it is pinned; two manifests that declare it differently are E503.
+    """
+    found: dict[str, Resources] = {}
+    for manifest in graph.manifests():
+        for name, size in declared_sizes(manifest).items():
+            found.setdefault(name, size)
+    return found
 
 
 def declared_sizes(manifest: Manifest) -> Mapping[str, Resources]:

@@ -14,13 +14,16 @@ from compiler.diagnostics import Diagnostic, Related, Span
 from compiler.graph.merge import TaskSource
 from compiler.graph.model import Graph
 from compiler.manifest.model import Resources
-from compiler.planner.declared import declared_sizes
+from compiler.planner.declared import workers_of
 from compiler.suggest import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
-    """Instances of one task that one worker gets with the same resources. `instance` is the first of `count`."""
+    """Instances of one task that one worker gets with the same resources. `instance` is the first of `count`.
+
+    `declared` are the workers that the task's own manifest declares, None without a `workers:` section.
+    """
 
     worker: str
     resources: Resources
@@ -28,6 +31,7 @@ class Pin:
     span: Span
     instance: str
     count: int
+    declared: Sequence[str] | None
 
 
 def check_pins(graph: Graph, sources: Mapping[str, TaskSource]) -> list[Diagnostic]:
@@ -36,14 +40,14 @@ def check_pins(graph: Graph, sources: Mapping[str, TaskSource]) -> list[Diagnost
     Tasks that disagree with each other, rather than with a declared size, are one mistake for each worker: which of
     them is the wrong one is not known.
     """
-    declared = declared_sizes(graph.manifest) if graph.manifest.workers is not None else None
+    declared = workers_of(graph)
     earlier: dict[str, list[Pin]] = {}
     at_odds: set[str] = set()
     found: dict[tuple[str, Span], Diagnostic] = {}
     for pin in sorted(_pins(graph, sources), key=_by_place):
         before = earlier.setdefault(pin.worker, [])
-        size = (declared or {}).get(pin.worker, Resources())
-        diagnostic = _undeclared(pin, declared) or _against_size(pin, size)
+        size = declared.get(pin.worker, Resources())
+        diagnostic = _undeclared(pin) or _against_size(pin, size)
         if diagnostic is None and pin.worker not in at_odds:
             diagnostic = _against_tasks(pin, before, size)
             at_odds |= {pin.worker} if diagnostic is not None else set()
@@ -64,6 +68,7 @@ def _pins(graph: Graph, sources: Mapping[str, TaskSource]) -> Iterator[Pin]:
             counts.setdefault((family, option), []).append(instance)
     for (family, option), instances in counts.items():
         options, task = graph.option_table[option], graph.families[family].task
+        workers = (graph.families[family].manifest or graph.manifest).workers
         source = sources.get(task)
         if source is None or source.task.worker is None or options.worker is None:
             continue
@@ -74,6 +79,7 @@ def _pins(graph: Graph, sources: Mapping[str, TaskSource]) -> Iterator[Pin]:
             span=source.task.worker.span,
             instance=graph.name_of(instances[0]) if graph.keys[instances[0]] else "",
             count=len(instances),
+            declared=None if workers is None else tuple(workers),
         )
 
 
@@ -81,7 +87,8 @@ def _by_place(pin: Pin) -> tuple[str, int, int]:
     return pin.span.file, pin.span.start.line, pin.span.start.column
 
 
-def _undeclared(pin: Pin, declared: Mapping[str, Resources] | None) -> Diagnostic | None:
+def _undeclared(pin: Pin) -> Diagnostic | None:
+    declared = pin.declared
     if declared is None or pin.worker in declared:
         return None
     return Diagnostic(

@@ -112,6 +112,7 @@ class LoadedBundle:
 
     `pages[n]` is the digest of page n. `result` is the value tree of `result:` or `outputs:`, whose `Ref.edge` is a
     position in `result_edges`, (instance name, output or None) each; `result_kind` is "result", "outputs" or "sinks".
+    `files` are the executables of commands and the files that they ship.
     `closure` is the archive that goes to Lambda, `package` the whole runtime for `launch.py`.
     """
 
@@ -125,6 +126,7 @@ class LoadedBundle:
     pages: tuple[str, ...]
     units: tuple[str, ...]
     literals: tuple[str, ...]
+    files: tuple[str, ...]
     requirements: tuple[str, ...]
     declared_inputs: Mapping[str, InputDeclaration]
     result: Value
@@ -154,7 +156,7 @@ class LoadedBundle:
         """Every blob of the bundle, each once."""
         subdags = [worker.subdag for worker in self.workers.values()]
         whole = (self.closure, self.package, self.graph_digest, self.plan_digest)
-        return tuple(dict.fromkeys((*whole, *self.units, *self.literals, *subdags, *self.pages)))
+        return tuple(dict.fromkeys((*whole, *self.units, *self.literals, *self.files, *subdags, *self.pages)))
 
     def subdag(self, worker: str) -> bytes:
         """The encoded records of a pinned worker."""
@@ -271,6 +273,7 @@ def _loaded(document: Any, digest: str, source: BlobSource) -> LoadedBundle:
         pages=tuple(_column(document, "pages", str)),
         units=tuple(_column(document, "units", str)),
         literals=tuple(_column(document, "literals", str)),
+        files=tuple(_column(document, "files", str)),
         requirements=tuple(_column(document, "requirements", str)),
         declared_inputs={_text(row["name"]): _input(row) for row in document.get("inputs", ())},
         result=decode_value(result["tree"]),

@@ -1,4 +1,4 @@
-"""The user's code in a worker: units fetched, verified, importable under their own names, callables found.
+"""The user's code in a worker: units fetched, verified, importable under their own names, callables and commands found.
 
 A meta-path finder serves the modules of the active units from memory, so that classes keep their identity,
 values pickle small and tracebacks keep their lines. The loader decides nothing about *when* code is loaded or what an
@@ -31,6 +31,8 @@ from runtime.user_errors import format_user_error
 
 if TYPE_CHECKING:
     from importlib.abc import Loader
+
+    from runtime.command import Command, Commands
 
 MAX_IDLE_UNITS = 64
 """Units kept for later invocations that the current one has not used."""
@@ -124,6 +126,7 @@ class CodeLoader:
         self._callables: dict[Function, Callable[..., object]] = {}
         self._displaced: dict[str, ModuleType] = {}
         self._files: dict[str, str] = {}
+        self._commands: Commands | None = None
 
     def activate(self, digests: Sequence[str]) -> None:
         """Begin an invocation whose known functions lie in these units; missing ones come in one fetch.
@@ -158,8 +161,20 @@ class CodeLoader:
         self._callables[function] = target
         return target
 
+    def command(self, function: Function) -> Command:
+        """The command of a `function` of kind "exec", whose `unit` is the digest of its executable."""
+        assert function.kind == "exec", f"a function of kind {function.kind!r} is no command"
+        if self._commands is None:
+            from runtime.command import Commands  # what runs processes is loaded by those who run some
+
+            self._commands = Commands(self._get_units)
+        return self._commands.load(function.unit)
+
     def close(self) -> None:
         """Remove this loader's modules and finder from the process, and put back what they displaced."""
+        if self._commands is not None:
+            self._commands.close()
+            self._commands = None
         with self._lock:
             self._current.clear()
             self._evict_idle()

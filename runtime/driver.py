@@ -291,6 +291,7 @@ class Driver:
             traceback=failure.traceback,
             line=task.line,
             hint=failure.hint,
+            stderr=failure.stderr,
         )
 
     def _seal(self, seal: ev.Seal) -> ev.Event:

@@ -1,4 +1,4 @@
-"""Calling the user's function: arguments put together, a time limit, and whatever may come out of it as an `Outcome`.
+"""Doing a task: arguments put together, a function called within a time limit or a command run, and an `Outcome`.
 
 This is the boundary to user code: anything may be raised here, also what is no `Exception`, and all of it
 becomes a failure of the task, never of the worker.
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from runtime.code import CodeLoader, user_traceback
+from runtime.command_fault import CommandFault
 from runtime.environ import VariableError, Variables, variable_text
 from runtime.errors import RuntimeFault
 from runtime.plan import Blob, Input, Leaf, Task, Variable, map_refs, slot_name
@@ -30,6 +31,7 @@ class TaskFailure:
     message: str
     traceback: str = ""
     hint: str = ""
+    stderr: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +63,15 @@ class Execution:
         Values that were packed stand unpacked in `inputs` afterwards.
         """
         try:
-            function = self._loader.load(task.function)
-            args, kwargs = self._bind(task, inputs)
-            with Variables(self._environ(task)), _time_limit(task.timeout_s):
-                result = function(*args, **kwargs)
+            result = self._command(task, inputs) if task.function.kind == "exec" else self._call(task, inputs)
         except TaskTimeout:
             return _failed("Timeout", f"{task.name} ran longer than its timeout of {task.timeout_s:g} s")
         except (SelectionError, VariableError) as err:
             return _failed(type(err).__name__, str(err))
+        except CommandFault as err:
+            return Outcome(
+                failure=TaskFailure(kind=err.kind, message=err.message, hint=err.hint, stderr=err.stderr),
+            )
         except RuntimeFault:
             raise
         except BaseException as err:  # noqa: BLE001  the boundary to user code
@@ -78,6 +81,18 @@ class Execution:
                 )
             )
         return self._outputs(task, result)
+
+    def _call(self, task: Task, inputs: dict[str, object]) -> object:
+        function = self._loader.load(task.function)
+        args, kwargs = self._bind(task, inputs)
+        with Variables(self._environ(task)), _time_limit(task.timeout_s):
+            return function(*args, **kwargs)
+
+    def _command(self, task: Task, inputs: dict[str, object]) -> object:
+        """A command keeps its own time, so that its processes end with it."""
+        command = self._loader.command(task.function)
+        words, options = self._bind(task, inputs)
+        return command.run(words, options, self._environ(task), task.timeout_s)
 
     def _bind(self, task: Task, inputs: dict[str, object]) -> tuple[list[object], dict[str, object]]:
         def value_of(leaf: Leaf) -> object:

@@ -19,10 +19,12 @@ def error_record(
     traceback: str = "",
     line: int = 0,
     hint: str = "",
+    stderr: str = "",
 ) -> str:
-    """JSON text of a record; `kind` is the exception's type name, or Killed, Timeout, NotSerializable.
+    """JSON text of a record; `kind` is the exception's type name, or Killed, Timeout, NotSerializable, ExitCode.
 
-    `line` is the manifest's line of the task. Long texts are cut in the middle.
+    `line` is the manifest's line of the task, `stderr` the end of a command's error output.
+    Long texts are cut in the middle.
     """
     record: Mapping[str, object] = {
         "task": task,
@@ -33,6 +35,7 @@ def error_record(
         "traceback": _cut(traceback, TRACEBACK_LIMIT),
         "line": line,
         "hint": hint,
+        "stderr": _cut(stderr, TRACEBACK_LIMIT),
     }
     return json.dumps(record, ensure_ascii=False)
 

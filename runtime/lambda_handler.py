@@ -79,7 +79,7 @@ class Environment:
     ) -> str:
         deadline = time.monotonic() + remaining_s - payload.settings.time_margin_s
         tasks = self._records(payload)
-        self._loader.activate(sorted({task.function.unit for task in tasks.values()}))
+        self._loader.activate(sorted({task.function.unit for task in tasks.values() if task.function.kind == "module"}))
         worker = Worker(
             worker=payload.worker,
             token=secrets.token_hex(8),

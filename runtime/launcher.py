@@ -169,9 +169,9 @@ class _Run:
         )
 
     def _publish(self) -> None:
-        """Put what workers may fetch: code, literals and SubDags for the deployment, pages and inputs for the run."""
+        """Put what workers may fetch: code, files, literals and SubDags of the deployment, the run's pages and inputs."""
         bundle, values = self._bundle, self._backend.values
-        digests = [*bundle.units, *bundle.literals, *(row.subdag for row in bundle.workers.values())]
+        digests = [*bundle.units, *bundle.literals, *bundle.files, *(row.subdag for row in bundle.workers.values())]
         values.put_blobs({digest: self._trust.seal_blob(digest, bundle.blob(digest)) for digest in digests})
         if bundle.pages:
             pages = range(len(bundle.pages))

@@ -11,6 +11,7 @@ from runtime.quantities import format_size
 from runtime.results import RunResult
 
 SHOWN_RECORDS = 5
+SHOWN_STDERR_LINES = 12
 
 
 def result_object(result: RunResult) -> dict[str, object]:
@@ -82,6 +83,9 @@ def _record_lines(record: Mapping[str, object]) -> list[str]:
     ]
     text = str(record.get("traceback") or f"{record.get('type')}: {record.get('message')}")
     lines.extend(f"    {line}" for line in text.splitlines())
+    if record.get("stderr"):
+        lines.append("    its error output ends with")
+        lines.extend(f"      {line}" for line in str(record["stderr"]).splitlines()[-SHOWN_STDERR_LINES:])
     if record.get("hint"):
         lines.append(f"    help: {record['hint']}")
     return lines

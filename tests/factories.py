@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,6 +22,7 @@ class FakeFunctions:
     by_family: tuple[Function, ...]
     units: Mapping[str, bytes]
     fingerprints: tuple[str, ...]
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def make_graph(

@@ -1,44 +1,55 @@
 """Code units: for each function the modules of the user's that it reaches, as one blob named by its digest.
 
 A unit is closed under its imports, packages on the way included, so that a worker that has it can import the
-function's module; functions of one module share a unit. Names outside the manifest's folder are the environment's.
+function's module; functions of one module share a unit. Names outside the manifest's folder are the environment's; the
+code of an inlined workflow is read from the folder of its own manifest. `compiler.code.homonyms` refuses two modules of
+one name.
 
-Every `Function` is of kind "module": a `call:` always names an attribute of a module, so partials, closures and
+The `Function` of a `call:` is of kind "module": it always names an attribute of a module, so partials, closures and
 other callables made when the module is imported are made again by importing it in the worker; nothing of the
-user's has to be run, or pickled, to build a bundle. An `exec:` body has no code unit but gets a `Function` of
-kind "exec", so that families and functions stay parallel.
+user's has to be run, or pickled, to build a bundle. That of an `exec:` is of kind "exec", and its unit an executable:
+how the output is read, and the files that it ships.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os.path import relpath
+from pathlib import Path, PurePath
 
 from compiler.code.fingerprint import fingerprint
 from compiler.code.imports import imports_of, local_modules
 from compiler.code.modules import ModuleFault, Project, SourceModule, name_of_path
+from compiler.code.shipping import ShippingFault, shipped_files
 from compiler.diagnostics import Diagnostic, ManifestError
 from compiler.graph.model import Family, Graph
 from compiler.manifest.model import Call, Exec
-from compiler.manifest.tree import ScalarNode
+from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
+from runtime.executable import encode_executable
 from runtime.plan import Function
 from runtime.unit import UnitModule, encode_unit, unit_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Functions:
-    """The code of a graph: per family its function and fingerprint, and every unit once, by digest."""
+    """The code of a graph: per family its function and fingerprint, and every unit and shipped file once, by digest.
+
+    `files` holds the executables too.
+    """
 
     by_family: tuple[Function, ...]
     units: Mapping[str, bytes]
+    files: Mapping[str, bytes]
     fingerprints: tuple[str, ...]
 
 
 def collect_functions(graph: Graph) -> Functions:
     """Read the code of every family. Raises `ManifestError` for code that `check_code` refuses as well."""
-    project = Project(graph.manifest.source.root)
-    builder = _Builder(project)
+    builder = _Builder(graph.manifest.source.root)
     functions: list[Function] = []
     fingerprints: list[str] = []
     faults: list[Diagnostic] = []
@@ -48,11 +59,17 @@ def collect_functions(graph: Graph) -> Functions:
         except ModuleFault as fault:
             faults.append(Diagnostic(code=fault.fault.code, message=fault.message, span=family.body.span))
             continue
+        except ShippingFault as fault:
+            span = family.body.span
+            faults.append(Diagnostic(code=fault.code, message=fault.message, span=span, hint=fault.hint))
+            continue
         functions.append(function)
         fingerprints.append(mark)
     if faults:
         raise ManifestError(tuple(faults))
-    return Functions(by_family=tuple(functions), units=builder.units, fingerprints=tuple(fingerprints))
+    return Functions(
+        by_family=tuple(functions), units=builder.units, files=builder.files, fingerprints=tuple(fingerprints)
+    )
 
 
 def module_of_call(call: Call) -> str:
@@ -79,42 +96,85 @@ def reached_modules(project: Project, start: str) -> tuple[SourceModule, ...]:
 
 
 class _Builder:
-    """Units and fingerprints, each made once however many families use it."""
+    """Units and fingerprints, each made once however many families use it.
 
-    def __init__(self, project: Project) -> None:
+    The code of an inlined workflow lies in the folder of its own manifest, inside that of the main one.
+    """
+
+    def __init__(self, root: Path) -> None:
         self.units: dict[str, bytes] = {}
-        self._project = project
-        self._by_module: dict[str, tuple[str, tuple[SourceModule, ...]]] = {}
-        self._marks: dict[tuple[str, str], str] = {}
+        self.files: dict[str, bytes] = {}
+        self._root = root
+        self._projects: dict[Path, Project] = {}
+        self._by_module: dict[tuple[Path, str], tuple[str, tuple[SourceModule, ...]]] = {}
+        self._marks: dict[tuple[Path, str, str], str] = {}
 
     def collect(self, family: Family) -> tuple[Function, str]:
+        root = self._root if family.manifest is None else family.manifest.source.root
+        project = self._projects.setdefault(root, Project(root))
         match family.body:
             case Call() as call:
                 module = module_of_call(call)
-                unit, modules = self._unit(module)
-                key = (module, call.function)
+                unit, modules = self._unit(project, module)
+                key = (root, module, call.function)
                 if key not in self._marks:
-                    self._marks[key] = fingerprint(self._project, modules, module, call.function)
+                    self._marks[key] = fingerprint(project, modules, module, call.function)
                 return Function(unit=unit, module=module, qualname=call.function), self._marks[key]
             case Exec() as exec_:
-                return self._executable(exec_)
+                return self._executable(project, exec_)
 
-    def _unit(self, module: str) -> tuple[str, tuple[SourceModule, ...]]:
-        if module not in self._by_module:
-            modules = reached_modules(self._project, module)
-            self._by_module[module] = (self._store(modules), modules)
-        return self._by_module[module]
+    def _unit(self, project: Project, module: str) -> tuple[str, tuple[SourceModule, ...]]:
+        key = (project.root, module)
+        if key not in self._by_module:
+            modules = reached_modules(project, module)
+            self._by_module[key] = (self._store(modules, self._folder(project)), modules)
+        return self._by_module[key]
 
-    def _store(self, modules: tuple[SourceModule, ...]) -> str:
+    def _folder(self, project: Project) -> str:
+        """The folder of a project, from the main manifest's."""
+        return PurePath(relpath(project.root.resolve(), self._root.resolve())).as_posix()
+
+    def _store(self, modules: tuple[SourceModule, ...], folder: str) -> str:
         data = encode_unit(
-            UnitModule(name=module.name, file=module.file, source=module.text, is_package=module.is_package)
+            UnitModule(
+                name=module.name,
+                file=posixpath.normpath(posixpath.join(folder, module.file)),
+                source=module.text,
+                is_package=module.is_package,
+            )
             for module in modules
         )
         digest = unit_digest(data)
         self.units[digest] = data
         return digest
 
-    def _executable(self, body: Exec) -> tuple[Function, str]:
-        argv = [node.raw if isinstance(node, ScalarNode) else "" for node in body.argv]
-        mark = hashlib.sha256("\0".join(["exec", *argv]).encode()).hexdigest()
-        return Function(unit=self._store(()), module="", qualname=argv[0] if argv else "", kind="exec"), mark
+    def _executable(self, project: Project, body: Exec) -> tuple[Function, str]:
+        """The fingerprint covers the command as it is written, what it ships and how its output is read."""
+        files = []
+        for file in shipped_files(project, body):
+            data = file.read()
+            record = file.record(data)
+            self.files[record.digest] = data
+            files.append(record)
+        encoded = encode_executable(body.stdout, files)
+        digest = unit_digest(encoded)
+        self.files[digest] = encoded
+        written = [_written(node) for node in (*body.argv, body.stdin, body.cwd)]
+        mark = hashlib.sha256(json.dumps(["exec", digest, *written]).encode()).hexdigest()
+        program = body.argv[0] if body.argv else None
+        return Function(unit=digest, module="", qualname=_written(program), kind="exec"), mark
+
+
+def _written(node: Node | None) -> str:
+    """A value as the manifest writes it, expressions and all."""
+    match node:
+        case None:
+            return ""
+        case ScalarNode():
+            return node.raw
+        case SequenceNode():
+            return json.dumps([_written(item) for item in node.items])
+        case MappingNode():
+            return json.dumps(
+                [[str(key.value), _written(value)] for key, value in zip(node.keys, node.values, strict=True)]
+            )

@@ -28,13 +28,16 @@ from runtime.value_types import accept, parse_type
 
 
 class Functions(Protocol):
-    """The user's code as collected: functions and fingerprints by family, unit archives by digest."""
+    """The user's code as collected: functions and fingerprints by family, unit archives and shipped files by digest."""
 
     @property
     def by_family(self) -> Sequence[Function]: ...
 
     @property
     def units(self) -> Mapping[str, bytes]: ...
+
+    @property
+    def files(self) -> Mapping[str, bytes]: ...
 
     @property
     def fingerprints(self) -> Sequence[str]: ...
@@ -68,7 +71,7 @@ def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
     inputs = [_input(declared, literals) for declared in graph.manifest.inputs.values()]
     layout = lay_out(graph, plan, names=names, functions=functions.by_family, literals=literals)
     blobs = _Blobs()
-    for digest, data in (*functions.units.items(), *literals.blobs.items()):
+    for digest, data in (*functions.units.items(), *functions.files.items(), *literals.blobs.items()):
         assert digest_of(data) == digest, "a blob is named by the digest of its bytes"
         blobs.add(data)
     package = blobs.add(whole_runtime())
@@ -85,6 +88,7 @@ def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
         "pages": [blobs.add(page) for page in layout.pages],
         "units": sorted(functions.units),
         "literals": sorted(literals.blobs),
+        "files": sorted(functions.files),
         "requirements": sorted({name for requirements in resolved_requirements(graph) for name in requirements}),
         "inputs": inputs,
         "result": _result(graph, names),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from compiler.diagnostics import Span
-from compiler.manifest.model import Manifest, TaskDef, Workflow
+from compiler.manifest.model import Manifest, TaskDef
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 
 _RETRY_LATER = ("backoff", "max_delay", "jitter", "on")

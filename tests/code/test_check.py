@@ -315,6 +315,7 @@ def test_executables_are_files_of_the_folder(tmp_path: Path) -> None:
     """
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "tool").write_text("#!/bin/sh\n")
+    (tmp_path / "bin" / "tool").chmod(0o755)
     found = check(tmp_path, tasks)
     assert codes(found) == [("E405", 5), ("E405", 6), ("E408", 8), ("E408", 9)]
     assert found[0].hint == "write `bin/tool`"

@@ -154,7 +154,6 @@ tasks:
         ("cache", 14),
         ("idempotent", 15),
         ("optimize", 16),
-        ("exec", 17),
         ("when", 17),
     ]
 

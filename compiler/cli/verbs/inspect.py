@@ -54,6 +54,7 @@ def _as_json(bundle: LoadedBundle, sizes: dict[str, int]) -> dict[str, object]:
         },
         "pages": [{"sha256": digest, "bytes": sizes[digest]} for digest in bundle.pages],
         "units": [{"sha256": digest, "bytes": sizes[digest]} for digest in bundle.units],
+        "files": [{"sha256": digest, "bytes": sizes[digest]} for digest in bundle.files],
         "entries": [
             {"worker": entry.worker, "class": entry.env.name, "start": entry.start} for entry in bundle.entries
         ],
@@ -86,6 +87,7 @@ def _show(bundle: LoadedBundle, sizes: dict[str, int], console: Console) -> None
     for number, text in enumerate(inputs_text(bundle.inputs)):
         row("" if number else "inputs", text)
     row("code units", total(bundle.units))
+    row("shipped files", total(bundle.files))
     row("pages", total(bundle.pages))
     row("entries", f"{len(bundle.entries):,}")
     row("blobs", f"{len(sizes):,}, {format_size(sum(sizes.values()))}, every digest verified")

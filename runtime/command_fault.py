@@ -1,0 +1,14 @@
+"""What a command's failure is called and says: known without loading what runs processes."""
+
+from __future__ import annotations
+
+
+class CommandFault(Exception):
+    """A command failed: `kind` is what `retry.on` calls it, `stderr` the end of its error output."""
+
+    def __init__(self, kind: str, message: str, *, hint: str = "", stderr: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.hint = hint
+        self.stderr = stderr

@@ -1,0 +1,212 @@
+"""The files of commands on a worker: one read-only folder per executable, and a fresh working folder per command.
+
+Everything lies below one folder of this user's in the temporary folder:
+
+    treadle-<uid>/files/<digest>/…   the files of one executable, read-only, made whole or not at all
+    treadle-<uid>/work/<process>/…   working folders, one per process with a lock file beside it, one inside per command
+
+A folder of files outlives invocations and processes, and processes share it. A process trusts what it has read once
+and found to have the digests it must have, for as long as no file's inode or times change; anything else is made
+again. What nobody used for a day goes, and so do the working folders of processes that are no more.
+
+In a working folder the files are symbolic links at their own paths: programs may write beside them, and replacing a
+link changes nothing for others.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import itertools
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from runtime.errors import RuntimeFault
+from runtime.executable import ShippedFile
+
+UNUSED_S = 24 * 3600.0
+
+_Seal = tuple[tuple[int, int, int, int], ...]
+
+
+class WorkFolderUnusable(RuntimeFault):
+    """The temporary folder cannot hold what commands need."""
+
+    code = "work-folder"
+
+
+class ShippedFiles:
+    """The folders of one process. `read(digest)` returns the bytes of a blob, verified."""
+
+    def __init__(self, read: Callable[[str], bytes], *, base: str = "") -> None:
+        self._read = read
+        self._base = base
+        self._seals: dict[str, _Seal] = {}
+        self._numbers = itertools.count(1)
+        self._work = ""
+        self._lock = -1
+
+    @contextmanager
+    def working_folder(self, digest: str, files: Sequence[ShippedFile]) -> Iterator[str]:
+        """A fresh folder in which `files` lie at their paths; it is gone afterwards.
+
+        Raises `WorkFolderUnusable`, and what reading a blob raises.
+        """
+        try:
+            self._open()
+            folder = os.path.join(self._work, str(next(self._numbers)))
+            os.mkdir(folder, 0o700)
+            if files:
+                _link(self._place(digest, files), files, folder)
+        except OSError as err:
+            raise WorkFolderUnusable(f"the files of a command cannot be placed: {err}") from err
+        try:
+            yield folder
+        finally:
+            remove_tree(folder)
+
+    def close(self) -> None:
+        """Remove this process's working folders."""
+        if self._lock >= 0:
+            remove_tree(self._work)
+            with suppress(OSError):
+                os.unlink(self._work + ".lock")
+            os.close(self._lock)
+            self._lock = -1
+
+    def _open(self) -> None:
+        """Make the folder of this process, unless it has one; the lock on its file says that the process lives."""
+        if self._lock >= 0:
+            return
+        self._base = self._base or _own_folder()
+        work = os.path.join(self._base, "work")
+        os.makedirs(work, 0o700, exist_ok=True)
+        os.makedirs(os.path.join(self._base, "files"), 0o700, exist_ok=True)
+        self._lock, path = tempfile.mkstemp(prefix=f"{os.getpid()}-", suffix=".lock", dir=work)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._work = path.removesuffix(".lock")
+        os.mkdir(self._work, 0o700)
+        _remove_abandoned(work)
+
+    def _place(self, digest: str, files: Sequence[ShippedFile]) -> str:
+        """The folder that holds exactly these files."""
+        folder = os.path.join(self._base, "files", digest)
+        with suppress(FileNotFoundError):
+            os.utime(folder)
+        seal = _seal(folder, files)
+        if seal is None or seal != self._seals.get(digest):
+            if seal is None or not _is_sound(folder, files):
+                self._make(folder, files)
+                seal = _seal(folder, files)
+            assert seal is not None, "just made"
+            self._seals[digest] = seal
+        return folder
+
+    def _make(self, folder: str, files: Sequence[ShippedFile]) -> None:
+        """Write the files beside the folder and put them in its place; another process may be faster."""
+        parent = os.path.dirname(folder)
+        _remove_unused(parent)
+        staged = tempfile.mkdtemp(prefix="new-", dir=parent)
+        try:
+            new = os.path.join(staged, "new")
+            os.mkdir(new)
+            for file in files:
+                _write(os.path.join(new, file.path), self._read(file.digest), is_executable=file.is_executable)
+            with suppress(FileNotFoundError):
+                os.rename(folder, os.path.join(staged, "old"))
+            try:
+                os.rename(new, folder)
+            except OSError:
+                if not _is_sound(folder, files):
+                    raise
+        finally:
+            remove_tree(staged)
+
+
+def remove_tree(folder: str) -> None:
+    """Remove a folder, also what was made unwritable inside; what cannot be removed stays."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if os.path.lexists(folder):
+        for inner, _, _ in os.walk(folder):
+            with suppress(OSError):
+                os.chmod(inner, 0o700)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _own_folder() -> str:
+    """A folder of this user's and nobody else's."""
+    path = os.path.join(tempfile.gettempdir(), f"treadle-{os.getuid()}")
+    with suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+    found = os.lstat(path)
+    if os.path.islink(path) or not os.path.isdir(path) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise PermissionError(f"{path} is not a folder of this user's alone")
+    return path
+
+
+def _write(path: str, data: bytes, *, is_executable: bool) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "xb") as file:
+        file.write(data)
+        os.fchmod(file.fileno(), 0o555 if is_executable else 0o444)
+
+
+def _link(folder: str, files: Sequence[ShippedFile], into: str) -> None:
+    made = {into}
+    for file in files:
+        path = os.path.join(into, file.path)
+        parent = os.path.dirname(path)
+        if parent not in made:
+            os.makedirs(parent, exist_ok=True)
+            made.add(parent)
+        os.symlink(os.path.join(folder, file.path), path)
+
+
+def _seal(folder: str, files: Sequence[ShippedFile]) -> _Seal | None:
+    """What changes when a file does, None when one is missing."""
+    try:
+        stats = [os.lstat(os.path.join(folder, file.path)) for file in files]
+    except OSError:
+        return None
+    return tuple([(one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for one in stats])
+
+
+def _is_sound(folder: str, files: Sequence[ShippedFile]) -> bool:
+    """Whether every file lies there with its bytes and its mode."""
+    try:
+        return all(_holds(os.path.join(folder, file.path), file) for file in files)
+    except OSError:
+        return False
+
+
+def _holds(path: str, file: ShippedFile) -> bool:
+    with open(path, "rb") as found:
+        is_executable = bool(os.fstat(found.fileno()).st_mode & 0o100)
+        return is_executable == file.is_executable and hashlib.file_digest(found, "sha256").hexdigest() == file.digest
+
+
+def _remove_unused(folder: str) -> None:
+    """Remove what no process has used for a day."""
+    for entry in os.scandir(folder):
+        with suppress(FileNotFoundError):
+            if time.time() - entry.stat(follow_symlinks=False).st_mtime > UNUSED_S:
+                remove_tree(entry.path)
+
+
+def _remove_abandoned(folder: str) -> None:
+    """Remove the working folders whose process is no more: nobody holds the lock."""
+    for entry in os.scandir(folder):
+        if not entry.name.endswith(".lock"):
+            continue
+        with suppress(OSError):
+            lock = os.open(entry.path, os.O_RDWR)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove_tree(entry.path.removesuffix(".lock"))
+                os.unlink(entry.path)
+            finally:
+                os.close(lock)

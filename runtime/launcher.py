@@ -169,7 +169,7 @@ class _Run:
         )
 
     def _publish(self) -> None:
-        """Put what workers may fetch: code, files, literals and SubDags of the deployment, the run's pages and inputs."""
+        """Put what workers may fetch: code, files, literals and SubDags of the deployment, the run's pages, inputs."""
         bundle, values = self._bundle, self._backend.values
         digests = [*bundle.units, *bundle.literals, *bundle.files, *(row.subdag for row in bundle.workers.values())]
         values.put_blobs({digest: self._trust.seal_blob(digest, bundle.blob(digest)) for digest in digests})

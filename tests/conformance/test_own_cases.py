@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 from compiler.diagnostics import Diagnostic, ManifestError
+from compiler.manifest.load import load_tree
 from compiler.manifest.source import decode_source
 from compiler.pipeline import check
 from tests.conformance.own import OwnCase, own_cases
@@ -21,9 +23,13 @@ def codes_of(case: OwnCase) -> list[Diagnostic]:
     return check(source, case.set_values)
 
 
+def lines_of(found: Sequence[Diagnostic]) -> list[tuple[str, int]]:
+    return [(one.code, one.span.start.line if one.span else 0) for one in found]
+
+
 def is_expected(found: list[Diagnostic], case: OwnCase) -> bool:
     """Whether the codes are those expected, each on its line, with none over."""
-    left = Counter((one.code, one.span.start.line if one.span else 0) for one in found)
+    left = Counter(lines_of(found))
     for code, line in sorted(case.expect, key=lambda one: one[1] is None):
         hit = next((key for key in left if key[0] == code and line in (None, key[1])), None)
         if hit is None:
@@ -45,3 +51,13 @@ def test_titles_tell_the_cases_apart() -> None:
 def test_case(case: OwnCase) -> None:
     found = codes_of(case)
     assert is_expected(found, case), f"wanted {sorted(case.expect, key=str)}, found {shown(found)}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
+def test_both_yaml_parsers_say_the_same(case: OwnCase) -> None:
+    try:
+        source = decode_source(case.manifest.encode(), "workflow.yaml", case.root)
+    except ManifestError:
+        return
+    fast, slow = (load_tree(source, pure=pure)[1] for pure in (False, True))
+    assert lines_of(fast) == lines_of(slow)

@@ -82,8 +82,8 @@ def check_parsers(text: str, root: Path) -> None:
     (fast, fast_found), (slow, slow_found) = (load_tree(source, pure=pure) for pure in (False, True))
     if fast is None or slow is None:
         return
-    assert to_plain(fast) == to_plain(slow)
     assert _lines_of(fast_found) == _lines_of(slow_found)
+    assert fast_found or to_plain(fast) == to_plain(slow)
 
 
 def _lines_of(found: Sequence[Diagnostic]) -> list[tuple[str, int]]:

@@ -132,11 +132,19 @@ def test_graph_draws_both_levels(treadle: Treadle, level: str) -> None:
     assert isinstance(treadle(*arguments, "--json").json, dict)
 
 
-def test_graph_as_svg_without_graphviz_says_what_to_install(treadle: Treadle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_graph_is_drawn_as_svg_without_another_program(treadle: Treadle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    called = treadle("graph", TREE, "--format", "svg")
-    assert called.code == 4
-    assert "graphviz" in called.err
+    drawn = treadle("graph", TREE, "--format", "svg")
+    assert drawn.out.startswith("<svg ")
+    assert "1,023 tasks" in drawn.out
+
+
+def test_large_drawing_collapses_and_says_so(treadle: Treadle) -> None:
+    few = treadle("graph", TREE, "--level", "instance", "--max-nodes", "600", "--format", "mermaid")
+    assert "drawn together to keep within 600 nodes: leaf" in few.err
+    assert '[["leaf (512)"]]' in few.out
+    assert len(treadle("graph", TREE, "--level", "instance", "--json").json["nodes"]) == 1023
+    assert treadle("graph", TREE, "--max-nodes", "0").code == 2
 
 
 def test_plan_pins_or_leaves_flexible(treadle: Treadle) -> None:

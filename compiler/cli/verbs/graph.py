@@ -3,56 +3,80 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-import subprocess
 
-from compiler.cli.arguments import add_config, add_file, add_json, add_set
+from compiler.cli.arguments import UsageError, add_config, add_file, add_json, add_set
 from compiler.cli.console import Console, Exit
 from compiler.cli.stages import load_graph
-from runtime.errors import RuntimeFault
+from compiler.graph.model import Graph
 
-DESCRIPTION = """\
+FORMATS = ("dot", "mermaid", "svg", "json")
+MAX_NODES = 300
+"""Nodes of a drawing that can still be read; data has no limit unless one is asked for."""
+
+DESCRIPTION = f"""\
 Prints the DAG. At level `template` a family is one box, with the number of its instances; at level
-`instance` every instance is drawn."""
+`instance` every instance is drawn. A drawing of more than {MAX_NODES} nodes collapses: the largest families
+to one box each, then tasks of one depth that call the same function. svg needs no other program."""
 EPILOG = """\
 examples:
-  treadle graph workflow.yaml --format mermaid
-  treadle graph workflow.yaml --level instance --set leaves=8 | dot -Tpng > tree.png
-  treadle graph workflow.yaml --format svg > workflow.svg        needs Graphviz
-  treadle graph workflow.yaml --json                             the same as --format json
+  treadle graph workflow.yaml --format svg > workflow.svg
+  treadle graph workflow.yaml --format mermaid                   for Markdown
+  treadle graph workflow.yaml --level instance --set leaves=8 --format svg > tree.svg
+  treadle graph workflow.yaml --format dot | dot -Tpng > workflow.png
+  treadle graph workflow.yaml --level instance --json            nodes and edges; the same as --format json
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_file(parser)
-    parser.add_argument("--format", choices=("dot", "mermaid", "svg", "json"), default="dot", help="default: dot")
+    parser.add_argument("--format", choices=FORMATS, default="dot", help="default: dot")
     parser.add_argument("--level", choices=("template", "instance"), default="template", help="default: template")
+    parser.add_argument("--max-nodes", type=int, metavar="N", help=f"default: {MAX_NODES}, for json any number")
     add_set(parser)
     add_config(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
+    if args.max_nodes is not None and args.max_nodes < 1:
+        raise UsageError("--max-nodes is at least 1")
     graph = load_graph(args, console)
-    from compiler.graph.analysis import to_dot, to_json, to_mermaid
-
-    if console.is_json or args.format == "json":
-        console.json(to_json(graph, level=args.level))
-    elif args.format == "mermaid":
-        console.say(to_mermaid(graph, level=args.level))
-    elif args.format == "dot":
-        console.say(to_dot(graph, level=args.level))
-    else:
-        console.say(_svg(to_dot(graph, level=args.level)))
+    _show(graph, args, console)
     return Exit.OK
 
 
-def _svg(dot: str) -> str:
-    """Graphviz lays the drawing out. Raises RuntimeFault when it is not there or fails."""
-    program = shutil.which("dot")
-    if program is None:
-        raise RuntimeFault("svg needs Graphviz's `dot`, and it is not on PATH", hint="apt-get install graphviz")
-    done = subprocess.run([program, "-Tsvg"], input=dot, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeFault(f"dot failed: {done.stderr.strip()}")
-    return done.stdout
+def _show(graph: Graph, args: argparse.Namespace, console: Console) -> None:
+    from compiler.drawing.view import view
+
+    is_data = console.is_json or args.format == "json"
+    seen = view(graph, args.level, args.max_nodes or (None if is_data else MAX_NODES))
+    if seen.collapsed and not is_data:
+        console.note(f"drawn together to keep within {args.max_nodes or MAX_NODES} nodes: {_few(seen.collapsed)}")
+    if is_data:
+        from compiler.drawing.data import to_json
+
+        console.json(to_json(graph, seen))
+    elif args.format == "mermaid":
+        from compiler.drawing.mermaid import to_mermaid
+
+        console.say(to_mermaid(seen))
+    elif args.format == "dot":
+        from compiler.drawing.dot import to_dot
+
+        console.say(to_dot(seen))
+    else:
+        from compiler.drawing.svg import to_svg
+
+        console.say(to_svg(seen, subtitle=_subtitle(graph)))
+
+
+def _subtitle(graph: Graph) -> str:
+    from compiler.graph.analysis import critical_path
+
+    edges = sum(len(sources) for sources in graph.in_edges)
+    return f"{len(graph):,} tasks · {edges:,} edges · longest chain {len(critical_path(graph)):,}"
+
+
+def _few(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return ", ".join(names[:8]) + more

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runtime.errors import RuntimeFault
+from runtime.errors import NotSerializable, RuntimeFault
 from runtime.ports import Reference, ValueStore
 from runtime.trust import Trust
 
@@ -23,12 +23,19 @@ def publish_inputs(values: Mapping[str, object], store: ValueStore, trust: Trust
     """
     published: dict[str, bytes | Reference] = {}
     for name, value in values.items():
-        sealed = trust.seal_input(name, value)
+        sealed = _sealed(name, value, trust)
         is_large = len(sealed) > large_bytes
         published[name] = Reference(key=store.put_large(LARGE_TASK, name, "input", sealed)) if is_large else sealed
     if published:
         store.put_inputs(published)
     return {name: sealed for name, sealed in published.items() if isinstance(sealed, bytes)}
+
+
+def _sealed(name: str, value: object, trust: Trust) -> bytes:
+    try:
+        return trust.seal_input(name, value)
+    except NotSerializable as err:
+        raise NotSerializable(f"the input `{name}`: {err.message}", hint=err.hint) from err
 
 
 class RunInputs:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import RuntimeFault
-from runtime.value_types import Type, accept, read
+from runtime.value_types import Type, accept, read, strict_json
 
 SHOWN_DEFAULT = 60
 INPUT_HELP = (
@@ -136,23 +136,11 @@ class InputsFileInvalid(RuntimeFault):
 def read_inputs_file(path: Path) -> dict[str, object]:
     """The values by name in a file of one JSON object. Raises InputsFileInvalid."""
     try:
-        document = json.loads(path.read_bytes(), object_pairs_hook=_once, parse_constant=_no_constant)
+        document = strict_json(path.read_bytes())
     except OSError as err:
         raise InputsFileInvalid(f"{path} cannot be read: {err.strerror}") from err
-    except (ValueError, RecursionError) as err:
+    except ValueError as err:
         raise InputsFileInvalid(f"{path} is no JSON: {err}", hint='write one object: {"name": value, …}') from err
     if not isinstance(document, dict):
         raise InputsFileInvalid(f"{path} holds no object", hint='write one object: {"name": value, …}')
     return document
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the key `{next(name for name in names if names.count(name) > 1)}` is there twice")
-    return found
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON value")

@@ -6,7 +6,9 @@ A size and a duration stay texts (that is what the fields that take them expect)
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from runtime.quantities import parse_duration, parse_size
@@ -148,13 +150,32 @@ def read(type_: Type, text: str) -> object:
 
 def _json(text: str, type_: Type) -> object:
     try:
-        return json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as err:
+        return strict_json(text)
+    except ValueError as err:
         raise ValueError(f"`{_short(text)}` is not {a_type(type_)}: write it as JSON") from err
 
 
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is not a value")
+def strict_json(text: str | bytes) -> object:
+    """The value of a JSON text: finite numbers only, no key twice. Raises ValueError that says what is wrong."""
+    try:
+        return json.loads(text, parse_constant=_finite, parse_float=_finite, object_pairs_hook=_once)
+    except RecursionError as err:
+        raise ValueError("it is nested too deep") from err
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no finite number")
+    return number
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        (twice, _), *_ = Counter([name for name, _ in pairs]).most_common(1)
+        raise ValueError(f"the key `{twice}` is there twice")
+    return found
 
 
 def _short(text: str) -> str:

@@ -63,6 +63,8 @@ def test_text_is_read_as_its_type(type_: str, text: str, value: object) -> None:
         ("list[str]", "a,b"),
         ("list[int]", '["1"]'),
         ("dict[int]", "[1]"),
+        ("list[float]", "[1e999]"),
+        ("dict[int]", '{"a": 1, "a": 2}'),
     ],
 )
 def test_text_that_is_none_of_its_type_is_told(type_: str, text: str) -> None:
@@ -124,7 +126,8 @@ def test_file_is_one_json_object(tmp_path: Path) -> None:
         (b"", "is no JSON"),
         (b"[1]", "holds no object"),
         (b'{"a": 1, "a": 2}', "the key `a` is there twice"),
-        (b'{"a": NaN}', "NaN is no JSON value"),
+        (b'{"a": NaN}', "NaN is no finite number"),
+        (b'{"a": [-1e999]}', "-1e999 is no finite number"),
         (b"\xff\xfe\x00", "is no JSON"),
         (b"[" * 100_000, "is no JSON"),
     ],

@@ -25,12 +25,14 @@ def refuse_beside_workflow(task: TaskDef, shared: Mapping[str, Node], report: Re
 
 
 def _fields(task: TaskDef) -> Iterator[tuple[str, Span, str]]:
+    places = task.option_spans
     if task.args is not None:
-        yield "args", task.args_span or task.name_span, "give its params and inputs by name, in `with`"
+        span = places.get("args") or task.args_span or task.name_span
+        yield "args", span, "give its params and inputs by name, in `with`"
     if task.worker is not None:
-        yield "worker", task.worker.span, _OWN
+        yield "worker", places.get("worker", task.worker.span), _OWN
     if task.outputs:
-        yield "outputs", task.name_span, "write `outputs:` in the imported manifest"
+        yield "outputs", places.get("outputs", task.name_span), "write `outputs:` in the imported manifest"
 
 
 def _options(task: TaskDef, shared: Mapping[str, Node]) -> Iterator[tuple[str, Span, str]]:

@@ -25,7 +25,7 @@ from compiler.manifest.model import Manifest, Workflow
 from compiler.manifest.params import given_params, lone_params
 from compiler.manifest.symbols import SYMBOLIC, Level, NoResult, SecretValue, TaskRef, describe
 from compiler.manifest.templates import TemplateFault, TreeTemplate
-from compiler.suggest import did_you_mean
+from compiler.suggest import closest, did_you_mean
 
 Expand = Callable[[Context, Mapping[str, TaskSource], "Inliner"], Graph]
 
@@ -57,9 +57,14 @@ class Inliner:
         assert called is not None, "a task whose import is wrong is poison"
         _check_names(domain, context, called)
         caller = _Caller(domain, context, called, body.span, limit)
-        inners = [self._inner(caller, copy) for copy in range(len(domain.keys))]
-        if sum(len(inner.graph) for inner in inners) > limit:
-            _refuse_size(caller)
+        inners: list[Inner] = []
+        left = limit
+        for copy in range(len(domain.keys)):
+            inners.append(self._inner(caller, copy))
+            left -= len(inners[-1].graph)
+            if left < 0:
+                _refuse_size(caller)
+            context.stop_when_spent()
         domain.copies = Copies(domain.task, inners, domain.rank)
         if called.result is None and called.outputs is None:
             domain.symbol = NoResult(called.source.file)
@@ -93,7 +98,7 @@ class Inliner:
     def _expanded(self, caller: _Caller, copy: int, given: Mapping[str, tuple[object, Span]]) -> Inner | None:
         report, called = caller.context.report, caller.called
         before, first = report.count, len(report)
-        params = given_params(called, given, caller.domain.task_source.task.name_span)
+        params = given_params(called, given)
         for diagnostic in params.diagnostics:
             report.add(diagnostic)
         first = len(report) if params.diagnostics else first
@@ -194,15 +199,25 @@ def _check_names(domain: Domain, context: Context, called: Manifest) -> None:
             message = f"`{called.name}` has no param or input `{name}`"
             hint = did_you_mean(name, [*called.params, *called.inputs]) or f"declare it in `{file}`"
             found.append(Diagnostic(code="E102", message=message, span=span, hint=hint))
-    for name, declared in called.inputs.items():
-        if not declared.has_default and not declared.is_wrong and name not in (task.with_ or {}):
-            message = f"the input `{name}` of `{called.name}` has no value"
-            hint = f"give it: `with: {{{name}: …}}`"
-            found.append(Diagnostic(code="E209", message=message, span=task.name_span, hint=hint))
+    meant = {closest(name, [*called.params, *called.inputs]) for name in task.with_ or {}}
+    lacking = [(noun, name) for noun, name in _lacking(called, task.with_ or {}) if name not in meant]
+    if lacking:
+        names = " and ".join(f"the {noun} `{name}`" for noun, name in lacking[:8]) + (" …" if len(lacking) > 8 else "")
+        hint = f"write `with: {{{', '.join(f'{name}: …' for _, name in lacking[:8])}}}`"
+        message = f"{names} of `{called.name}` {'have' if len(lacking) > 1 else 'has'} no value"
+        found.append(Diagnostic(code="E209", message=message, span=task.name_span, hint=hint))
     for diagnostic in found:
         context.report.add(diagnostic)
     if found:
         raise Poisoned
+
+
+def _lacking(called: Manifest, given: Mapping[str, object]) -> list[tuple[str, str]]:
+    """The params and inputs, by noun and name, that have no default and are not given."""
+    declared = [("param", one) for one in called.params.values()] + [("input", one) for one in called.inputs.values()]
+    return [
+        (noun, one.name) for noun, one in declared if not one.has_default and not one.is_wrong and one.name not in given
+    ]
 
 
 def _refuse_size(caller: _Caller) -> None:

@@ -114,7 +114,8 @@ class TaskDef:
     """One task of the manifest, `defaults`, `use` and `extends` not yet merged.
 
     `options` maps each written task option (resources, retry, timeout, io, sla, optimize, requirements,
-    cache, env, on_error, idempotent, description, labels) to its node; `option_spans` to its key's place.
+    cache, env, on_error, idempotent, description, labels) to its node; `option_spans` to its key's place. Of a task
+    that inlines a workflow it has every key: most mean nothing there.
     """
 
     name: str

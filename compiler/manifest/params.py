@@ -48,35 +48,26 @@ def resolve_params(manifest: Manifest, set_values: Mapping[str, object]) -> Para
     return Params(values=values, poisoned=poisoned, diagnostics=tuple(diagnostics))
 
 
-def given_params(manifest: Manifest, given: Mapping[str, tuple[object, Span]], caller: Span) -> Params:
+def given_params(manifest: Manifest, given: Mapping[str, tuple[object, Span]]) -> Params:
     """The value of every parameter of an imported manifest: what a task gives it, with its place, over the default.
 
-    One that is not given and has no default is missing at `caller`, the key of the task.
+    That one without a default is not given is reported by the caller, which knows the task.
     """
     values: dict[str, object] = {}
     diagnostics: list[Diagnostic] = []
     for name, param in manifest.params.items():
-        if param.is_wrong and not param.has_default and name not in given:
-            continue
         try:
-            values[name] = _given(manifest, param, given.get(name), caller)
+            if param.has_default:
+                default = param.default_span or param.span
+                values[name] = _accept(param, _type(param), param.default, default, "the default")
+            if name in given:
+                values[name] = _accept(param, _type(param), *given[name], "the value")
         except _Wrong as wrong:
+            values.pop(name, None)
             diagnostics.append(wrong.diagnostic)
     diagnostics.extend(_check_inputs(manifest))
     poisoned = frozenset(manifest.params) - frozenset(values)
     return Params(values=values, poisoned=poisoned, diagnostics=tuple(diagnostics))
-
-
-def _given(manifest: Manifest, param: Param, given: tuple[object, Span] | None, caller: Span) -> object:
-    type_ = _type(param)
-    if param.has_default:
-        default = _accept(param, type_, param.default, param.default_span or param.span, "the default")
-    if given is not None:
-        return _accept(param, type_, *given, "the value")
-    if not param.has_default:
-        hint = f"give it: `with: {{{param.name}: …}}`"
-        raise _Wrong("E209", f"the parameter `{param.name}` of `{manifest.name}` has no value", caller, hint)
-    return default
 
 
 def lone_params(manifest: Manifest) -> Params:

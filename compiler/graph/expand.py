@@ -24,6 +24,7 @@ from compiler.graph.sections import settle_sections
 from compiler.graph.selfref import refuse_self_reference
 from compiler.graph.settings import OptionTable, family_options
 from compiler.graph.splicing import Splicer
+from compiler.graph.unused import check_unused
 from compiler.graph.verify import find_cycles, lint_graph
 from compiler.manifest.faults import ExprFault, Poisoned
 from compiler.manifest.model import Manifest, Workflow
@@ -107,6 +108,7 @@ def _domains(context: Context, sources: Mapping[str, TaskSource], inliner: Inlin
             left -= len(domain)
             context.symbols[unit.name] = domain.symbol
     _check_unexpanded(context, sources, found)
+    check_unused(context, sources)
     ordered = [found[name] for name in sources if name in found]
     first = 0
     for domain in ordered:

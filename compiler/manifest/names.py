@@ -65,6 +65,8 @@ def _check_task(node: Node, lets: dict[str, ScalarNode]) -> Iterator[Diagnostic]
             yield from check_ranges("fanout", value)
         if key.value in _UNTYPED_TASK_FIELDS:
             yield from _ambiguous(value)
+        if key.value == "exec" and isinstance(value, MappingNode) and (stdin := value.get("stdin")) is not None:
+            yield from _ambiguous(stdin)
     yield from _check_options(node)
 
 

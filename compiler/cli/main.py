@@ -7,32 +7,15 @@ bug of treadle's own: it is reported as E900, with how to report it, and exit co
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import sys
 from collections.abc import Sequence
-from types import ModuleType
 
 from compiler.cli.arguments import Parser, UsageError, add_json, meant
 from compiler.cli.console import Console, Exit
+from compiler.cli.registry import VERBS, verb_module
 from compiler.diagnostics import ManifestError
 from runtime.errors import RuntimeFault
-
-VERBS = {
-    "init": "scaffold a manifest with its functions",
-    "validate": "find every mistake in a manifest, run nothing",
-    "expand": "show the instances that a manifest stands for",
-    "graph": "draw the workflow as dot, mermaid, svg or json",
-    "plan": "show which worker runs what",
-    "build": "write the bundle that runs anywhere",
-    "inspect": "show what is in a bundle, and verify it",
-    "run": "run a manifest or a bundle, and print the result",
-    "explain": "what a diagnostic's code means",
-    "schema": "print a published JSON Schema, for editors and programs",
-    "local": "keep the local Lambda service and Redis running between runs",
-    "doctor": "check this machine, print every setting and where it comes from",
-    "version": "print the version",
-}
 
 DESCRIPTION = (
     "Compiles a workflow manifest to per-worker bundles and runs them on AWS Lambda, coordinated by Redis alone."
@@ -83,7 +66,7 @@ def _dispatch(arguments: list[str], console: Console) -> int:
         return _without_verb(arguments, console)
     if verb not in VERBS:
         raise UsageError(f"there is no verb `{verb}`{meant(verb, VERBS)}", hint="`treadle --help` lists the verbs")
-    module = _module(verb)
+    module = verb_module(verb)
     parser = Parser(prog=f"treadle {verb}", description=module.DESCRIPTION, epilog=module.EPILOG)
     module.configure(parser)
     args = parser.parse_args(arguments[1:])
@@ -99,7 +82,7 @@ def _without_verb(arguments: list[str], console: Console) -> int:
     parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     args = parser.parse_args(arguments)
     if args.version:
-        return int(_module("version").show(console))
+        return int(verb_module("version").show(console))
     if args.verb is not None:
         raise UsageError("options stand after the verb", hint=f"write `treadle {args.verb} …`")
     parser.print_help(console.err)
@@ -107,11 +90,7 @@ def _without_verb(arguments: list[str], console: Console) -> int:
 
 
 def _verb_list() -> str:
-    return "\n".join(f"  {name:<10}{summary}" for name, summary in VERBS.items())
-
-
-def _module(verb: str) -> ModuleType:
-    return importlib.import_module(f"compiler.cli.verbs.{verb}")
+    return "\n".join(f"  {name:<12}{summary}" for name, summary in VERBS.items())
 
 
 def _leave_closed_pipe() -> None:
@@ -129,7 +108,7 @@ def _internal_error(err: BaseException, console: Console) -> int:
     with tempfile.NamedTemporaryFile(
         "w", prefix="treadle-bug-", suffix=".txt", delete=False, encoding="utf-8", errors="replace"
     ) as file:
-        file.write(f"treadle {_module('version').version()}\npython {sys.version}\nargv {sys.argv[1:]!r}\n\n")
+        file.write(f"treadle {verb_module('version').version()}\npython {sys.version}\nargv {sys.argv[1:]!r}\n\n")
         file.write("".join(traceback.format_exception(err)))
     bug = InternalError(
         f"{type(err).__name__}: {err}\n  This is a bug of treadle's own, not of your manifest.",

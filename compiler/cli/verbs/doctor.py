@@ -32,7 +32,7 @@ examples:
   treadle doctor --file manifests/hello/workflow.yaml --json
 """
 
-NEEDED = ("pyyaml", "jsonschema", "jinja2", "cloudpickle", "redis", "boto3", "networkx")
+NEEDED = ("pyyaml", "jsonschema", "jinja2", "cloudpickle", "redis", "boto3", "networkx", "shtab")
 NEEDED_LOCALLY = ("awslambdaric",)
 OPTIONAL = ("httptools", "tqdm")
 

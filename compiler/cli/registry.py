@@ -1,0 +1,29 @@
+"""The verbs of the command line: each a module of `compiler.cli.verbs`, imported when it is needed."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+VERBS = {
+    "init": "scaffold a manifest with its functions",
+    "validate": "find every mistake in a manifest, run nothing",
+    "expand": "show the instances that a manifest stands for",
+    "explain": "what a code means, where a value comes from, why one task waits for another",
+    "graph": "draw the workflow as dot, mermaid, svg or json",
+    "plan": "show which worker runs what",
+    "build": "write the bundle that runs anywhere",
+    "inspect": "show what is in a bundle, and verify it",
+    "run": "run a manifest or a bundle, and print the result",
+    "schema": "print a published JSON Schema, for editors and programs",
+    "local": "keep the local Lambda service and Redis running between runs",
+    "doctor": "check this machine, print every setting and where it comes from",
+    "completion": "print a script that completes treadle's words in a shell",
+    "version": "print the version",
+}
+"""Name -> what it does, in a line, in the order of the help."""
+
+
+def verb_module(verb: str) -> ModuleType:
+    """The module of a verb: DESCRIPTION, EPILOG, `configure(parser)`, `run(args, console)`."""
+    return importlib.import_module(f"compiler.cli.verbs.{verb}")

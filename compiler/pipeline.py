@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from compiler.code.check import check_code
+from compiler.code.commands import check_commands, check_shipped_sizes
 from compiler.code.homonyms import check_homonyms
 from compiler.diagnostics import Diagnostic, ManifestError, Severity, Span
 from compiler.graph.expand import DEFAULT_MAX_INSTANCES, expand
@@ -85,6 +86,8 @@ class Checked:
 
     diagnostics: tuple[Diagnostic, ...]
     graph: Graph | None = None
+    ignored: tuple[Diagnostic, ...] = ()
+    """Warnings that comments in the files asked not to report."""
 
     @property
     def has_errors(self) -> bool:
@@ -126,12 +129,19 @@ def examine(source: Source | Path | str, options: CompileOptions, level: str = "
             for one in manifest.closure():
                 findings.add(check_code(one))
             findings.add(check_homonyms(manifest))
+            if graph is not None:
+                findings.add(check_commands(graph))
         if graph is not None and depth >= LEVELS.index("plan"):
-            findings.add(check_plan_static(graph, load_profile()))
+            profile = load_profile()
+            findings.add(check_plan_static(graph, profile))
+            findings.add(check_shipped_sizes(graph, profile.unzipped_bytes))
     diagnostics = findings.sorted()
+    kept: Sequence[Diagnostic] = diagnostics
     for read in linked.sources if linked is not None else ():
-        diagnostics = tuple(without_ignored(diagnostics, read.text, read.file))
-    return Checked(diagnostics=diagnostics, graph=graph)
+        kept = without_ignored(kept, read.text, read.file)
+    left = set(map(id, kept))
+    ignored = tuple(one for one in diagnostics if id(one) not in left)
+    return Checked(diagnostics=tuple(kept), graph=graph, ignored=ignored)
 
 
 def expand_workflow(source: Source | Path | str, options: CompileOptions) -> Graph:

@@ -23,6 +23,7 @@ class FakeFunctions:
     units: Mapping[str, bytes]
     fingerprints: tuple[str, ...]
     files: Mapping[str, bytes] = field(default_factory=dict)
+    by_instance: Mapping[int, Function] = field(default_factory=dict)
 
 
 def make_graph(

@@ -49,7 +49,7 @@ def check_exec_task(task: TaskDef, body: Exec) -> Iterator[Diagnostic]:
         yield Diagnostic(
             code="E105",
             message=f"`{task.name}` has several outputs, and its command gives one {body.stdout}",
-            span=body.span,
+            span=task.name_span,
             hint="write `stdout: json`; the command prints an object with these keys",
         )
 

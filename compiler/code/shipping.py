@@ -1,8 +1,7 @@
 """The files that an `exec:` body ships: each item of `files:` as the regular files that it stands for.
 
 A file is shipped with its path and whether it may be executed; a folder with every file below it, `__pycache__` and
-`.git` left out. Symbolic links are followed as long as they stay in the manifest's folder. Paths are literal here:
-expansion has put the values of expressions in their place.
+`.git` left out. Symbolic links are followed as long as they stay in the manifest's folder.
 """
 
 from __future__ import annotations
@@ -10,15 +9,12 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.code.modules import Project
-from compiler.manifest.model import Exec
 from compiler.manifest.tree import Node, ScalarNode
-from runtime.executable import ShippedFile
-from runtime.unit import unit_digest
 
 LEFT_OUT = frozenset({"__pycache__", ".git"})
 EXPRESSION = "${{"
@@ -50,17 +46,12 @@ class FoundFile:
         except OSError as err:
             raise _unreadable(self.path, err) from err
 
-    def record(self, data: bytes) -> ShippedFile:
-        return ShippedFile(path=self.path, is_executable=self.is_executable, digest=unit_digest(data), size=len(data))
 
-
-def shipped_files(project: Project, body: Exec) -> tuple[FoundFile, ...]:
-    """Every file of a body, each once, sorted by path. Raises ShippingFault."""
+def shipped_files(project: Project, paths: Iterable[str]) -> tuple[FoundFile, ...]:
+    """Every file that the items stand for, each once, sorted by path. Raises ShippingFault."""
     found: dict[str, FoundFile] = {}
-    for node in body.files:
-        path = literal(node)
-        if path is not None:
-            found.update((file.path, file) for file in files_at(project, path))
+    for path in paths:
+        found.update((file.path, file) for file in files_at(project, path))
     return tuple(found[path] for path in sorted(found))
 
 

@@ -13,8 +13,6 @@ how the output is read, and the files that it ships.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,12 +22,11 @@ from pathlib import Path, PurePath
 from compiler.code.fingerprint import fingerprint
 from compiler.code.imports import imports_of, local_modules
 from compiler.code.modules import ModuleFault, Project, SourceModule, name_of_path
-from compiler.code.shipping import ShippingFault, shipped_files
+from compiler.code.shipments import Shipments
+from compiler.code.shipping import ShippingFault
 from compiler.diagnostics import Diagnostic, ManifestError
 from compiler.graph.model import Family, Graph
 from compiler.manifest.model import Call, Exec
-from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
-from runtime.executable import encode_executable
 from runtime.plan import Function
 from runtime.unit import UnitModule, encode_unit, unit_digest
 
@@ -38,10 +35,11 @@ from runtime.unit import UnitModule, encode_unit, unit_digest
 class Functions:
     """The code of a graph: per family its function and fingerprint, and every unit and shipped file once, by digest.
 
-    `files` holds the executables too.
+    `files` holds the executables too; `by_instance` are the functions of commands whose instances ship their own files.
     """
 
     by_family: tuple[Function, ...]
+    by_instance: Mapping[int, Function]
     units: Mapping[str, bytes]
     files: Mapping[str, bytes]
     fingerprints: tuple[str, ...]
@@ -49,7 +47,7 @@ class Functions:
 
 def collect_functions(graph: Graph) -> Functions:
     """Read the code of every family. Raises `ManifestError` for code that `check_code` refuses as well."""
-    builder = _Builder(graph.manifest.source.root)
+    builder = _Builder(graph)
     functions: list[Function] = []
     fingerprints: list[str] = []
     faults: list[Diagnostic] = []
@@ -68,7 +66,11 @@ def collect_functions(graph: Graph) -> Functions:
     if faults:
         raise ManifestError(tuple(faults))
     return Functions(
-        by_family=tuple(functions), units=builder.units, files=builder.files, fingerprints=tuple(fingerprints)
+        by_family=tuple(functions),
+        by_instance=builder.shipments.by_instance,
+        units=builder.units,
+        files=builder.shipments.files,
+        fingerprints=tuple(fingerprints),
     )
 
 
@@ -101,10 +103,10 @@ class _Builder:
     The code of an inlined workflow lies in the folder of its own manifest, inside that of the main one.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.units: dict[str, bytes] = {}
-        self.files: dict[str, bytes] = {}
-        self._root = root
+        self.shipments = Shipments(graph)
+        self._root = graph.manifest.source.root
         self._projects: dict[Path, Project] = {}
         self._by_module: dict[tuple[Path, str], tuple[str, tuple[SourceModule, ...]]] = {}
         self._marks: dict[tuple[Path, str, str], str] = {}
@@ -121,7 +123,7 @@ class _Builder:
                     self._marks[key] = fingerprint(project, modules, module, call.function)
                 return Function(unit=unit, module=module, qualname=call.function), self._marks[key]
             case Exec() as exec_:
-                return self._executable(project, exec_)
+                return self.shipments.collect(project, family, exec_)
 
     def _unit(self, project: Project, module: str) -> tuple[str, tuple[SourceModule, ...]]:
         key = (project.root, module)
@@ -147,34 +149,3 @@ class _Builder:
         digest = unit_digest(data)
         self.units[digest] = data
         return digest
-
-    def _executable(self, project: Project, body: Exec) -> tuple[Function, str]:
-        """The fingerprint covers the command as it is written, what it ships and how its output is read."""
-        files = []
-        for file in shipped_files(project, body):
-            data = file.read()
-            record = file.record(data)
-            self.files[record.digest] = data
-            files.append(record)
-        encoded = encode_executable(body.stdout, files)
-        digest = unit_digest(encoded)
-        self.files[digest] = encoded
-        written = [_written(node) for node in (*body.argv, body.stdin, body.cwd)]
-        mark = hashlib.sha256(json.dumps(["exec", digest, *written]).encode()).hexdigest()
-        program = body.argv[0] if body.argv else None
-        return Function(unit=digest, module="", qualname=_written(program), kind="exec"), mark
-
-
-def _written(node: Node | None) -> str:
-    """A value as the manifest writes it, expressions and all."""
-    match node:
-        case None:
-            return ""
-        case ScalarNode():
-            return node.raw
-        case SequenceNode():
-            return json.dumps([_written(item) for item in node.items])
-        case MappingNode():
-            return json.dumps(
-                [[str(key.value), _written(value)] for key, value in zip(node.keys, node.values, strict=True)]
-            )

@@ -28,10 +28,16 @@ from runtime.value_types import accept, parse_type
 
 
 class Functions(Protocol):
-    """The user's code as collected: functions and fingerprints by family, unit archives and shipped files by digest."""
+    """The user's code as collected: functions and fingerprints by family, unit archives and shipped files by digest.
+
+    `by_instance` are the functions of commands whose instances ship files of their own.
+    """
 
     @property
     def by_family(self) -> Sequence[Function]: ...
+
+    @property
+    def by_instance(self) -> Mapping[int, Function]: ...
 
     @property
     def units(self) -> Mapping[str, bytes]: ...
@@ -69,7 +75,9 @@ def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
     literals = Literals()
     names = [graph.name_of(instance) for instance in range(len(graph))]
     inputs = [_input(declared, literals) for declared in graph.manifest.inputs.values()]
-    layout = lay_out(graph, plan, names=names, functions=functions.by_family, literals=literals)
+    layout = lay_out(
+        graph, plan, names=names, functions=functions.by_family, literals=literals, own=functions.by_instance
+    )
     blobs = _Blobs()
     for digest, data in (*functions.units.items(), *functions.files.items(), *literals.blobs.items()):
         assert digest_of(data) == digest, "a blob is named by the digest of its bytes"

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler.emit.literals import Literals
+from compiler.graph.merge import FILES
 from compiler.graph.model import Graph
 from compiler.planner.model import FLEXIBLE, Plan
 from runtime.pages import encode_subdag, value_text
@@ -19,7 +20,10 @@ from runtime.plan import Function, InEdge, OutEdge, Task, Value
 PAGE_BYTES = 4096
 """A page is cut before it would exceed this; one record that is larger has a page of its own."""
 
+NO_OWN: Mapping[int, Function] = {}
+
 _TABLE_BYTES = 700
+_FUNCTION_BYTES = 160
 _RECORD_BYTES = 14
 _EDGE_BYTES = 5
 _QUOTES_BYTES = 3
@@ -36,10 +40,19 @@ class Layout:
 
 
 def lay_out(
-    graph: Graph, plan: Plan, *, names: Sequence[str], functions: Sequence[Function], literals: Literals
+    graph: Graph,
+    plan: Plan,
+    *,
+    names: Sequence[str],
+    functions: Sequence[Function],
+    literals: Literals,
+    own: Mapping[int, Function] = NO_OWN,
 ) -> Layout:
-    """Encode every record of the plan; `names` are by instance, `functions` by family."""
-    records = Records(graph, plan, names=names, functions=functions, literals=literals)
+    """Encode every record of the plan; `names` are by instance, `functions` by family.
+
+    `own` are the functions of single instances, commands whose `files` have values of their own.
+    """
+    records = Records(graph, plan, names=names, functions=functions, literals=literals, own=own)
     groups = cut_pages(records)
     for number, group in enumerate(groups):
         for instance in group:
@@ -61,9 +74,17 @@ class Records:
     """Makes the record of any instance, from one column per field."""
 
     def __init__(
-        self, graph: Graph, plan: Plan, *, names: Sequence[str], functions: Sequence[Function], literals: Literals
+        self,
+        graph: Graph,
+        plan: Plan,
+        *,
+        names: Sequence[str],
+        functions: Sequence[Function],
+        literals: Literals,
+        own: Mapping[int, Function] = NO_OWN,
     ) -> None:
         self.graph = graph
+        self.own = own
         self.plan = plan
         self.functions = functions
         self.names = names
@@ -75,6 +96,8 @@ class Records:
         self.page_of = [-1] * len(graph)
         self.args = [literals.args(args) for args in graph.args]
         self.kwargs = [literals.kwargs(kwargs) if kwargs else kwargs for kwargs in graph.kwargs]
+        for instance in own:
+            self.kwargs[instance] = {name: value for name, value in self.kwargs[instance].items() if name != FILES}
         self.targets = frozenset(graph.targets)
 
     def task(self, instance: int) -> Task:
@@ -84,7 +107,7 @@ class Records:
         option = graph.option_table[graph.options[instance]]
         return Task(
             name=self.names[instance],
-            function=self.functions[graph.family_of[instance]],
+            function=self.own.get(instance) or self.functions[graph.family_of[instance]],
             env=self.envs[instance],
             args=self.args[instance],
             kwargs=self.kwargs[instance],
@@ -166,6 +189,8 @@ def _parts(records: Records, instance: int) -> dict[object, int]:
     """What a record adds to the tables of its page unless it stands there already, with its length."""
     name_bytes = records.name_bytes
     parts: dict[object, int] = {instance: name_bytes[instance]}
+    if instance in records.own:
+        parts[records.own[instance]] = _FUNCTION_BYTES
     for producer, _ in records.graph.in_edges[instance]:
         parts[producer] = name_bytes[producer]
     for _, consumer in records.consumers[instance]:

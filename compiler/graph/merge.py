@@ -13,8 +13,11 @@ from dataclasses import dataclass, field, replace
 from compiler.graph.callers import refuse_beside_workflow
 from compiler.graph.report import Report
 from compiler.manifest.model import Call, Exec, Manifest, TaskDef, Use, Workflow
-from compiler.manifest.tree import MappingNode, Node
+from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 from compiler.suggest import did_you_mean
+
+FILES = "files"
+"""The argument that holds the evaluated `files` of a command, where they have expressions."""
 
 _MERGED = frozenset({"resources", "retry", "env", "labels", "cache"})
 
@@ -29,13 +32,18 @@ class TaskSource:
     is_poisoned: bool = False
 
     def arguments(self) -> list[tuple[str | None, Node]]:
-        """The written arguments, by name or by position; of a command its words, its input and its folder too."""
+        """The written arguments, by name or by position; of a command its words, its input and its folder too.
+
+        So are its files when they have expressions: no argument of the command, but values of each instance.
+        """
         positional = list(self.task.args or ())
         named = dict(self.task.with_ or {})
         if isinstance(self.body, Exec):
             positional = [*self.body.argv, *positional]
             inputs = (("stdin", self.body.stdin), ("cwd", self.body.cwd))
             named.update({name: node for name, node in inputs if node is not None})
+            if any("${{" in str(node.value) for node in self.body.files if isinstance(node, ScalarNode)):
+                named[FILES] = SequenceNode(self.body.files, self.body.files[0].span)
         return [*((None, node) for node in positional), *named.items()]
 
 

@@ -88,8 +88,9 @@ def check_requirements(manifest: Manifest) -> tuple[list[Diagnostic], Declared]:
     has_unread = False
     for node in _nodes(manifest):
         if isinstance(node, SequenceNode):
+            first = len(found)
             for item in node.items:
-                has_unread |= _check_item(item, found, diagnostics)
+                has_unread |= _check_item(item, found, diagnostics, first)
         elif isinstance(node, ScalarNode) and isinstance(node.value, str):
             has_unread |= _check_file(node, node.value, manifest, found, diagnostics)
     return diagnostics, Declared(found, has_unread=has_unread)
@@ -107,8 +108,11 @@ def _nodes(manifest: Manifest) -> Iterator[Node]:
             yield node
 
 
-def _check_item(item: Node, found: list[Requirement], diagnostics: list[Diagnostic]) -> bool:
-    """Whether the item stays unread: an expression, or a mistake that another check reports."""
+def _check_item(item: Node, found: list[Requirement], diagnostics: list[Diagnostic], first: int) -> bool:
+    """Whether the item stays unread: an expression, or a mistake that another check reports.
+
+    `found` holds those of the same list from `first` on.
+    """
     if not isinstance(item, ScalarNode) or not isinstance(item.value, str) or EXPRESSION in item.value:
         return True
     try:
@@ -116,10 +120,20 @@ def _check_item(item: Node, found: list[Requirement], diagnostics: list[Diagnost
     except ValueError as err:
         diagnostics.append(Diagnostic(code="E410", message=str(err), span=item.span, hint=_REQUIREMENT_HINT))
         return True
+    if any(_contradict(requirement, other) for other in found[first:]):
+        message = f"`{requirement.written_name}` stands here twice, with different versions"
+        diagnostics.append(Diagnostic(code="E410", message=message, span=item.span, hint="keep one of the two"))
     found.append(requirement)
     if not requirement.is_pinned:
         diagnostics.append(_unpinned([requirement], item.span))
     return False
+
+
+def _contradict(one: Requirement, other: Requirement) -> bool:
+    """Whether no version fits both: each names one exactly, everywhere, and not the same."""
+    if one.name != other.name or one.marker or other.marker or not (one.is_pinned and other.is_pinned):
+        return False
+    return (one.clauses, one.url) != (other.clauses, other.url)
 
 
 def _check_file(

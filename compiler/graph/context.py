@@ -20,7 +20,15 @@ from compiler.manifest.model import ForeachEntry, Manifest
 from compiler.manifest.operators import NoInstance, refuse_secret
 from compiler.manifest.params import Params, declared_type
 from compiler.manifest.symbols import InputValue, Namespace, NoResult, SecretValue, show
-from compiler.manifest.templates import Template, TemplateFault, TreeTemplate, compile_tree, scalars
+from compiler.manifest.templates import (
+    Template,
+    TemplateFault,
+    TreeTemplate,
+    compile_tree,
+    constant_tree,
+    has_expression,
+    scalars,
+)
 from compiler.manifest.tree import Node, ScalarNode
 
 
@@ -74,6 +82,8 @@ class Context:
         self, node: Node, variables: Mapping[str, int] | None = None, *, is_run_time: bool = False
     ) -> TreeTemplate:
         """Compile a tree where these loop variables exist, and report what shows at once."""
+        if not has_expression(node):
+            return constant_tree(node)
         scope = Scope(
             variables=dict(variables or {}),
             lookup=self._lookup,

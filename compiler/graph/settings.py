@@ -52,6 +52,9 @@ class OptionTable:
 
     def __init__(self) -> None:
         self._numbers: dict[TaskOptions, int] = {}
+        self.constants: dict[str, dict[str, object]] = {}
+        """By option, the values that are written without expressions, parsed, by their JSON."""
+        self.layers: dict[tuple[object, ...], TaskOptions] = {}
 
     def intern(self, options: TaskOptions) -> int:
         return self._numbers.setdefault(options, len(self._numbers))
@@ -71,10 +74,10 @@ def family_options(domain: Domain, context: Context, table: OptionTable) -> list
     """For each instance of a family the number of its options in the table. Reports what is wrong with the values."""
     written, base = _written(domain, context)
     variables = {name: slot for slot, name in enumerate(domain.variables)}
-    options = [_Option(name, context.compile(node, variables)) for name, node in written.items()]
+    options = [_option(name, context.compile(node, variables), table) for name, node in written.items()]
     fixed = [option for option in options if not option.template.slots]
     varying = [option for option in options if option.template.slots]
-    common = _apply(base, fixed, _evaluate(fixed, [], domain, context))
+    common = _common(base, fixed, _evaluate(fixed, [], domain, context), table)
     if not varying:
         return [table.intern(common)] * len(domain.keys)
     numbers = []
@@ -86,6 +89,18 @@ def family_options(domain: Domain, context: Context, table: OptionTable) -> list
             number = known[keys] = table.intern(_apply(common, varying, keys))
         numbers.append(number)
     return numbers
+
+
+def _option(name: str, template: TreeTemplate, table: OptionTable) -> _Option:
+    return _Option(name, template, table.constants.setdefault(name, {}) if template.is_constant else {})
+
+
+def _common(base: TaskOptions, fixed: list[_Option], keys: tuple[str | None, ...], table: OptionTable) -> TaskOptions:
+    """`base` with what all instances share: flat tasks by the thousand share it, too."""
+    layer = (base.other, keys, *(option.name for option in fixed))
+    if layer not in table.layers:
+        table.layers[layer] = _apply(base, fixed, keys)
+    return table.layers[layer]
 
 
 def _written(domain: Domain, context: Context) -> tuple[dict[str, Node], TaskOptions]:
@@ -141,7 +156,7 @@ def _evaluate(
         key: str | None = None
         try:
             value = _plain(option, option.template.evaluate(frame), context)
-            key = json.dumps(value, ensure_ascii=False, sort_keys=True, default=_marked)
+            key = _CANONICAL.encode(value)
             _check(option, value, key, context)
         except (TemplateFault, Poisoned):
             _blame(option, frame, domain, context, local)
@@ -199,6 +214,9 @@ def _marked(value: object) -> object:
     """An input in a key: no value of an option has this form."""
     assert isinstance(value, Input), "an option holds plain data and inputs"
     return {"$i": [value.name, *value.path]}
+
+
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=_marked)
 
 
 def _written_out(value: object) -> object:

@@ -46,7 +46,11 @@ class Ruler:
         return Position(line, at - self._starts[line - 1] + 1)
 
     def span(self, start: int, end: int) -> Span:
-        return Span(self.file, self.position(start), self.position(end))
+        first = self.position(start)
+        begin = start - first.column + 1
+        is_one_line = first.line < len(self._starts) and end < self._starts[first.line]
+        last = Position(first.line, end - begin + 1) if is_one_line else self.position(end)
+        return Span(self.file, first, last)
 
 
 def _line_starts(text: str) -> list[int]:

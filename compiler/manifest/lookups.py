@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from jinja2 import nodes
 
 from compiler.manifest import operators
@@ -58,26 +60,29 @@ def _namespace(c: Compilation, node: nodes.Node) -> Namespace | None:
     return value if isinstance(value, Namespace) else None
 
 
-def _task(c: Compilation, name: str, node: nodes.Node, where: Extent) -> Closure:
+def _task(c: Compilation, name: str, where: Callable[[], Extent]) -> Closure:
     try:
         return c.constant(c.scope.reference(name))
     except KeyError:
-        return c.fail(where, "E301", f"there is no task `{name}`", hint=did_you_mean(name, c.scope.tasks()))
+        return c.fail(where(), "E301", f"there is no task `{name}`", hint=did_you_mean(name, c.scope.tasks()))
     except Poisoned:
         c.ispoisoned = True
         return poison
     except ExprFault as fault:
-        return c.fail(where, fault.code, fault.message, hint=fault.hint)
+        return c.fail(where(), fault.code, fault.message, hint=fault.hint)
 
 
 def compile_getattr(c: Compilation, node: nodes.Getattr) -> Closure:
     name = node.attr
-    start, end = c.tree.extent(node)
-    where = (end - len(name), end)
+
+    def where() -> Extent:
+        end = c.tree.extent(node)[1]
+        return end - len(name), end
+
     if name.startswith("_"):
-        return c.fail(where, "E204", f"`.{name}`: names that begin with `_` are out of reach")
+        return c.fail(where(), "E204", f"`.{name}`: names that begin with `_` are out of reach")
     if _is_root(c, node.node, "tasks"):
-        return _task(c, name, node, where)
+        return _task(c, name, where)
     namespace = _namespace(c, node.node)
     if namespace is not None:
         return _namespace_entry(c, namespace, name, where)
@@ -88,20 +93,20 @@ def compile_getattr(c: Compilation, node: nodes.Getattr) -> Closure:
         try:
             return select(base(frame), name)
         except ExprFault as fault:
-            fault.at((start, end))
+            fault.at(c.tree.extent(node))
             raise
 
     return closure
 
 
-def _namespace_entry(c: Compilation, namespace: Namespace, name: str, where: Extent) -> Closure:
+def _namespace_entry(c: Compilation, namespace: Namespace, name: str, where: Callable[[], Extent]) -> Closure:
     try:
         return c.constant(operators.select(namespace, name))
     except Poisoned:
         c.ispoisoned = True
         return poison
     except ExprFault as fault:
-        return c.fail(where, fault.code, fault.message, hint=fault.hint)
+        return c.fail(where(), fault.code, fault.message, hint=fault.hint)
 
 
 def compile_getitem(c: Compilation, node: nodes.Getitem) -> Closure:
@@ -111,7 +116,7 @@ def compile_getitem(c: Compilation, node: nodes.Getitem) -> Closure:
         return c.fail(node.arg, "E204", "one index at a time", hint="write [i][j] for [i, j]")
     if _is_root(c, node.node, "tasks"):
         if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-            return _task(c, node.arg.value, node, c.tree.extent(node.arg))
+            return _task(c, node.arg.value, lambda: c.tree.extent(node.arg))
         return c.fail(
             node.arg,
             "E305",

@@ -105,6 +105,8 @@ class _Wrong:
 
     def count_in(self, key: ScalarNode, value: Node) -> int:
         """How many errors begin between a key and the end of its value."""
+        if not self._starts:
+            return 0
         end = max(value.span.end, Position(value.span.start.line, value.span.start.column + 1))
         return max(0, bisect_left(self._starts, end) - bisect_left(self._starts, key.span.start))
 

@@ -15,11 +15,14 @@ from compiler.manifest import operators
 from compiler.manifest.budget import Budget, check_text
 from compiler.manifest.compilation import Closure, Frame, Scope, poison
 from compiler.manifest.expressions import compile_expression
-from compiler.manifest.faults import ExprFault, StaticFault
+from compiler.manifest.faults import ExprFault, Poisoned, StaticFault
 from compiler.manifest.jinja_tree import SyntaxTree, SyntaxTrees
+from compiler.manifest.plain import to_plain
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 
 _OPENING = re.compile(r"\$\$\{\{|\$\{\{")
+_LONE_REFERENCE = re.compile(r"\$\{\{\s*tasks\.([A-Za-z]\w*)\s*\}\}", re.ASCII)
+_NO_SLOTS: frozenset[int] = frozenset()
 _INSIDE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\}\}|[{}'"]""", re.DOTALL)
 
 
@@ -34,7 +37,9 @@ class Part:
 
 def has_expression(node: Node) -> bool:
     """Whether any scalar of a tree holds `${{` (an escaped one counts: it has to be unescaped)."""
-    return any("${{" in scalar.value for scalar in scalars(node) if isinstance(scalar.value, str))
+    if isinstance(node, ScalarNode):
+        return isinstance(node.value, str) and "${{" in node.value
+    return any(map(has_expression, node.items if isinstance(node, SequenceNode) else node.values))
 
 
 def scalars(node: Node) -> Iterator[ScalarNode]:
@@ -116,6 +121,8 @@ class TemplateFault(Exception):
 def compile_scalar(node: ScalarNode, trees: SyntaxTrees, scope: Scope) -> Template:
     """Compile the expressions of one scalar."""
     assert isinstance(node.value, str), "only texts hold expressions"
+    if (symbol := _lone_reference(node.value, scope)) is not None:
+        return Template(node=node, evaluate=_constant(symbol), slots=_NO_SLOTS, faults=())
     parts, fault = split(node.value)
     faults = [fault] if fault else []
     slots: set[int] = set()
@@ -140,6 +147,20 @@ def compile_scalar(node: ScalarNode, trees: SyntaxTrees, scope: Scope) -> Templa
     else:
         evaluate = _text(node, pieces, scope.budget)
     return Template(node=node, evaluate=evaluate, slots=frozenset(slots), faults=tuple(faults))
+
+
+def _lone_reference(text: str, scope: Scope) -> object | None:
+    """What `${{ tasks.name }}` refers to, which is most of what flat manifests hold; None for any other scalar.
+
+    One that is wrong goes the long way, where it is explained.
+    """
+    found = _LONE_REFERENCE.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        return scope.reference(found.group(1))
+    except (KeyError, Poisoned, ExprFault):
+        return None
 
 
 def _shift(fault: StaticFault, by: int) -> StaticFault:
@@ -202,6 +223,11 @@ class TreeTemplate:
         return not self.leaves
 
 
+def constant_tree(node: Node) -> TreeTemplate:
+    """A tree without expressions."""
+    return TreeTemplate(node=node, evaluate=_constant(to_plain(node)), leaves=(), slots=_NO_SLOTS)
+
+
 def compile_tree(node: Node, trees: SyntaxTrees, scope: Scope) -> TreeTemplate:
     """Compile every expression of a tree. Faults stay in `leaves`; such a tree is poison."""
     leaves: list[Template] = []
@@ -221,8 +247,6 @@ def compile_tree(node: Node, trees: SyntaxTrees, scope: Scope) -> TreeTemplate:
                 return lambda frame: {key: value(frame) for key, value in pairs}
 
     evaluate = visit(node)
-    if not leaves:
-        evaluate = _constant(evaluate([]))
     slots = frozenset(slot for leaf in leaves for slot in leaf.slots)
     return TreeTemplate(node=node, evaluate=evaluate, leaves=tuple(leaves), slots=slots)
 

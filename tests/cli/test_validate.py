@@ -109,6 +109,16 @@ def test_a_comment_silences_a_warning_that_the_call_denies(treadle: Treadle) -> 
     assert codes(treadle, "two.yaml", "--deny", "all") == {}
 
 
+def test_a_comment_that_cannot_silence_is_remarked_on(treadle: Treadle) -> None:
+    Path("two.yaml").write_text(TWO_SINKS.replace("tasks:\n", "tasks:  # treadle: ignore[W302, W014, E301]\n"))
+    called = treadle("validate", "two.yaml")
+    assert "note: two.yaml:3: there is no W014 to ignore here\n" in called.err
+    assert "note: two.yaml:3: E301 is an error, which cannot be ignored\n" in called.err
+    assert "no W014" not in treadle("validate", "two.yaml", "--level", "schema").err
+    machine = treadle("validate", "two.yaml", "--format", "json")
+    assert (machine.err, machine.json["counts"]) == ("", {"error": 0, "warning": 1})
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

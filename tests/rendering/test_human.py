@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from compiler.diagnostics import CODES, Diagnostic, Fix, Position, Related, Span, slug_of
-from compiler.manifest.ignores import without_ignored
 from compiler.rendering import explain_code, render_human, sort_diagnostics, summary, to_json
 
 TREE = """\
@@ -213,31 +212,6 @@ def test_every_code_has_a_slug_of_its_own_and_a_title() -> None:
     assert all(title and not title.endswith(".") for _, title in CODES.values())
     assert slug_of("E301") == "unknown-task"
     assert explain_code("E302") == "E302 cycle: instances wait for each other"
-
-
-@pytest.mark.parametrize(
-    ("text", "is_ignored"),
-    [
-        ("a: no  # treadle: ignore[W014]\n", True),
-        ("a: no  # treadle: ignore[W301, W014]\n", True),
-        ("# treadle: ignore[W014]\na: no\n", True),
-        ("  #treadle:ignore[W014]\na: no\n", True),
-        ("a: no  # treadle: ignore[W301]\n", False),
-        ("# treadle: ignore[W014]\n\na: no\n", False),
-        ("b: 1  # treadle: ignore[W014]\na: no\n", False),
-        ("a: no\n", False),
-    ],
-)
-def test_a_comment_ignores_a_warning_on_its_line_or_below(text: str, is_ignored: bool) -> None:
-    line = 1 + text.splitlines().index(next(row for row in text.splitlines() if row.startswith("a:")))
-    found = [Diagnostic(code="W014", message="m", span=Span("f", Position(line, 4), Position(line, 6)))]
-    assert without_ignored(found, text, "f") == ([] if is_ignored else found)
-    assert without_ignored(found, text, "other") == found
-
-
-def test_an_error_cannot_be_ignored() -> None:
-    found = [Diagnostic(code="E102", message="m", span=Span("f", Position(1, 1), Position(1, 2)))]
-    assert without_ignored(found, "a: 1 # treadle: ignore[E102]\n", "f") == found
 
 
 def test_a_denied_warning_is_shown_as_the_error_it_is() -> None:

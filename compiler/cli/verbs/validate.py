@@ -11,7 +11,8 @@ from compiler.cli.reports import exit_code, print_diagnostics, show_diagnostics
 from compiler.cli.severities import read_severities
 from compiler.cli.stages import manifest_settings, read_request
 from compiler.diagnostics import Diagnostic, ManifestError
-from compiler.pipeline import LEVELS, check
+from compiler.manifest.ignores import remarks
+from compiler.pipeline import LEVELS, examine
 from compiler.rendering import DEFAULT_LIMIT, FORMATS, summary
 from runtime.quantities import parse_size
 
@@ -88,8 +89,12 @@ def _check(file: str, args: argparse.Namespace, console: Console) -> Sequence[Di
         request = read_request(single, console, manifest_settings(single, console))
     except ManifestError as err:
         return err.diagnostics
-    options = request.options
-    return check(request.source, options.set_values, args.level, max_instances=options.max_instances)
+    checked = examine(request.source, request.options, args.level)
+    if _format(args) == "human":
+        is_whole = args.level == LEVELS[-1] and not checked.has_errors
+        for line, remark in remarks(request.source.text, request.source.file, checked.ignored if is_whole else None):
+            console.note(f"note: {request.source.file}:{line}: {remark}")
+    return checked.diagnostics
 
 
 def _limit(text: str) -> int | None:

@@ -17,7 +17,7 @@ from compiler.diagnostics import Diagnostic, Position, Related, Span
 from compiler.manifest.phrases import either, kind, show, text_hint, type_hint
 from compiler.manifest.plain import to_plain
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
-from compiler.manifest.vocabulary import foreign_key, intended_key
+from compiler.manifest.vocabulary import MERGE_KEY, foreign_key, intended_key
 from compiler.suggest import closest, did_you_mean
 
 MAX_UNKNOWN_KEYS = 200
@@ -119,7 +119,8 @@ def _meant_keys(failures: Sequence[Failure]) -> dict[tuple[str | int, ...], froz
     for failure in failures:
         if failure.keyword == "additionalProperties":
             known = tuple(failure.schema.get("properties", ()))
-            names = (intended_key(name, known) for name in _unknown_keys(failure))
+            unknown = _unknown_keys(failure)
+            names = known if MERGE_KEY in unknown else (intended_key(name, known) for name in unknown)
             meant[failure.path] = frozenset(name for name in names if name)
     return meant
 

@@ -47,6 +47,7 @@ from compiler.manifest.resolver import ScalarRefusedError, resolve_plain
 from compiler.manifest.source import MAX_FILE_SIZE
 from compiler.manifest.syntax import bare_jinja, cut_apart, explain_yaml_error
 from compiler.manifest.tree import MappingNode, Node, Place, Scalar, ScalarNode, SequenceNode
+from compiler.manifest.vocabulary import MERGE_KEY
 
 MAX_DEPTH = 64
 BYTES_PER_EVENT = 8
@@ -214,8 +215,7 @@ class _Builder:
                 place = self._bad_tag(event)
                 value = _SPOILED
         elif not style:
-            if is_key and text == "<<":
-                self._merge_key(self._frames[-1], self._span(event))
+            if is_key and text == MERGE_KEY and not self._is_first_merge(self._frames[-1], self._span(event)):
                 return
             value = self._plain[text] if text in self._plain else self._resolve(event, is_key)
         node = ScalarNode(value, place, text, style)
@@ -342,10 +342,12 @@ class _Builder:
         hint = f"quote it: '{node.raw}'" if node.raw else "name the key"
         self.report(Diagnostic(code="E013", message=message, span=node.span, hint=hint))
 
-    def _merge_key(self, frame: Frame, span: Span) -> None:
-        frame.drop_next = True
+    def _is_first_merge(self, frame: Frame, span: Span) -> bool:
+        """Report a merge key; the first of a mapping stays a key, so that nobody misses what it was to bring."""
         hint = "share options with `defaults` or `extends`"
         self.report(Diagnostic(code="E006", message="the merge key `<<` is not understood", span=span, hint=hint))
+        frame.drop_next = MERGE_KEY in frame.seen
+        return not frame.drop_next
 
     def _bad_tag(self, event: Located) -> Span:
         """Report a tag; returns where it stands, after an anchor or before one."""

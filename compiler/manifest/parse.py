@@ -36,6 +36,7 @@ from compiler.manifest.plain import to_plain
 from compiler.manifest.schema import check_tree
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 from compiler.manifest.unsupported import find_unsupported
+from compiler.manifest.vocabulary import MERGE_KEY, intended_key
 
 TASK_OPTIONS = frozenset(
     {
@@ -43,10 +44,35 @@ TASK_OPTIONS = frozenset(
         *("on_error", "idempotent", "description", "labels"),
     }
 )
-_LOCAL_SECTIONS = frozenset({"spec", "name", "description", "labels", "sla", "optimize", "metrics", "defaults"})
+BODIES = ("call", "exec", "use", "workflow")
+_LOCAL_SECTIONS = frozenset(
+    {
+        *("spec", "name", "description", "labels", "sla", "optimize", "metrics", "defaults", "outputs"),
+        *("workers", "requirements"),
+    }
+)
 """Sections whose mistakes leave the graph as it is."""
 
-BODIES = ("call", "exec", "use", "workflow")
+_LOCAL_ENTRIES = ("tasks", "functions", "let", "params", "inputs", "secrets")
+"""Sections of which a mistake leaves out one entry: it is still known by name, and what uses it is silent."""
+
+_LOCAL_FIELDS = TASK_OPTIONS | {"worker", "fanout"}
+"""Fields of a task whose mistakes leave its instances and edges as they are."""
+
+_SHAPING_FIELDS = (*BODIES, "args", "with", "foreach", "where", "fanout", "extends")
+"""Fields of a task without which its call or its instances are others."""
+
+_FIELDS = (*_SHAPING_FIELDS, "when", "after", "worker", "outputs", *sorted(TASK_OPTIONS))
+_KNOWN_FIELDS = frozenset(_FIELDS)
+
+_NAMING_SECTIONS = ("params", "inputs", "let", "functions", "include", "imports", "secrets")
+_SECTIONS = (
+    *("spec", "name", "description", "labels", *_NAMING_SECTIONS, "defaults", "requirements", "sla", "optimize"),
+    *("workers", "metrics", "tasks", "outputs", "result"),
+)
+
+_HARMLESS = frozenset({"E102", "E114"})
+"""Codes of keys that are left out."""
 
 
 def load_manifest(source: Source) -> Manifest:
@@ -90,9 +116,10 @@ def _parsed(
     source: Source, tree: MappingNode, tasks: Node | None, diagnostics: Sequence[Diagnostic]
 ) -> Manifest | None:
     errors = [one for one in diagnostics if one.severity is Severity.ERROR]
-    if not isinstance(tasks, MappingNode) or not _are_local(errors, tree, tasks):
+    grave = _Wrong(one for one in errors if one.code not in _HARMLESS)
+    if not isinstance(tasks, MappingNode) or not _are_local(grave, tree, tasks):
         return None
-    manifest = _build(source, tree, _text(tree.get("name")) or "", tasks, _Wrong(errors))
+    manifest = _build(source, tree, _text(tree.get("name")) or "", tasks, wrong=_Wrong(errors), grave=grave)
     warnings = tuple(one for one in diagnostics if one.severity is Severity.WARNING)
     return replace(manifest, warnings=warnings, unsupported=find_unsupported(manifest, tree))
 
@@ -110,21 +137,30 @@ class _Wrong:
         end = max(value.span.end, Position(value.span.start.line, value.span.start.column + 1))
         return max(0, bisect_left(self._starts, end) - bisect_left(self._starts, key.span.start))
 
+    def __len__(self) -> int:
+        return len(self._starts)
 
-def _are_local(errors: Sequence[Diagnostic], tree: MappingNode, tasks: MappingNode) -> bool:
+
+def _are_local(grave: _Wrong, tree: MappingNode, tasks: MappingNode) -> bool:
     """Whether later phases can do without the parts of the manifest that errors are about."""
-    grave = [one for one in errors if one.code not in ("E102", "E114") and one.span is not None]
-    if not grave:
-        return True
-    wrong = _Wrong(grave)
-    local = sum(wrong.count_in(key, value) for key, value in _pairs(tree) if key.value in _LOCAL_SECTIONS)
-    for _, task in _pairs(tasks):
-        if isinstance(task, MappingNode):
-            local += sum(wrong.count_in(key, value) for key, value in _pairs(task) if key.value in TASK_OPTIONS)
-    return local >= len(grave)
+    if any(_is_meant_to_name(str(key.value)) for key in tree.keys):
+        return False
+    parts = [pair for pair in _pairs(tree) if pair[0].value in _LOCAL_SECTIONS]
+    parts += _pairs(tasks)
+    for name in _LOCAL_ENTRIES:
+        section = tree.get(name)
+        parts += _pairs(section) if isinstance(section, MappingNode) and section is not tasks else ()
+    return sum(grave.count_in(key, value) for key, value in parts) >= len(grave)
 
 
-def _build(source: Source, tree: MappingNode, name: str, tasks_node: MappingNode, wrong: _Wrong) -> Manifest:
+def _is_meant_to_name(name: str) -> bool:
+    """Whether a mistyped or foreign key stands for a section that gives the names which later phases would miss."""
+    return name not in _SECTIONS and name[:2] != "x-" and intended_key(name, _SECTIONS) in _NAMING_SECTIONS
+
+
+def _build(
+    source: Source, tree: MappingNode, name: str, tasks_node: MappingNode, *, wrong: _Wrong, grave: _Wrong
+) -> Manifest:
     root = _table(tree)
     defaults, default_spans = _options(_submapping(root, "defaults"), wrong)
     outputs = root.get("outputs")
@@ -133,7 +169,7 @@ def _build(source: Source, tree: MappingNode, name: str, tasks_node: MappingNode
     return Manifest(
         source=source,
         name=name,
-        tasks={str(key.value): _task(key, value, wrong) for key, value in _pairs(tasks_node) if not _is_extension(key)},
+        tasks=_tasks(root, tasks_node, wrong, grave),
         tasks_span=tasks_span,
         params={str(key.value): _param(key, value, wrong) for key, value in _section(root, "params")},
         inputs={str(key.value): _param(key, value, wrong) for key, value in _section(root, "inputs")},
@@ -142,13 +178,13 @@ def _build(source: Source, tree: MappingNode, name: str, tasks_node: MappingNode
         functions=_functions(root, wrong),
         defaults=defaults,
         default_spans=default_spans,
-        requirements=root.get("requirements"),
+        requirements=_sound(tree, "requirements", wrong),
         imports=_imports(root),
         secrets={str(key.value): value for key, value in _section(root, "secrets")},
         sla=_sla(root.get("sla")),
         sla_node=root.get("sla"),
         optimize=root.get("optimize"),
-        workers=_table(workers) if isinstance(workers, MappingNode) else None,
+        workers=_workers(workers, wrong) if isinstance(workers, MappingNode) else None,
         metrics=root.get("metrics"),
         outputs=_table(outputs) if isinstance(outputs, MappingNode) else None,
         outputs_span=outputs.span if isinstance(outputs, MappingNode) else None,
@@ -198,11 +234,11 @@ def _sla(node: Node | None) -> Sla:
 
 
 def _param(key: ScalarNode, node: Node, wrong: _Wrong) -> Param:
-    """A declaration `{type, default, …}`, or the bare literal that is the default."""
+    """A declaration `{type, default, …}` without what is wrong in it, or the bare literal that is the default."""
     name = str(key.value)
     if not isinstance(node, MappingNode):
         return Param(name=name, span=key.span, has_default=True, default=to_plain(node), default_span=node.span)
-    fields = _table(node)
+    fields = {str(field.value): value for field, value in _pairs(node) if not wrong.count_in(field, value)}
     default = fields.get("default")
     enum = fields.get("enum")
     return Param(
@@ -238,6 +274,17 @@ def _imports(root: Mapping[str, Node]) -> dict[str, Import]:
     return found
 
 
+def _sound(tree: MappingNode, name: str, wrong: _Wrong) -> Node | None:
+    """The value of a section in which nothing is wrong."""
+    return next((value for key, value in _pairs(tree) if key.value == name and not wrong.count_in(key, value)), None)
+
+
+def _workers(node: MappingNode, wrong: _Wrong) -> dict[str, Node]:
+    """The declared workers; one in which something is wrong has no size."""
+    empty = MappingNode((), (), node.span)
+    return {str(key.value): empty if wrong.count_in(key, value) else value for key, value in _pairs(node)}
+
+
 def _functions(root: Mapping[str, Node], wrong: _Wrong) -> dict[str, FunctionDef]:
     functions = {}
     for key, node in _section(root, "functions"):
@@ -260,6 +307,41 @@ def _options(node: MappingNode | None, wrong: _Wrong) -> tuple[dict[str, Node], 
     return {name: value for name, _, value in written}, {name: span for name, span, _ in written}
 
 
+def _tasks(root: Mapping[str, Node], node: MappingNode, wrong: _Wrong, grave: _Wrong) -> dict[str, TaskDef]:
+    """The tasks. One that is broken has a name and nothing else, so that its consumers are silent; and so has one that
+    stands on a broken task or function.
+    """
+    pairs = [(key, value) for key, value in _pairs(node) if not _is_extension(key)]
+    lost = {str(key.value) for key, value in _section(root, "functions") if _is_broken(key, value, grave)}
+    tasks = {str(key.value): _task(key, value, wrong) for key, value in pairs}
+    bad = {str(key.value) for key, value in pairs if _is_broken(key, value, grave)}
+    bad |= {name for name, task in tasks.items() if isinstance(task.body, Use) and task.body.name in lost}
+    while more := {name for name, task in tasks.items() if task.extends and task.extends[0] in bad} - bad:
+        bad |= more
+    return {
+        name: TaskDef(name=name, name_span=task.name_span, body=None) if name in bad else task
+        for name, task in tasks.items()
+    }
+
+
+def _is_broken(key: ScalarNode, node: Node, grave: _Wrong) -> bool:
+    """Whether errors of a task or function reach into what it is, rather than into its options."""
+    count = grave.count_in(key, node)
+    if not isinstance(node, MappingNode):
+        return count > 0
+    if any(_is_meant_to_shape(str(name.value)) for name in node.keys):
+        return True
+    local = (grave.count_in(name, value) for name, value in _pairs(node) if name.value in _LOCAL_FIELDS)
+    return count > 0 and count > sum(local)
+
+
+def _is_meant_to_shape(name: str) -> bool:
+    """Whether a mistyped or foreign key stands for a field that shapes the task."""
+    if name in _KNOWN_FIELDS or name[:2] == "x-":
+        return False
+    return name == MERGE_KEY or intended_key(name, _FIELDS) in _SHAPING_FIELDS
+
+
 def _task(key: ScalarNode, node: Node, wrong: _Wrong) -> TaskDef:
     name = str(key.value)
     if not isinstance(node, MappingNode):
@@ -268,10 +350,13 @@ def _task(key: ScalarNode, node: Node, wrong: _Wrong) -> TaskDef:
     options, option_spans = _options(node, wrong)
     args, with_, foreach = fields.get("args"), fields.get("with"), fields.get("foreach")
     extends = fields.get("extends")
+    body = _body(node)
+    if isinstance(body, Workflow):
+        option_spans = {str(key.value): key.span for key in node.keys}
     return TaskDef(
         name=name,
         name_span=key.span,
-        body=_body(node),
+        body=body,
         args=args.items if isinstance(args, SequenceNode) else None,
         args_span=args.span if isinstance(args, SequenceNode) else None,
         with_=_table(with_) if isinstance(with_, MappingNode) else None,
@@ -282,7 +367,7 @@ def _task(key: ScalarNode, node: Node, wrong: _Wrong) -> TaskDef:
         fanout=fields.get("fanout"),
         when=fields.get("when"),
         after=tuple((item.value, item.span) for item in _text_items(fields.get("after"))),
-        worker=fields.get("worker"),
+        worker=_sound(node, "worker", wrong),
         extends=(text, extends.span) if extends is not None and (text := _text(extends)) else None,
         outputs=tuple(item.value for item in _text_items(fields.get("outputs"))),
         options=options,

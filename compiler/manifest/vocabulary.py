@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from compiler.suggest import closest
+
+MERGE_KEY = "<<"
+"""YAML 1.1's key that brings other keys along: it is refused, and may stand for any that are missing."""
 
 FOREIGN_KEYS = {
     **dict.fromkeys(("depends_on", "depends-on", "dependsOn", "dependencies", "needs", "requires"), "after"),
@@ -19,23 +23,24 @@ FOREIGN_KEYS = {
 }
 """Keys of GitHub Actions, Argo, Airflow, Ansible and Step Functions, with what they are called here."""
 
-SYNONYMS = {
-    **dict.fromkeys(("function", "handler", "uses", "python", "target"), "call"),
-    **dict.fromkeys(("arguments", "argv", "inputs", "params", "parameters"), "args"),
-    **dict.fromkeys(("kwargs", "keywords"), "with"),
-    **dict.fromkeys(("if", "condition"), "when"),
-    **dict.fromkeys(("filter", "exclude"), "where"),
-    **dict.fromkeys(("environment", "env_vars"), "env"),
-    **dict.fromkeys(("variables", "vars", "locals"), "let"),
-    **dict.fromkeys(("parameters", "arguments", "args"), "params"),
-    **dict.fromkeys(("limit", "max_attempts", "attempts", "count", "times"), "max"),
-    **dict.fromkeys(("multiplier", "rate"), "backoff"),
-    **dict.fromkeys(("interval", "wait", "pause"), "delay"),
-    **dict.fromkeys(("ram", "mem"), "memory"),
-    **dict.fromkeys(("disk", "storage", "ephemeral"), "tmp"),
-    **dict.fromkeys(("architecture", "platform"), "arch"),
-    **dict.fromkeys(("dependencies", "packages", "pip"), "requirements"),
-}
+SYNONYMS = (
+    ("call", ("function", "handler", "uses", "python", "target")),
+    ("args", ("arguments", "argv", "inputs", "params", "parameters")),
+    ("with", ("kwargs", "keywords")),
+    ("when", ("if", "condition")),
+    ("where", ("filter", "exclude")),
+    ("env", ("environment", "env_vars")),
+    ("let", ("variables", "vars", "locals")),
+    ("params", ("parameters", "arguments", "args")),
+    ("max", ("limit", "max_attempts", "attempts", "count", "times")),
+    ("backoff", ("multiplier", "rate")),
+    ("delay", ("interval", "wait", "pause")),
+    ("memory", ("ram", "mem")),
+    ("tmp", ("disk", "storage", "ephemeral")),
+    ("arch", ("architecture", "platform")),
+    ("requirements", ("dependencies", "packages", "pip")),
+)
+"""Keys of this language, each with words that people write for it; a word may mean several, in different places."""
 
 
 def foreign_key(name: str, known: Sequence[str]) -> str | None:
@@ -46,11 +51,18 @@ def foreign_key(name: str, known: Sequence[str]) -> str | None:
 
 def synonyms(known: Sequence[str]) -> dict[str, str]:
     """The words that mean one of the keys that may stand here."""
-    return {word: target for words in (FOREIGN_KEYS, SYNONYMS) for word, target in words.items() if target in known}
+    meaning = {word: target for word, target in FOREIGN_KEYS.items() if target in known}
+    return meaning | {word: target for target, words in SYNONYMS if target in known for word in words}
 
 
 def intended_key(name: str, known: Sequence[str]) -> str | None:
     """The key that an unknown one was meant to be: another system's word, a near one, a synonym, a near synonym."""
+    return _intended(name, tuple(known))
+
+
+@lru_cache(maxsize=10_000)
+def _intended(name: str, known: tuple[str, ...]) -> str | None:
+    """Remembered: a mistake of a program that wrote the manifest stands in each of its thousands of tasks."""
     if foreign := foreign_key(name, known):
         return foreign
     meaning = synonyms(known)

@@ -113,7 +113,7 @@ def _written(domain: Domain, context: Context) -> tuple[dict[str, Node], TaskOpt
         written["worker"] = task.worker
     if task.fanout is not None:
         written["fanout"] = task.fanout
-    _check_handler(written.get("on_error"), context)
+    _check_handler(written.get("on_error"), domain, context)
     other: tuple[tuple[str, str], ...] = ()
     if task.when is not None:
         text = task.when.value if isinstance(task.when, ScalarNode) else "…"
@@ -121,12 +121,17 @@ def _written(domain: Domain, context: Context) -> tuple[dict[str, Node], TaskOpt
     return written, TaskOptions(other=other)
 
 
-def _check_handler(node: Node | None, context: Context) -> None:
-    """`on_error: {task: NAME}` names a task."""
+def _check_handler(node: Node | None, domain: Domain, context: Context) -> None:
+    """`on_error: {task: NAME}` names another task."""
     name = node.get("task") if isinstance(node, MappingNode) else None
-    if isinstance(name, ScalarNode) and isinstance(name.value, str) and name.value not in context.manifest.tasks:
+    if not isinstance(name, ScalarNode) or not isinstance(name.value, str):
+        return
+    if name.value not in context.manifest.tasks:
         hint = did_you_mean(name.value, context.manifest.tasks)
         context.report.error("E301", f"there is no task `{name.value}`", name.span, hint=hint)
+    elif name.value == domain.task and domain.task_source.task.options.get("on_error") is node:
+        message = f"`{name.value}` would handle its own failure"
+        context.report.error("E303", message, name.span, hint="name another task, or a `value`")
 
 
 def evaluate_section(name: str, node: Node, context: Context) -> Node | None:

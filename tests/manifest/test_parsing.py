@@ -11,6 +11,8 @@ from compiler.manifest.plain import to_plain
 from compiler.manifest.tree import ScalarNode
 from tests.manifest.texts import HEAD, parse, source
 
+TASK = "tasks: {g: {call: 'a:f'}}\n"
+
 
 def test_tasks_keep_the_order_of_the_file() -> None:
     manifest = parse("tasks:\n  z: {call: 'a:f'}\n  a: {call: 'a:f'}\n  m: {call: 'a:f'}\n")
@@ -179,10 +181,38 @@ def test_a_wrong_option_is_left_out_and_the_rest_goes_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["tasks: {g: {call: 3}}", "tasks: {g: {call: 'a:f', foreach: {}}}", "tasks: {g: {}}", "params: {a: {}}"]
+    "text",
+    [
+        "tasks: 5",
+        "tasks: {}",
+        f"let: 5\n{TASK}",
+        f"params: [a]\n{TASK}",
+        f"functions: x\n{TASK}",
+        f"imports: 5\n{TASK}",
+    ],
 )
 def test_a_mistake_in_what_shapes_the_graph_leaves_no_manifest(text: str) -> None:
     assert check_manifest(source(HEAD + text))[0] is None
+
+
+@pytest.mark.parametrize(
+    "task", ["{call: 3}", "{call: 'a:f', foreach: {}}", "{}", "{cal: 'a:f'}", "{call: 'a:f', wiht: {x: 1}}"]
+)
+def test_a_broken_task_is_known_by_name_and_silences_what_stands_on_it(task: str) -> None:
+    manifest, _ = check_manifest(source(f"{HEAD}tasks: {{g: {task}, h: {{extends: g}}, i: {{call: 'a:f'}}}}\n"))
+    assert manifest is not None
+    assert {name: one.body is None and not one.extends for name, one in manifest.tasks.items()} == {
+        "g": True,
+        "h": True,
+        "i": False,
+    }
+
+
+def test_a_task_that_uses_a_broken_function_is_silent_too() -> None:
+    text = "functions: {f: {call: 5}, k: {call: 'a:f'}}\ntasks: {g: {use: f}, h: {use: k}, i: {use: z}}\n"
+    manifest, found = check_manifest(source(HEAD + text))
+    assert manifest is not None and [one.code for one in found] == ["E103"]
+    assert [one.body is None for one in manifest.tasks.values()] == [True, False, False]
 
 
 def test_load_manifest_raises_all_errors_together() -> None:

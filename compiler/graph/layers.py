@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from compiler.graph.merge import TaskSource
-from compiler.manifest.model import Body, Manifest, TaskDef, Use
+from compiler.manifest.model import Body, Exec, Manifest, TaskDef, Use
 from compiler.manifest.tree import Node, ScalarNode, SequenceNode
 
 
@@ -71,7 +71,7 @@ def layers_of(manifest: Manifest, source: TaskSource) -> Layers:
     used = next((task.body.name for _, task in tasks if isinstance(task.body, Use)), None)
     if used is not None and used in manifest.functions:
         function = manifest.functions[used]
-        held.append((Layer(kind="function", name=used), tuple(function.options.values())))
+        held.append((Layer(kind="function", name=used), (*function.options.values(), *_words(function.body))))
     held.append((Layer(kind="defaults"), tuple(manifest.defaults.values())))
     if manifest.requirements is not None:
         held.append((Layer(kind="workflow"), (manifest.requirements,)))
@@ -92,7 +92,14 @@ def _chain(manifest: Manifest, task: TaskDef) -> list[tuple[Layer, TaskDef]]:
 def _nodes(task: TaskDef) -> tuple[Node, ...]:
     loose = (task.where, task.fanout, task.when, task.worker)
     arguments = (*(task.args or ()), *(task.with_ or _NONE).values())
-    return (*task.options.values(), *(node for node in loose if node is not None), *arguments)
+    return (*task.options.values(), *(node for node in loose if node is not None), *arguments, *_words(task.body))
+
+
+def _words(body: Body | None) -> tuple[Node, ...]:
+    """What a command is written with."""
+    if not isinstance(body, Exec):
+        return ()
+    return (*body.argv, *body.files, *(node for node in (body.stdin, body.cwd) if node is not None))
 
 
 _NONE: Mapping[str, Node] = {}

@@ -18,7 +18,7 @@ from compiler.graph.layers import Layer, layers_of
 from compiler.graph.merge import TaskSource
 from compiler.graph.model import Family, Graph
 from compiler.manifest.jinja_tree import SyntaxTrees
-from compiler.manifest.model import Call
+from compiler.manifest.model import Call, Exec
 from compiler.manifest.plain import to_plain
 from compiler.manifest.symbols import SYMBOLIC, show
 from compiler.manifest.templates import has_expression, syntax_trees
@@ -80,15 +80,23 @@ class _Trace:
         if isinstance(body, Call):
             layer = self._layers.of_body(body)
             yield Fact(path="call", value=f"{body.target}:{body.function}", layer=layer, span=body.span)
+        elif isinstance(body, Exec):
+            layer = self._layers.of_body(body)
+            yield Fact(path="exec.stdout", value=body.stdout, layer=layer, span=body.span)
+            for at, node in enumerate(body.files):
+                yield self._scalar(f"exec.files[{at}]", node, to_value(to_plain(node)), is_part=False)
 
     def arguments(self) -> Iterator[Fact]:
         positional = iter(self._graph.args[self._instance])
         named = self._graph.kwargs[self._instance]
+        words = len(self._family.body.argv) if isinstance(self._family.body, Exec) else 0
         for at, (name, node) in enumerate(self._source.arguments()):
             if name is None:
-                yield from self._values(f"args[{at}]", node, next(positional, None))
+                path = f"exec.argv[{at}]" if at < words else f"args[{at - words}]"
+                yield from self._values(path, node, next(positional, None))
             elif name in named:
-                yield from self._values(f"with.{name}", node, named[name])
+                path = f"exec.{name}" if isinstance(self._family.body, Exec) else f"with.{name}"
+                yield from self._values(path, node, named[name])
 
     def order(self) -> Iterator[Fact]:
         task = self._source.task

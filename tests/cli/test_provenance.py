@@ -160,3 +160,13 @@ def test_why_of_an_unknown_instance_is_a_usage_error(treadle: Treadle, layered: 
     called = treadle("explain", "--why", "base[7]", "last")
     assert called.code == 2
     assert "valid keys of `base` are 0..2 (3)" in called.err
+
+
+def test_a_command_shows_its_words_its_input_and_its_files(treadle: Treadle) -> None:
+    treadle("init", "new", "--template", "cli")
+    values = values_of(treadle, "new/workflow.yaml", "count[WARN]")
+    assert values["exec.argv[1]"]["value"] == "WARN"
+    assert values["exec.argv[1]"]["bindings"] == {"level": "WARN"}
+    assert values["exec.stdin"]["value"] == {"ref": "log"}
+    assert values["exec.files[0]"]["value"] == "count.sh"
+    assert values["exec.stdout"]["value"] == "json"

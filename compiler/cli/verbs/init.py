@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from compiler.cli.arguments import UsageError, add_json
@@ -15,7 +16,7 @@ SCHEMA_FILE = ".treadle/manifest.schema.json"
 """Where the manifest's modeline finds the schema, from the manifest's folder."""
 
 DESCRIPTION = """\
-Writes a small workflow that runs: a manifest and the Python module with its functions.
+Writes a small workflow that runs: a manifest and the Python module with its functions. Nothing is overwritten.
 The manifest's first line tells editors with yaml-language-server where the schema is: beside
 it, in .treadle/, so that it is found on every machine."""
 EPILOG = """\
@@ -23,6 +24,7 @@ templates:
   hello   one task
   map     one task per item, then one that gets all results
   tree    a binary tree of any size, a family that refers to itself
+  cli     programs as tasks, one of them a script that is shipped along
 
 examples:
   treadle init                         hello, in this folder
@@ -40,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     folder = Path(args.folder)
     files = files_of(args.template, schema=SCHEMA_FILE)
-    taken = [name for name in files if (folder / name).exists()]
+    taken = [name for name in files if os.path.lexists(folder / name)]
     if taken:
         raise UsageError(f"{folder / taken[0]} exists already", hint="name another folder: `treadle init DIR`")
     _write(folder, files)
@@ -59,6 +61,9 @@ def _write(folder: Path, files: dict[str, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            with (folder / name).open("x", encoding="utf-8") as file:
+                file.write(text)
+            if text.startswith("#!"):
+                (folder / name).chmod(0o755)
     except OSError as err:
         raise RuntimeFault(f"cannot write to {folder}: {err.strerror or err}") from err

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from compiler.rendering.human import DEFAULT_LIMIT, render_human
 from compiler.rendering.json_format import to_json
-from compiler.rendering.order import explain_code, sort_diagnostics, summary
+from compiler.rendering.order import sort_diagnostics, summary
 
 FORMATS = ("human", "json", "sarif", "github", "gcc")
 
-__all__ = ["DEFAULT_LIMIT", "FORMATS", "explain_code", "render_human", "sort_diagnostics", "summary", "to_json"]
+__all__ = ["DEFAULT_LIMIT", "FORMATS", "render_human", "sort_diagnostics", "summary", "to_json"]

@@ -18,7 +18,7 @@ def clip(line: str, span: Span, room: int) -> tuple[str, int, int]:
     text = printable(line[before:after])
     first, last = first - before, max(first, min(last, after)) - before
     is_whole = before == 0 and after == len(line)
-    if is_whole and cells(text) <= room:
+    if is_whole and cells(text) <= room and first < room:
         return text, first, last
     begin = max(0, min(first - room // 3, len(text) - room + 2))
     piece = text[begin : begin + room - 2]

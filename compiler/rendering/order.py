@@ -1,10 +1,10 @@
-"""The order of diagnostics, their count in words, and a code in one line."""
+"""The order of diagnostics and their count in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from compiler.diagnostics import CODES, Diagnostic, Position, Severity
+from compiler.diagnostics import Diagnostic, Position, Severity
 
 
 def sort_diagnostics(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
@@ -21,12 +21,6 @@ def summary(diagnostics: Sequence[Diagnostic]) -> str:
     errors = count_errors(diagnostics)
     parts = ((errors, "error"), (len(diagnostics) - errors, "warning"))
     return ", ".join(f"{count} {noun}{'s' if count > 1 else ''}" for count, noun in parts if count) or "no errors"
-
-
-def explain_code(code: str) -> str:
-    """One line on a code: `E304 no-such-instance: a family has no instance of this key`. Raises KeyError."""
-    slug, title = CODES[code]
-    return f"{code} {slug}: {title}"
 
 
 def _sort_key(diagnostic: Diagnostic) -> tuple[str, Position, str, str]:

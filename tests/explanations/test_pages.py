@@ -28,6 +28,35 @@ WITHOUT_EXAMPLE = {
 }
 """The codes that no manifest provokes, each with the reason. The list is closed: every other page has an example."""
 
+CONTRACT = """\
+E001 not-found · E002 encoding · E003 yaml-syntax · E004 tab-indent · E005 duplicate-key · E006 merge-key
+E007 alias-budget · E008 multi-document · E009 root-not-mapping · E010 explicit-tag · E011 too-deep
+E012 too-large · E013 non-string-key · E014 leading-zero-int · E015 non-finite
+E101 missing-key · E102 unknown-key · E103 wrong-type · E104 bad-enum · E105 exclusive-keys · E106 spec-version
+E107 bad-identifier · E108 out-of-range · E109 bad-duration · E110 bad-size · E111 reserved-name · E112 empty
+E113 bad-function-ref · E114 foreign-key
+E201 expr-syntax · E202 unterminated-expr · E203 undefined-name · E204 forbidden-construct
+E205 unknown-function · E206 expr-type · E207 expr-budget · E208 param-value · E209 param-required
+E210 unknown-set · E211 bare-jinja · E212 circular-let · E213 div-zero · E214 runtime-value-at-compile-time
+E215 secret-misuse · E216 ref-in-string
+E301 unknown-task · E302 cycle · E303 self-reference · E304 no-such-instance · E305 computed-task-name
+E306 bad-rank · E309 duplicate-key-value · E310 empty-foreach · E311 not-iterable · E312 expansion-limit
+E313 unbounded-fanout · E314 include-conflict · E315 unknown-output · E316 unknown-import · E317 import-cycle
+E401 module-not-found · E402 function-not-found · E403 signature-mismatch · E404 requirements-missing
+E405 executable-missing · E406 python-syntax · E407 dynamic-import · E408 path-escape · E409 unsupported-python
+E410 requirement-invalid
+E501 memory-range · E502 timeout-range · E503 pin-conflict · E505 optimization-conflict · E506 sla-invalid
+E507 io-invalid · E508 payload-too-large · E509 tmp-range · E510 undeclared-worker · E511 sla-unsatisfiable
+E512 concurrency-limit · E513 not-executable-yet
+E601 package-too-large · E602 lock-drift · E603 digest-mismatch · E604 nondeterministic-input
+E605 artifact-schema-version · E606 signature-invalid
+W014 ambiguous-scalar · W301 dead-task · W302 many-sinks · W303 width-1-foreach · W304 huge-fan-in
+W408 unpinned-requirement · W505 no-effect-optimization · W506 missing-io-hint-under-sla
+W508 payload-over-half
+E900 internal-error
+"""
+"""Codes and slugs as the reference of the language has them."""
+
 EXAMPLES = sorted(CODES.keys() - WITHOUT_EXAMPLE.keys())
 
 
@@ -38,6 +67,11 @@ def test_page_explains_and_has_both_examples_unless_no_manifest_can_show_it(code
     assert len(one.text.split()) >= 20
     has_example = code not in WITHOUT_EXAMPLE
     assert (one.wrong is not None, one.right is not None) == (has_example, has_example)
+
+
+def test_codes_are_those_of_the_reference() -> None:
+    written = dict(entry.split(" ") for entry in CONTRACT.replace("\n", " · ").split(" · ") if entry)
+    assert {code: slug for code, (slug, _) in CODES.items()} == written
 
 
 def test_no_page_is_left_of_a_code_that_is_gone() -> None:

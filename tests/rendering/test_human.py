@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from compiler.diagnostics import CODES, Diagnostic, Fix, Position, Related, Span, slug_of
-from compiler.rendering import explain_code, render_human, sort_diagnostics, summary, to_json
+from compiler.rendering import render_human, sort_diagnostics, summary, to_json
 
 TREE = """\
 # A binary tree of adds.
@@ -211,7 +211,6 @@ def test_every_code_has_a_slug_of_its_own_and_a_title() -> None:
     assert len(set(slugs)) == len(slugs)
     assert all(title and not title.endswith(".") for _, title in CODES.values())
     assert slug_of("E301") == "unknown-task"
-    assert explain_code("E302") == "E302 cycle: instances wait for each other"
 
 
 def test_a_denied_warning_is_shown_as_the_error_it_is() -> None:

@@ -173,7 +173,8 @@ class LoadedBundle:
 
     def _literal(self, value: object) -> object:
         def value_of(leaf: Leaf) -> object:
-            assert isinstance(leaf, Blob), "a default refers to nothing"
+            if not isinstance(leaf, Blob):
+                raise BundleInvalid("the bundle's index is garbled: a default refers to a task", hint=_REBUILD)
             return json.loads(self.blob(leaf.digest))
 
         return map_refs(cast(Value, value), value_of)

@@ -13,6 +13,7 @@ from compiler.emit.bundle import make_build
 from compiler.emit.canonical import canonical_json, digest_of
 from compiler.emit.closure import CLIENT_SIDE, shipped_closure, whole_runtime
 from compiler.emit.literals import LITERAL_BYTES, Literals
+from compiler.manifest.model import Param
 from compiler.planner.model import PlanOptions
 from compiler.planner.simple import simple
 from compiler.planner.wukong import wukong
@@ -20,7 +21,7 @@ from runtime.bundle import MemoryBlobs, read_index
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
 from runtime.pages import decode_subdag
 from runtime.plan import Blob, Ref
-from tests.factories import graph_of, make_functions, make_graph, make_tree
+from tests.factories import SPAN, graph_of, make_functions, make_graph, make_tree
 
 
 def build_of(graph, strategy=simple, **options):
@@ -37,6 +38,30 @@ def test_the_index_tells_what_a_launcher_needs():
     assert [(entry.worker, entry.start, entry.page) for entry in bundle.entries] == [("~a", ("a",), 0)]
     assert bundle.result == {"b": Ref(0), "c": Ref(1)}
     assert bundle.result_edges == (("b", None), ("c", None))
+
+
+def test_inputs_are_declared_in_the_index_large_defaults_as_blobs():
+    words = ["x" * 100] * 1000
+    declared = {
+        "who": Param(name="who", span=SPAN, type="str", description="Whom to greet."),
+        "share": Param(name="share", span=SPAN, type="float", has_default=True, default=1),
+        "words": Param(name="words", span=SPAN, type="list[str]", has_default=True, default=words),
+        "free": Param(name="free", span=SPAN, type="any", has_default=True, default={"$b": "0" * 64}),
+    }
+    graph = make_graph("a")
+    graph = replace(graph, manifest=replace(graph.manifest, inputs=declared))
+    build = build_of(graph)
+    assert len(build.index) < 5_000
+    inputs = build.loaded.inputs
+    assert list(inputs) == ["who", "share", "words", "free"]
+    assert not inputs["who"].has_default and inputs["who"].description == "Whom to greet."
+    assert [inputs[name].default for name in ("share", "words", "free")] == [1.0, words, {"$b": "0" * 64}]
+
+
+def test_an_index_of_an_earlier_minor_version_has_no_inputs():
+    build = build_of(make_graph("a"))
+    index = {key: part for key, part in json.loads(build.index).items() if key != "inputs"} | {"schema": "1.0"}
+    assert read_index(canonical_json(index), MemoryBlobs(build.blobs)).inputs == {}
 
 
 def test_the_graph_has_the_plan_in_columns():

@@ -36,6 +36,7 @@ def edited(document, key, value):
 def read_all(index, blobs):
     bundle = read_index(canonical_json(index), MemoryBlobs(blobs))
     bundle.verify()
+    assert all(bundle.inputs)
     bundle.graph()
     for entry in bundle.entries:
         bundle.entry_pages(entry)
@@ -54,6 +55,13 @@ def test_an_edited_index_is_read_or_refused(data):
     index = json.loads(built().index)
     key = data.draw(st.sampled_from(sorted(index)))
     read_or_refuse(edited(index, key, data.draw(wrong_values)), built().blobs)
+
+
+@given(st.sampled_from(["name", "type", "default", "description"]), wrong_values | st.just({"$r": [0]}))
+@settings(max_examples=100, deadline=None)
+def test_an_edited_input_is_read_or_refused(key, value):
+    row = {"name": "who", "type": "str", "default": {"$b": "0" * 64}, "description": "x"}
+    read_or_refuse(json.loads(built().index) | {"inputs": [edited(row, key, value)]}, built().blobs)
 
 
 @given(st.data())

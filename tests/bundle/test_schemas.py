@@ -10,13 +10,14 @@ import jsonschema
 import pytest
 
 from compiler.emit.bundle import make_build
+from compiler.manifest.model import Param
 from compiler.planner.model import PlanOptions
 from compiler.planner.simple import simple
 from compiler.planner.wukong import wukong
 from runtime.config import WorkerSettings
 from runtime.payload import Payload, make_payload
 from runtime.plan import EnvClass
-from tests.factories import graph_of, make_functions
+from tests.factories import SPAN, graph_of, make_functions
 
 
 def validator(name):
@@ -28,6 +29,11 @@ def validator(name):
 @pytest.mark.parametrize("strategy", [simple, wukong])
 def test_index_and_plan_of_a_build_are_valid(strategy):
     graph = graph_of({"a": [], "b": ["a.x"], "c": ["a"]}, outputs={"a": ("x",)}, pins={"b": "mine"})
+    inputs = {
+        "who": Param(name="who", span=SPAN, type="str", description="Whom to greet."),
+        "many": Param(name="many", span=SPAN, type="list[int]", has_default=True, default=[1] * 100_000),
+    }
+    graph = replace(graph, manifest=replace(graph.manifest, inputs=inputs))
     build = make_build(graph, strategy(graph, PlanOptions()), make_functions(graph))
     validator("bundle").validate(json.loads(build.index))
     validator("plan").validate(json.loads(build.loaded.blob(build.loaded.plan_digest)))

@@ -22,7 +22,8 @@ from compiler.manifest.parse import check_manifest
 MAX_TEXT = 64 * 1024
 """Characters of a file for which edits are tried; a larger one would hold up `validate`."""
 
-MAX_TRIALS = 20
+MAX_TRIALS = 8
+"""Edits that are tried one by one, when all at once do not remedy all mistakes."""
 
 _STOPPERS = ("E002", "E003", "E004", "E211")
 """Codes after which the rest of the file is not understood: a remedy may bring further mistakes to light."""
@@ -60,13 +61,12 @@ class Place:
 
 def with_fixes(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]) -> list[Diagnostic]:
     """The diagnostics, in their order, with the edits that are certain. `texts` are the files' by name."""
-    bench = {file: _Bench(file, text) for file, text in texts.items() if len(text) <= MAX_TEXT}
-    found = []
-    for one in diagnostics:
-        table = bench.get(one.span.file) if one.span else None
-        fix = table.fix_of(one) if table and not one.fixes else None
-        found.append(one if fix is None else replace(one, fixes=(fix,)))
-    return found
+    certain: dict[int, Fix] = {}
+    for file, text in texts.items():
+        if len(text) <= MAX_TEXT:
+            here = [one for one in diagnostics if one.span and one.span.file == file and not one.fixes]
+            certain.update(_Bench(file, text).certain(here))
+    return [replace(one, fixes=(certain[id(one)],)) if id(one) in certain else one for one in diagnostics]
 
 
 def apply_fixes(text: str, fixes: Sequence[Fix]) -> str:
@@ -91,32 +91,30 @@ class _Bench:
     def __init__(self, file: str, text: str) -> None:
         self.file, self.text = file, text
         self.lines = split_lines(text)
-        self.trials = 0
-        self.known: Counter[tuple[str, int]] | None = None
 
-    def fix_of(self, one: Diagnostic) -> Fix | None:
-        place = self._place(one)
-        fix = place and next(_proposals(place), None)
-        return fix if fix and self._is_certain(one, fix) else None
+    def certain(self, diagnostics: Sequence[Diagnostic]) -> dict[int, Fix]:
+        """The edits that are certain, by the identity of their diagnostics."""
+        proposed = [(one, fix) for one in diagnostics if (fix := self._proposal(one)) is not None]
+        if not proposed:
+            return {}
+        known = self._mistakes(self.text)
+        if not self._do_remedy(proposed, known):
+            proposed = [one for one in proposed[:MAX_TRIALS] if self._do_remedy([one], known)]
+        return {id(one): fix for one, fix in proposed}
 
-    def _place(self, one: Diagnostic) -> Place | None:
+    def _proposal(self, one: Diagnostic) -> Fix | None:
         span = one.span
         if span is None or span.end.line != span.start.line or span.start.line > len(self.lines):
             return None
-        return Place(diagnostic=one, span=span, line=self.lines[span.start.line - 1])
+        return next(_proposals(Place(diagnostic=one, span=span, line=self.lines[span.start.line - 1])), None)
 
-    def _is_certain(self, one: Diagnostic, fix: Fix) -> bool:
-        if self.trials >= MAX_TRIALS:
-            return False
-        self.trials += 1
-        if self.known is None:
-            self.known = self._mistakes(self.text)
-        after = self._mistakes(apply_fixes(self.text, [fix]))
-        assert one.span is not None, "only what has a place has a fix"
-        mistake = (one.code, one.span.start.line)
-        if one.code in _STOPPERS:
-            return after[mistake] == 0
-        return after <= self.known - Counter([mistake])
+    def _do_remedy(self, edits: Sequence[tuple[Diagnostic, Fix]], known: Counter[tuple[str, int]]) -> bool:
+        """Whether these edits together do away with their diagnostics, and bring no mistake that was not there."""
+        after = self._mistakes(apply_fixes(self.text, [fix for _, fix in edits]))
+        remedied = Counter((one.code, one.span.start.line) for one, _ in edits if one.span)
+        if any(one.code in _STOPPERS for one, _ in edits):
+            return not any(mistake in after for mistake in remedied)
+        return after <= known - remedied
 
     def _mistakes(self, text: str) -> Counter[tuple[str, int]]:
         """How often each code stands on each line, as far as the structure of a manifest goes."""

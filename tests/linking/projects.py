@@ -15,7 +15,7 @@ APP = "def f(*args, **named):\n    return [list(args), named]\n"
 
 
 def write(folder: Path, files: Mapping[str, str]) -> Path:
-    """Write the files; a manifest is told by its `tasks` and gets its head (lines 1 and 2), fragments begin with `-`."""
+    """Write the files; a manifest gets its head (lines 1 and 2), a fragment says that it is one in its first line."""
     (folder / "app.py").write_text(APP, encoding="utf-8")
     for name, text in files.items():
         path = folder / name

@@ -7,7 +7,7 @@ to the single instance, which may ship files of its own. What only a run knows i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from compiler.code.executables import check_executable
 from compiler.code.modules import Project
@@ -84,56 +84,49 @@ def _size(project: Project, paths: Sequence[str]) -> int:
     return sum(sizes.values())
 
 
-@dataclass(slots=True)
 class _Check:
     """One family's findings, by place: what is wrong in many instances is said of the first."""
 
-    graph: Graph
-    family: Family
-    project: Project
-    found: dict[object, Diagnostic] = field(default_factory=dict)
-    _seen: set[object] = field(default_factory=set)
+    def __init__(self, graph: Graph, family: Family, project: Project) -> None:
+        assert isinstance(family.body, Exec), "only commands are checked here"
+        self.found: dict[object, Diagnostic] = {}
+        self._graph, self._family, self._project, self._body = graph, family, project, family.body
+        arguments = family.source.arguments() if family.source is not None else []
+        self._words = [node for name, node in arguments if name is None]
+        self._named = {name: node for name, node in arguments if name is not None}
+        self._has_paths = _has_expressions(family.body)
+        self._seen: set[object] = set()
 
     def instance(self, instance: int) -> None:
-        args, kwargs = self.graph.args[instance], self.graph.kwargs[instance]
-        words, named = self._nodes()
-        for node, value in zip(words, args, strict=False):
+        args, kwargs = self._graph.args[instance], self._graph.kwargs[instance]
+        for node, value in zip(self._words, args, strict=False):
             if type(value) is not str or "\0" in value:
                 self._say(instance, node, _word_fault(value))
-        for name, node in named.items():
+        for name, node in self._named.items():
             if name in kwargs:
                 self._say(instance, node, _named_fault(name, kwargs[name]))
         for node, value in zip(self._body.files, _items(kwargs.get(FILES)), strict=False):
             self._say(instance, node, _path_fault(value))
         self._paths(instance, args, kwargs)
 
-    @property
-    def _body(self) -> Exec:
-        assert isinstance(self.family.body, Exec), "only commands are checked here"
-        return self.family.body
-
-    def _nodes(self) -> tuple[list[Node], dict[str, Node]]:
-        source = self.family.source
-        arguments = source.arguments() if source is not None else []
-        words = [node for name, node in arguments if name is None]
-        return words, {name: node for name, node in arguments if name is not None}
-
     def _paths(self, instance: int, args: Sequence[Value], kwargs: Mapping[str, Value]) -> None:
         """The body as this instance has it, checked like one that is written so."""
+        if not self._has_paths:
+            return
         body = self._body
         program, cwd = args[0] if args else None, kwargs.get("cwd")
-        files = instance_files(self.graph, self.family, instance)
+        files = instance_files(self._graph, self._family, instance)
         key = (program if isinstance(program, str) else None, cwd if isinstance(cwd, str) else None, files)
-        if key in self._seen or not _has_expressions(body):
+        if key in self._seen:
             return
         self._seen.add(key)
         evaluated = replace(
             body,
             argv=tuple(_evaluated(node, program) for node in body.argv[:1]),
             cwd=None if body.cwd is None else _evaluated(body.cwd, cwd),
-            files=tuple(map(_evaluated, body.files, files)),
+            files=tuple(map(_evaluated, body.files, _items(kwargs.get(FILES)) or [None] * len(body.files))),
         )
-        for diagnostic in check_executable(self.project, evaluated):
+        for diagnostic in check_executable(self._project, evaluated):
             self.found.setdefault(diagnostic.span, replace(diagnostic, instance=self._name(instance)))
 
     def _say(self, instance: int, node: Node, fault: _Fault | None) -> None:
@@ -143,7 +136,7 @@ class _Check:
             self.found[node.span] = Diagnostic(code=code, message=message, span=node.span, hint=hint, instance=name)
 
     def _name(self, instance: int) -> str:
-        return self.graph.name_of(instance) if self.family.rank else ""
+        return self._graph.name_of(instance) if self._family.rank else ""
 
 
 def _has_expressions(body: Exec) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +90,33 @@ def test_train_test_passes_references_in_lists_and_dicts(kept: tuple[Shell, redi
     answer = kept[0].json("run", MANIFESTS / "train_test/workflow.yaml", "--planner", "wukong")
     assert answer["result"]["best"]["kind"] == "knn"
     assert [len(row) for row in answer["result"]["scores"]] == [3, 3]
+
+
+TEXTS = {
+    "a.txt": "No Warranty.\nThe end, the END\n",
+    "b c.txt": "the $(x) 'warranty'; `y`\n\nnothing\tmore",
+    "empty.txt": "",
+}
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_cli_tools_count_what_python_counts(kept: tuple[Shell, redis.Redis], planner: str, tmp_path: Path) -> None:
+    for name, text in TEXTS.items():
+        (tmp_path / name).write_text(text)
+    options = ("--set", f"folder={tmp_path}", "--set", f"names={json.dumps(list(TEXTS))}", "--set", "top=2")
+    answer = kept[0].json("run", MANIFESTS / "cli_tools/workflow.yaml", "--planner", planner, *options)
+    assert answer["tasks"] == 7 * len(TEXTS) + 1
+    for name, text in TEXTS.items():
+        words = sorted(re.findall("[a-z]+", text.lower()))
+        top = sorted(Counter(words).items(), key=lambda item: (-item[1], item[0]))[:2]
+        lines = [f"{n}: {line}" for n, line in enumerate(text.split("\n"), 1) if "warranty" in line.lower()]
+        assert answer["result"]["texts"][name] == {
+            "words": len(words),
+            "distinct": len(set(words)),
+            "top": [[word, count] for word, count in top],
+            "mentions": len(lines),
+            "first": lines[0] if lines else None,
+        }
 
 
 @pytest.mark.parametrize("planner", PLANNERS)

@@ -25,8 +25,14 @@ class Places:
         self._lines: dict[str, list[str]] = {}
 
     def find(self, node: ScalarNode, start: int, end: int) -> Span:
-        """The range of characters `start` to `end` of the node's value, or the whole node when it cannot be told."""
-        if node.span.file not in self._texts or not isinstance(node.value, str) or start >= end:
+        """The range of characters `start` to `end` of the node's value, or the whole node when it cannot be told.
+
+        White space at the end is left out: in the file it may be the end of a line.
+        """
+        if node.span.file not in self._texts or not isinstance(node.value, str):
+            return node.span
+        end = start + len(node.value[start:end].rstrip())
+        if start >= end:
             return node.span
         raw = self._raw(node.span)
         offsets = _align(raw, node)

@@ -1,4 +1,4 @@
-"""The settings of the whole workflow that may hold expressions: `sla`, `optimize`, `workers`, `metrics`.
+"""The settings of the whole workflow that may hold expressions: `sla`, `optimize`, `workers`, `metrics`, texts.
 
 They are evaluated as the options of tasks are, checked again as values, and stand in the manifest of the graph as if
 they had been written so: whoever reads them later finds plain values at the places of the expressions.
@@ -6,7 +6,7 @@ they had been written so: whoever reads them later finds plain values at the pla
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from compiler.graph.context import Context
@@ -15,7 +15,7 @@ from compiler.manifest.model import Manifest
 from compiler.manifest.options import parse_sla
 from compiler.manifest.plain import to_plain
 from compiler.manifest.templates import scalars
-from compiler.manifest.tree import Node
+from compiler.manifest.tree import MappingNode, Node
 
 
 def settle_sections(context: Context) -> Manifest:
@@ -29,9 +29,22 @@ def settle_sections(context: Context) -> Manifest:
         manifest = replace(manifest, optimize=evaluate_section("optimize", optimize, context))
     if metrics is not None and _has_expression(metrics):
         manifest = replace(manifest, metrics=evaluate_section("metrics", metrics, context))
+    if (described := _evaluated("description", manifest.description_node, context)) is not None:
+        manifest = replace(manifest, description=str(to_plain(described)))
+    if isinstance(labels := _evaluated("labels", manifest.labels_node, context), MappingNode):
+        manifest = replace(manifest, labels={str(key): str(value) for key, value in _items(labels)})
     if manifest.workers is not None and any(map(_has_expression, manifest.workers.values())):
         manifest = replace(manifest, workers=_sizes(manifest.workers, context))
     return manifest
+
+
+def _evaluated(name: str, node: Node | None, context: Context) -> Node | None:
+    """The section evaluated; None when it needs no evaluation, or something is wrong with it."""
+    return evaluate_section(name, node, context) if node is not None and _has_expression(node) else None
+
+
+def _items(node: MappingNode) -> Iterator[tuple[object, object]]:
+    return ((key.value, to_plain(value)) for key, value in zip(node.keys, node.values, strict=True))
 
 
 def _sizes(workers: Mapping[str, Node], context: Context) -> dict[str, Node]:

@@ -185,6 +185,8 @@ class Manifest:
     secrets: Mapping[str, Node] = field(default_factory=dict)
     sla: Sla = Sla()
     sla_node: Node | None = None
+    description_node: Node | None = None
+    labels_node: Node | None = None
     optimize: Node | None = None
     workers: Mapping[str, Node] | None = None
     metrics: Node | None = None

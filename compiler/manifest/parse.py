@@ -48,7 +48,7 @@ BODIES = ("call", "exec", "use", "workflow")
 _LOCAL_SECTIONS = frozenset(
     {
         *("spec", "name", "description", "labels", "sla", "optimize", "metrics", "defaults", "outputs"),
-        *("workers", "requirements"),
+        *("workers", "requirements", "result"),
     }
 )
 """Sections whose mistakes leave the graph as it is."""
@@ -183,6 +183,8 @@ def _build(
         secrets={str(key.value): value for key, value in _section(root, "secrets")},
         sla=_sla(root.get("sla")),
         sla_node=root.get("sla"),
+        description_node=_sound(tree, "description", wrong),
+        labels_node=_sound(tree, "labels", wrong),
         optimize=root.get("optimize"),
         workers=_workers(workers, wrong) if isinstance(workers, MappingNode) else None,
         metrics=root.get("metrics"),

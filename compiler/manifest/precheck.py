@@ -164,10 +164,10 @@ class Precheck:
 
     def _enum(self, value: Json) -> Check:
         allowed = tuple(_list(value))
-        return lambda node: type(node) is ScalarNode and any(_is_same(node.value, one) for one in allowed)
+        return lambda node: type(node) is ScalarNode and any(_is_equal(node.value, one) for one in allowed)
 
     def _const(self, value: Json) -> Check:
-        return lambda node: type(node) is ScalarNode and _is_same(node.value, value)
+        return lambda node: type(node) is ScalarNode and _is_equal(node.value, value)
 
     def _pattern(self, value: Json) -> Check:
         pattern = exact_pattern(str(value))
@@ -257,8 +257,9 @@ def _dependent(needs: Mapping[str, Check]) -> Check:
     return check
 
 
-def _is_same(value: object, other: object) -> bool:
-    return type(value) is type(other) and value == other
+def _is_equal(value: object, other: object) -> bool:
+    """Equality as JSON Schema has it: 1.0 is 1, and true is not."""
+    return value == other and isinstance(value, bool) is isinstance(other, bool)
 
 
 def _is_unique(node: SequenceNode) -> bool:

@@ -33,6 +33,7 @@ from compiler.code.check import check_code
 from compiler.code.commands import check_commands, check_shipped_sizes
 from compiler.code.homonyms import check_homonyms
 from compiler.diagnostics import Diagnostic, ManifestError, Severity, Span
+from compiler.graph.context import Watch
 from compiler.graph.expand import DEFAULT_MAX_INSTANCES, expand
 from compiler.graph.model import Graph
 from compiler.manifest.ignores import without_ignored
@@ -69,6 +70,8 @@ class CompileOptions:
     max_instances: int = DEFAULT_MAX_INSTANCES
     max_file_size: int = MAX_FILE_SIZE
     python: str = ".".join(platform.python_version_tuple()[:2])
+    watch: Watch | None = None
+    """Is told of the progress of a long expansion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,7 +126,8 @@ def examine(source: Source | Path | str, options: CompileOptions, level: str = "
     graph: Graph | None = None
     if manifest is not None and depth >= LEVELS.index("graph"):
         graph = findings.collect(
-            lambda: expand(manifest, options.set_values, max_instances=options.max_instances), warned=_graph_warnings
+            lambda: expand(manifest, options.set_values, max_instances=options.max_instances, watch=options.watch),
+            warned=_graph_warnings,
         )
         if depth >= LEVELS.index("code"):
             for one in manifest.closure():

@@ -1,15 +1,21 @@
-"""The progress bar of a run: on a terminal, when tqdm is there; otherwise nothing.
+"""Progress on a terminal, otherwise nothing: the bar of a run (when tqdm is there), the line of a long expansion.
 
-It only shows what it is told; the launcher counts.
+It only shows what it is told; the launcher counts, and so does the expansion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
 
 from compiler.cli.console import Console
+
+if TYPE_CHECKING:
+    from compiler.graph.context import Watch
+
+SHOWN_AFTER_S = 0.5
 
 
 class Shown(Protocol):
@@ -44,6 +50,28 @@ def progress_bar(console: Console, *, label: str) -> Iterator[Bar]:
             bar.refresh()
 
         yield show
+
+
+@contextmanager
+def expansion_line(console: Console, clock: Callable[[], float] = monotonic) -> Iterator[Watch | None]:
+    """A function that shows `expand 61,440/100,000 · 3.1 s` once it takes long; the line goes when the block ends."""
+    if console.is_json or not console.err.isatty():
+        yield None
+        return
+    start = clock()
+    is_shown = False
+
+    def show(done: int, total: int) -> None:
+        nonlocal is_shown
+        if (seconds := clock() - start) >= SHOWN_AFTER_S:
+            is_shown = True
+            print(f"\r\x1b[Kexpand {done:,}/{total:,} \u00b7 {seconds:.1f} s", end="", file=console.err, flush=True)
+
+    try:
+        yield show
+    finally:
+        if is_shown:
+            print("\r\x1b[K", end="", file=console.err, flush=True)
 
 
 def _silent(progress: Shown) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compiler.cli.arguments import UsageError, meant, pairs, settings_for
 from compiler.cli.console import Console
+from compiler.cli.progress import expansion_line
 from compiler.cli.reports import show_diagnostics
 from compiler.diagnostics import ManifestError
 from compiler.graph.model import Graph
@@ -34,7 +35,8 @@ class Request:
 def load_graph(args: argparse.Namespace, console: Console) -> Graph:
     """The expanded graph of FILE. Raises ManifestError, UsageError, SettingsInvalid."""
     request = read_request(args, console, manifest_settings(args, console))
-    checked = examine(request.source, request.options, "graph")
+    with expansion_line(console) as watch:
+        checked = examine(request.source, replace(request.options, watch=watch), "graph")
     if checked.graph is None or checked.has_errors:
         raise ManifestError(checked.diagnostics)
     show_diagnostics(checked.diagnostics, console)

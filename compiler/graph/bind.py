@@ -53,6 +53,7 @@ class Binder:
 
     def __init__(self, context: Context, instances: int, max_edges: int) -> None:
         self.context = context
+        self.instances = instances
         self._edges_left = max_edges
         self._max_edges = max_edges
         self._plain_edge: list[Edge] = [(instance, -1) for instance in range(instances)]

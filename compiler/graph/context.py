@@ -6,7 +6,7 @@ order without recursion, and this module keeps what has been evaluated so far.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from compiler.diagnostics import Related
@@ -30,6 +30,13 @@ from compiler.manifest.templates import (
     scalars,
 )
 from compiler.manifest.tree import Node, ScalarNode
+
+Watch = Callable[[int, int], None]
+"""Takes, now and then, how many instances are bound to their arguments, and how many there are."""
+
+
+def _unwatched(done: int, total: int) -> None:
+    """Nobody looks on."""
 
 
 class Stopped(Exception):
@@ -56,6 +63,7 @@ class Context:
         self.report = report
         self.max_instances = max_instances
         self.limit = max_instances
+        self.watch: Watch = _unwatched
         self.trees = SyntaxTrees()
         self.budget = Budget(max_instances * STEPS_PER_INSTANCE)
         self.symbols: dict[str, object] = {}

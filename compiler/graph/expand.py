@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from compiler.diagnostics import ManifestError, Severity, Span
 from compiler.graph.bind import EDGES_PER_INSTANCE, Binder, Edge, bind_family, compile_arguments
-from compiler.graph.context import Context, Stopped
+from compiler.graph.context import Context, Stopped, Watch
 from compiler.graph.copies import Copies
 from compiler.graph.domains import Domain, expand_domain
 from compiler.graph.inlining import Inliner
@@ -33,6 +33,8 @@ from compiler.manifest.templates import TemplateFault, TreeTemplate
 from runtime.plan import Key, Value
 
 DEFAULT_MAX_INSTANCES = 200_000
+WATCHED_EVERY = 2_048
+"""Whoever looks on is told after so many instances."""
 
 
 def expand(
@@ -40,11 +42,13 @@ def expand(
     set_values: Mapping[str, object] | None = None,
     *,
     max_instances: int = DEFAULT_MAX_INSTANCES,
+    watch: Watch | None = None,
 ) -> Graph:
     """The graph of a manifest, verified, its lints in `warnings`. Raises ManifestError with every mistake found."""
     params = resolve_params(manifest, set_values or {})
     report = Report(source for one in manifest.closure() for source in one.sources)
     context = Context(manifest, params, report, max_instances)
+    context.watch = watch or context.watch
     inliner = Inliner(_expanded)
     graph = _expanded(context, merge_tasks(manifest, report), inliner)
     for one in manifest.closure()[1:]:
@@ -163,13 +167,15 @@ def _fill_family(columns: _Columns, domain: Domain, context: Context, binder: Bi
         args.append(bound.args)
         kwargs.append(bound.kwargs)
         in_edges.append(bound.in_edges)
+        if not len(args) % WATCHED_EVERY:
+            context.watch(len(args), binder.instances)
     if not domain.rank and any(producer == domain.first for producer, _ in in_edges[-1]):
         refuse_self_reference(domain, context)
         in_edges[-1] = ()
 
 
 def _fill_result(columns: _Columns, context: Context, binder: Binder) -> None:
-    """`result` or `outputs`: its value tree and the edges that it counts along."""
+    """`result` or `outputs`: its value tree and the edges that it counts along. Of both (E105) each is read."""
     manifest = context.manifest
     binder.begin()
     if manifest.outputs is not None:
@@ -178,7 +184,7 @@ def _fill_result(columns: _Columns, context: Context, binder: Binder) -> None:
         for name, node in manifest.outputs.items():
             outputs[name] = _result(context.compile(node), context, binder)
         columns.result = outputs
-    elif manifest.result is not None:
+    if manifest.result is not None:
         columns.result_kind = "result"
         columns.result = _result(context.compile(manifest.result), context, binder)
     columns.result_edges = binder.edges()

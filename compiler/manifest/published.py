@@ -30,9 +30,20 @@ def published_schema() -> Schema:
     return _published(manifest_schema())
 
 
-def published_text() -> str:
-    """The schema as a JSON text."""
-    return json.dumps(published_schema(), indent=2, ensure_ascii=False) + "\n"
+def published_fragment_schema() -> Schema:
+    """The schema of a file that `include` names."""
+    whole = published_schema()
+    head = {
+        "$schema": whole["$schema"],
+        "$id": "urn:treadle:schema:fragment:1",
+        "title": "A part of a treadle manifest",
+    }
+    return {**head, **whole["$defs"]["fragment"], "$defs": whole["$defs"]}
+
+
+def as_text(schema: Schema) -> str:
+    """A schema as a JSON text."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _published(schema: Mapping[str, Any]) -> Schema:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -171,7 +172,7 @@ def test_a_stream_that_cannot_take_a_character_gets_an_escape() -> None:
 def test_schemas_are_listed_printed_and_written(treadle: Treadle) -> None:
     names = [one["name"] for one in treadle("schema", "--json").json]
     assert names[0] == "manifest"
-    assert {"bundle", "plan", "payload", "span", "diagnostics"} <= set(names)
+    assert {"fragment", "bundle", "plan", "payload", "profile", "span", "diagnostics"} <= set(names)
     for name in names:
         Draft202012Validator.check_schema(treadle("schema", name).json)
     assert treadle("schema").json["title"].startswith("treadle manifest")
@@ -180,3 +181,17 @@ def test_schemas_are_listed_printed_and_written(treadle: Treadle) -> None:
     assert "did you mean `plan`?" in treadle("schema", "plann").err
     Path("file").write_text("")
     assert treadle("schema", "-o", "file/b.json").code == 4
+
+
+def test_a_fragment_has_a_schema_of_its_own(treadle: Treadle) -> None:
+    fragment = Draft202012Validator(treadle("schema", "fragment").json)
+    assert fragment.is_valid({"tasks": {"a": {"exec": ["ls"], "timeout": "${{ params.x }}"}}})
+    assert not fragment.is_valid({"tasks": {"a": {"exec": ["ls"], "timout": "3s"}}})
+    assert not fragment.is_valid({"params": {"x": 1}})
+
+
+def test_the_target_profiles_are_as_their_schema_says(treadle: Treadle) -> None:
+    profile = Draft202012Validator(treadle("schema", "profile").json)
+    folder = resources.files("schemas") / "profiles"
+    for entry in folder.iterdir():
+        profile.validate(json.loads(entry.read_text(encoding="utf-8")))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from compiler.cli.arguments import UsageError, add_json, meant
 from compiler.cli.console import Console, Exit
-from compiler.manifest.published import published_text
+from compiler.manifest.published import as_text, published_fragment_schema, published_schema
 from runtime.errors import RuntimeFault
 
 DEFAULT_NAME = "manifest"
@@ -17,6 +17,9 @@ DEFAULT_NAME = "manifest"
 DESCRIPTION = """\
 Prints a published JSON Schema: of manifests, for editors, or of what treadle writes. With
 --json and no name, lists them all. --reference prints the manifest's reference for people."""
+_MADE = {"manifest": published_schema, "fragment": published_fragment_schema}
+"""Schemas that are made from the grammar, so that they say themselves where an expression may stand."""
+
 EPILOG = """\
 schemas:
 {schemas}
@@ -34,15 +37,16 @@ examples:
 
 
 def names() -> list[str]:
-    """The published schemas, the manifest's first."""
+    """The published schemas, those of files that people write first."""
     found = (entry.name for entry in resources.files("schemas").iterdir() if entry.name.endswith(".json"))
-    return sorted((name.removesuffix(".json") for name in found), key=lambda name: (name != DEFAULT_NAME, name))
+    others = {name.removesuffix(".json") for name in found} - set(_MADE)
+    return [*_MADE, *sorted(others)]
 
 
 def text_of(name: str) -> str:
-    """The text of a published schema; that of manifests says itself where an expression may stand."""
-    if name == DEFAULT_NAME:
-        return published_text()
+    """The text of a published schema."""
+    if name in _MADE:
+        return as_text(_MADE[name]())
     return resources.files("schemas").joinpath(f"{name}.json").read_text(encoding="utf-8")
 
 

@@ -54,5 +54,6 @@ class Attempts:
             kind="Killed",
             message=f"the process of {task.name} was killed in each of its {made} attempts",
             line=task.line,
+            file=task.file,
             hint="look at the environment's log; raise resources.memory if it ran out of memory",
         )

@@ -290,6 +290,7 @@ class Driver:
             message=failure.message,
             traceback=failure.traceback,
             line=task.line,
+            file=task.file,
             hint=failure.hint,
             stderr=failure.stderr,
         )

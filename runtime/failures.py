@@ -18,13 +18,14 @@ def error_record(
     message: str,
     traceback: str = "",
     line: int = 0,
+    file: str = "",
     hint: str = "",
     stderr: str = "",
 ) -> str:
     """JSON text of a record; `kind` is the exception's type name, or Killed, Timeout, NotSerializable, ExitCode.
 
-    `line` is the manifest's line of the task, `stderr` the end of a command's error output.
-    Long texts are cut in the middle.
+    `line` is the manifest's line of the task, in `file` when that is not the main one. `stderr` is the end of a
+    command's error output. Long texts are cut in the middle.
     """
     record: Mapping[str, object] = {
         "task": task,
@@ -34,6 +35,7 @@ def error_record(
         "message": _cut(message, MESSAGE_LIMIT),
         "traceback": _cut(traceback, TRACEBACK_LIMIT),
         "line": line,
+        "file": file,
         "hint": hint,
         "stderr": _cut(stderr, TRACEBACK_LIMIT),
     }

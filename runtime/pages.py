@@ -13,7 +13,7 @@ compresses well:
      "names":     own names in order of the records, then those of neighbours outside
      "functions": [unit, module, qualname, kind, pickle]
      "envs":      [memory_mb, arch, python, layer]
-     "kinds":     [function, env, outputs, retry or 0, timeout_s, line, is_target, worker, page, environ?]
+     "kinds":     [function, env, outputs, retry or 0, timeout_s, line, is_target, worker, page, environ?, file?]
      "origins":   [output, worker]                       of an in-edge
      "ends":      [need, env, output, worker, page]      of an out-edge
      "args":      interned argument trees
@@ -173,7 +173,7 @@ class _Encoder:
         return index
 
     def _kind(self, task: Task) -> int:
-        shared = (id(task.function), id(task.env), id(task.outputs), id(task.retry), id(task.environ))
+        shared = (id(task.function), id(task.env), id(task.outputs), id(task.retry), id(task.environ), task.file)
         known = (*shared, task.timeout_s, task.line, task.is_target, task.worker, task.page)
         index = self._known.get(known)
         if index is None:
@@ -183,7 +183,8 @@ class _Encoder:
     def _new_kind(self, task: Task) -> int:
         code = task.function
         function = self.functions.add(code, [code.unit, code.module, code.qualname, code.kind, code.pickle])
-        key = (function, task.env, task.outputs, task.retry, task.timeout_s, task.line, task.is_target, task.environ)
+        place = task.line, task.file
+        key = (function, task.env, task.outputs, task.retry, task.timeout_s, place, task.is_target, task.environ)
         row: list[object] = [
             function,
             self._env(task.env),
@@ -195,8 +196,10 @@ class _Encoder:
             task.worker,
             task.page,
         ]
-        if task.environ:
+        if task.environ or task.file:
             row.append(encode_value(dict(task.environ)))
+        if task.file:
+            row.append(task.file)
         return self.kinds.add((*key, task.worker, task.page), row)
 
     def _args(self, args: tuple[Value, ...]) -> object:
@@ -266,7 +269,7 @@ def _decode_tasks(tables: Any) -> Mapping[str, Task]:
     trees = [decode_value(tree) for tree in tables["args"]]
     tasks: dict[str, Task] = {}
     for position, (kind, args, ins, outs, *keywords) in enumerate(tables["tasks"]):
-        function, env, outputs, retry, timeout_s, line, target, worker, page, environ = kinds[kind]
+        function, env, outputs, retry, timeout_s, line, target, worker, page, environ, file = kinds[kind]
         name = names[position]
         tasks[name] = Task(
             name=name,
@@ -283,6 +286,7 @@ def _decode_tasks(tables: Any) -> Mapping[str, Task]:
             retry=retry,
             timeout_s=timeout_s,
             line=line,
+            file=file,
             environ=environ,
         )
     return tasks
@@ -292,7 +296,7 @@ def _kind(row: Any, functions: list[Function], envs: list[EnvClass]) -> tuple[An
     code, env, outputs, retry, timeout_s, line, target, worker, page, *extra = row
     environ = tuple(decode_value(extra[0]).items()) if extra else ()  # type: ignore[union-attr]
     whole = (functions[code], envs[env], tuple(outputs), _retry(retry))
-    return (*whole, timeout_s, line, bool(target), worker, page, environ)
+    return (*whole, timeout_s, line, bool(target), worker, page, environ, extra[1] if len(extra) > 1 else "")
 
 
 def _in_edges(names: list[str], position: int, row: list[int], origins: Any) -> tuple[InEdge, ...]:

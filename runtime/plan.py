@@ -213,7 +213,8 @@ class Task:
 
     In-edges are distinct (producer, output) pairs in order of first appearance in the arguments,
     then those of `after`. `page` is the page that holds this record, -1 in a pinned SubDag.
-    `is_target`: the result must be stored, whatever its edges say. `line` is the manifest's line.
+    `is_target`: the result must be stored, whatever its edges say. `line` is the manifest's line, in `file` when that
+    is not the main one: a path from its folder.
     `environ` are the environment variables of the call, (name, value) pairs; Lambda's 4 KB are for those of a
     function and do not limit these, which travel in the record.
     """
@@ -232,6 +233,7 @@ class Task:
     retry: Retry = Retry()
     timeout_s: float = 300.0
     line: int = 0
+    file: str = ""
     environ: tuple[tuple[str, Variable], ...] = ()
 
 

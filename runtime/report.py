@@ -77,7 +77,7 @@ def fault_object(fault: RuntimeFault) -> dict[str, object]:
 
 
 def _record_lines(record: Mapping[str, object]) -> list[str]:
-    place = f", manifest line {record['line']}" if record.get("line") else ""
+    place = f", {record.get('file') or 'manifest'} line {record['line']}" if record.get("line") else ""
     lines = [
         f"  task {record.get('task')} failed in attempt {record.get('attempt')} on worker {record.get('worker')}{place}"
     ]

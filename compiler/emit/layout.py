@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os.path import dirname, relpath
+from pathlib import PurePath
 
 from compiler.emit.literals import Literals
 from compiler.graph.merge import FILES
-from compiler.graph.model import Graph
+from compiler.graph.model import Family, Graph
 from compiler.planner.model import FLEXIBLE, Plan
 from runtime.pages import encode_subdag, value_text
 from runtime.plan import Function, InEdge, OutEdge, Task, Value
@@ -99,6 +101,7 @@ class Records:
         for instance in own:
             self.kwargs[instance] = {name: value for name, value in self.kwargs[instance].items() if name != FILES}
         self.targets = frozenset(graph.targets)
+        self.files = [_file(graph, family) for family in graph.families]
 
     def task(self, instance: int) -> Task:
         """The record of one instance, with the pages as they are known now."""
@@ -120,6 +123,7 @@ class Records:
             retry=option.retry,
             timeout_s=option.timeout_s,
             line=family.span.start.line,
+            file=self.files[graph.family_of[instance]],
             environ=option.environ,
         )
 
@@ -153,6 +157,12 @@ class Records:
 
     def _outputs(self, instance: int) -> Sequence[str]:
         return self.graph.families[self.graph.family_of[instance]].outputs
+
+
+def _file(graph: Graph, family: Family) -> str:
+    """The file that a task is written in, from the folder of the main manifest; "" for the main one itself."""
+    main, file = graph.manifest.source.file, family.span.file
+    return "" if file == main else PurePath(relpath(file, dirname(main) or ".")).as_posix()
 
 
 def cut_pages(records: Records, *, page_bytes: int = PAGE_BYTES) -> list[list[int]]:

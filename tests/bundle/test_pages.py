@@ -59,6 +59,7 @@ tasks = st.builds(
     retry=st.just(Retry()) | retries,
     timeout_s=st.sampled_from([300.0, 0.5]),
     line=st.integers(0, 99),
+    file=st.sampled_from(["", "etl/etl.yaml"]),
     environ=st.lists(st.tuples(names, texts | inputs), max_size=2, unique_by=lambda pair: pair[0]).map(tuple),
 )
 

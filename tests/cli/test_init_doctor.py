@@ -25,27 +25,6 @@ def test_init_writes_a_manifest_with_functions_and_the_modeline(treadle: Treadle
     compile(Path("new/functions.py").read_text(), "functions.py", "exec")
 
 
-@pytest.mark.parametrize(
-    ("template", "result"),
-    [
-        ("hello", "Hello, world!"),
-        ("map", 140),
-        ("tree", 120),
-        (
-            "cli",
-            {
-                "counts": {"ERROR": 2, "WARN": 1, "INFO": 2},
-                "errors": ["3:ERROR no answer from host 7", "5:ERROR no answer from host 7"],
-            },
-        ),
-    ],
-)
-def test_each_template_is_clean_and_runs(treadle: Treadle, template: str, result: object) -> None:
-    treadle("init", "new", "--template", template)
-    assert treadle("validate", "new/workflow.yaml", "--json").json["diagnostics"] == []
-    assert treadle("run", "new/workflow.yaml", "--inline", "--json").json["result"] == result
-
-
 def test_init_follows_no_link_out_of_the_folder(treadle: Treadle) -> None:
     Path("functions.py").symlink_to("elsewhere.py")
     assert treadle("init").code == 2

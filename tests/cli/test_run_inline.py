@@ -9,7 +9,15 @@ import pytest
 from compiler.cli.templates import TEMPLATES
 from tests.cli.conftest import MANIFESTS, Treadle
 
-EXPECTED = {"hello": "Hello, world!", "map": 140, "tree": 120}
+EXPECTED = {
+    "hello": "Hello, world!",
+    "map": 140,
+    "tree": 120,
+    "cli": {
+        "counts": {"ERROR": 2, "WARN": 1, "INFO": 2},
+        "errors": ["3:ERROR no answer from host 7", "5:ERROR no answer from host 7"],
+    },
+}
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

@@ -155,6 +155,23 @@ def test_plan_pins_or_leaves_flexible(treadle: Treadle) -> None:
     assert len(treadle("plan", TREE, "--explain").out.splitlines()) == 1023
 
 
+def test_plan_shows_the_objective_and_what_is_not_executed_yet(treadle: Treadle, tmp_path: Path) -> None:
+    (tmp_path / "functions.py").write_text("def f(): return 1\n")
+    (tmp_path / "later.yaml").write_text(
+        "spec: 1\nname: later\nsla: {percentile: 95, deadline: 90s, budget: $2}\n"
+        'tasks:\n  a: {call: "functions:f", cache: true, io: none}\nresult: ${{ tasks.a }}\n'
+    )
+    shown = treadle("plan", "later.yaml").out
+    assert "objective         p95, deadline 1m30s, budget $2" in shown
+    assert "makespan ?, cost ?" in shown
+    assert "not executed yet  cache (line 5)" in shown
+    data = treadle("plan", "later.yaml", "--json").json
+    assert data["sla"] == {"objective": "p95", "percentile": 95, "deadline_s": 90.0, "budget_usd": 2.0}
+    assert data["expected"] == {"makespan_s": None, "cost_usd": None}
+    assert data["not_executed_yet"] == [{"feature": "cache", "file": "later.yaml", "line": 5}]
+    assert "not executed yet: cache (line 5)" in treadle("expand", "later.yaml").err
+
+
 def test_plan_is_written_to_a_file(treadle: Treadle, tmp_path: Path) -> None:
     called = treadle("plan", TREE, "--json", "-o", tmp_path / "plan.json")
     assert json.loads((tmp_path / "plan.json").read_text()) == called.json

@@ -9,6 +9,7 @@ from itertools import islice
 from compiler.cli.arguments import add_config, add_json, add_manifest_words, add_set, split_words
 from compiler.cli.console import BOLD, Console, Exit
 from compiler.cli.instances import view_instance
+from compiler.cli.prospects import waiting_text
 from compiler.cli.selection import select
 from compiler.cli.stages import load_graph
 from compiler.cli.traces import Trace, Tracer, place_text, table
@@ -51,6 +52,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         _show_traces(graph, shown, console)
     else:
         _list(graph, shown, console)
+        if graph.unsupported:
+            console.note(f"not executed yet: {waiting_text(graph)}")
     if len(shown) < len(chosen):
         console.note(f"{len(shown):,} of {len(chosen):,} instances")
     return Exit.OK

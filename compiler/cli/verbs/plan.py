@@ -8,6 +8,7 @@ from pathlib import Path
 
 from compiler.cli.arguments import add_config, add_file, add_json, add_planning, add_set
 from compiler.cli.console import BOLD, Console, Exit
+from compiler.cli.prospects import prospect_rows, prospects_json
 from compiler.cli.stages import load_plan
 from compiler.graph.model import Graph
 from compiler.planner.model import FLEXIBLE, Plan
@@ -16,7 +17,8 @@ from runtime.plan import is_flexible
 
 DESCRIPTION = """\
 Plans without building or running: for each task its worker, or that any worker may take it
-(flexible), the class of its environment, and where the run starts."""
+(flexible), the class of its environment, and where the run starts. Also the objective, and what of the
+manifest is planned but not executed yet; a time or a cost that nobody can know so far is a question mark."""
 EPILOG = """\
 planners:
   simple    pins tasks to a few worker ids (--workers), data stays where it is needed
@@ -60,6 +62,7 @@ def as_json(graph: Graph, plan: Plan) -> dict[str, object]:
     return {
         "name": graph.name,
         "planner": plan.planner,
+        **prospects_json(graph),
         "classes": [env.name for env in plan.classes],
         "workers": list(plan.workers),
         "entries": [
@@ -107,6 +110,8 @@ def _show(graph: Graph, plan: Plan, console: Console) -> None:
         f"{len(plan.entries):,} entry invocations"
     )
     console.say(f"  {crossing:,} of {sum(map(len, graph.in_edges)):,} edges may leave their worker")
+    for label, text in prospect_rows(graph):
+        console.say(f"  {label:<18}{text}")
     starts = {entry.worker: len(entry.start) for entry in plan.entries}
     for worker in sorted(pinned)[:SHOWN_WORKERS]:
         name, tasks = plan.workers[worker], pinned[worker]

@@ -195,3 +195,46 @@ def test_the_target_profiles_are_as_their_schema_says(treadle: Treadle) -> None:
     folder = resources.files("schemas") / "profiles"
     for entry in folder.iterdir():
         profile.validate(json.loads(entry.read_text(encoding="utf-8")))
+
+
+BROKEN = """\
+\ufeffname: t\r
+tasks:\r
+\tg: {exec: [echo, {{ params.x }}, no], timout: 30 sec, depends_on: [h]}\r
+  h: {exec: [echo]}\r
+params: {x: 1}\r
+result: ${{ tasks.gg }}\r
+"""
+
+
+def test_fix_makes_every_certain_edit_and_reports_what_is_left(treadle: Treadle) -> None:
+    file = Path("broken.yaml")
+    file.write_bytes(BROKEN.encode())
+    file.chmod(0o640)
+    called = treadle("validate", "broken.yaml", "--fix")
+    assert called.code == 0, called.err
+    assert called.err.endswith("no errors\n")
+    assert "fixed broken.yaml:3:1: a tab cannot indent YAML [E004]\n" in called.err
+    assert file.read_bytes().decode() == (
+        "\ufeffspec: 1\nname: t\r\ntasks:\r\n"
+        '  g: {exec: [echo, "${{ params.x }}", no], timeout: 30s, after: [h]}\r\n'
+        "  h: {exec: [echo]}\r\nparams: {x: 1}\r\nresult: ${{ tasks.g }}\r\n"
+    )
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert list(Path().glob(".broken*")) == []
+
+
+def test_fix_leaves_alone_what_is_not_certain_or_not_asked_for(treadle: Treadle, two: str) -> None:
+    before = Path(two).read_bytes()
+    stamp = Path(two).stat().st_mtime_ns
+    treadle("validate", two, "--fix")
+    assert (Path(two).read_bytes(), Path(two).stat().st_mtime_ns) == (before, stamp)
+    Path("no.yaml").write_text("spec: 1\nname: t\nlet: {a: no}\ntasks: {g: {exec: [a]}}\nresult: ${{ tasks.g }}\n")
+    treadle("validate", "no.yaml", "--fix", "--allow", "W014")
+    assert "{a: no}" in Path("no.yaml").read_text()
+
+
+def test_standard_input_cannot_be_fixed(treadle: Treadle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(WRONG.encode())))
+    called = treadle("validate", "-", "--fix")
+    assert (called.code, "--fix edits files" in called.err) == (2, True)

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from compiler.cli.arguments import DEFAULT_FILE, UsageError, add_config, add_json, add_set
 from compiler.cli.console import Console
 from compiler.cli.reports import exit_code, print_diagnostics, show_diagnostics
-from compiler.cli.severities import read_severities
-from compiler.cli.stages import manifest_settings, read_request
+from compiler.cli.severities import Severities, read_severities
+from compiler.cli.stages import Request, manifest_settings, read_request
 from compiler.diagnostics import Diagnostic, ManifestError
 from compiler.manifest.ignores import remarks
+from compiler.manifest.model import Source
+from compiler.manifest.source import STDIN_NAME
 from compiler.pipeline import LEVELS, examine
 from compiler.rendering import DEFAULT_LIMIT, FORMATS, summary
 from runtime.quantities import parse_size
@@ -37,6 +39,7 @@ both take codes or names with commas between, or `all`, from which the other one
 examples:
   treadle validate workflow.yaml
   treadle validate manifests/*/workflow.yaml --deny all --allow W014
+  treadle validate workflow.yaml --fix
   generate | treadle validate - --format json
   treadle validate workflow.yaml --set leaves=100000 --max-instances 300000
 """
@@ -46,6 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="*", metavar="FILE", help=f"manifests, or - (default: {DEFAULT_FILE})")
     parser.add_argument("--level", choices=LEVELS, default="plan", help="how far to go (default: plan)")
     parser.add_argument("--format", choices=FORMATS, help="default: human")
+    parser.add_argument("--fix", action="store_true", dest="is_fixing", help="make the edits that are certain, in FILE")
     parser.add_argument("--deny", action="append", default=[], metavar="CODE", help="a warning that is an error here")
     parser.add_argument("--allow", action="append", default=[], metavar="CODE", help="a warning not to show")
     parser.add_argument(
@@ -68,7 +72,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     form = _format(args)
     severities = read_severities(args.deny, args.allow)
     files = dict.fromkeys(args.files or [DEFAULT_FILE])
-    found = severities.applied(one for file in files for one in _check(file, args, console))
+    found = [one for file in files for one in _check(file, args, console, severities)]
     if form == "human":
         show_diagnostics(found, console, limit=args.limit)
         console.note(summary(found))
@@ -83,18 +87,34 @@ def _format(args: argparse.Namespace) -> str:
     return "json" if args.is_json else args.format or "human"
 
 
-def _check(file: str, args: argparse.Namespace, console: Console) -> Sequence[Diagnostic]:
+def _check(file: str, args: argparse.Namespace, console: Console, severities: Severities) -> Sequence[Diagnostic]:
     single = argparse.Namespace(**{**vars(args), "file": file})
     try:
         request = read_request(single, console, manifest_settings(single, console))
     except ManifestError as err:
         return err.diagnostics
-    checked = examine(request.source, request.options, args.level)
+    source = request.source
+    if args.is_fixing:
+        source = _repaired(request, args, console, severities)
+        console.sources[source.file] = source.text
+    checked = examine(source, request.options, args.level)
     if _format(args) == "human":
         is_whole = args.level == LEVELS[-1] and not checked.has_errors
-        for line, remark in remarks(request.source.text, request.source.file, checked.ignored if is_whole else None):
-            console.note(f"note: {request.source.file}:{line}: {remark}")
-    return checked.diagnostics
+        for line, remark in remarks(source.text, source.file, checked.ignored if is_whole else None):
+            console.note(f"note: {source.file}:{line}: {remark}")
+    return severities.applied(checked.diagnostics)
+
+
+def _repaired(request: Request, args: argparse.Namespace, console: Console, severities: Severities) -> Source:
+    from compiler.cli.repairs import repaired
+
+    if request.source.file == STDIN_NAME:
+        raise UsageError("--fix edits files, and standard input is none", hint="name the file")
+
+    def check(source: Source) -> list[Diagnostic]:
+        return severities.applied(examine(source, request.options, args.level).diagnostics)
+
+    return repaired(request.source, check, console)
 
 
 def _limit(text: str) -> int | None:

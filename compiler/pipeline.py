@@ -9,6 +9,7 @@
 4. **expand** (`compiler.graph.expand`): parameters, `let`, expressions, `foreach` and references become a `Graph`:
    instances and edges in arrays, verified to be acyclic.
 5. **check code** (`compiler.code.check`): the user's modules, read with `ast`; nothing of the user's is imported.
+   What functions say of their results in code (`compiler.code.hints`) goes into the graph.
 6. **check plan** (`compiler.planner.checks`): stated resources, pins and declared workers against the target profile.
 7. **plan** (`compiler.planner`): a strategy gives each instance a worker, or none, and a class; entries follow.
 8. **collect** (`compiler.code.units`): the user's modules as deterministic archives, and the functions' fingerprints.
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from compiler.code.check import check_code
 from compiler.code.commands import check_commands, check_shipped_sizes
+from compiler.code.hints import carry_hints
 from compiler.code.homonyms import check_homonyms
 from compiler.diagnostics import Diagnostic, ManifestError, Severity, Span
 from compiler.graph.context import Watch
@@ -135,6 +137,8 @@ def examine(source: Source | Path | str, options: CompileOptions, level: str = "
             findings.add(check_homonyms(manifest))
             if graph is not None:
                 findings.add(check_commands(graph))
+                graph, found = carry_hints(graph)
+                findings.add(found)
         if graph is not None and depth >= LEVELS.index("plan"):
             profile = load_profile()
             findings.add(check_plan_static(graph, profile))

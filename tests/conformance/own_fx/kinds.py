@@ -69,3 +69,14 @@ if fast_thing:
     def maybe(a, b, c): return a
 else:
     def maybe(a): return a
+
+
+FACTOR = 2
+
+
+@treadle_io(linear=FACTOR)
+def computed_hint(a): return a
+
+
+@treadle_io(linear=1, constant="1KiB")
+def wrong_hint(a): return a

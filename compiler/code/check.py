@@ -17,6 +17,7 @@ from compiler.code.imports import Import, imports_of, local_modules
 from compiler.code.measured import check_measured
 from compiler.code.modules import Fault, ModuleFault, Project, SourceModule, is_standard
 from compiler.code.signatures import Mismatch, Presence, definition_of, function_names, mismatches, presence
+from compiler.code.standard import is_missing, meant_name
 from compiler.code.units import module_of_call
 from compiler.diagnostics import Diagnostic, Position, Related, Span
 from compiler.graph.merge import merge_tasks
@@ -120,7 +121,10 @@ class _Check:
         return False
 
     def _missing_module(self, call: Call, name: str) -> None:
-        if not call.is_path and (is_standard(name) or self._is_outside(name)):
+        if not call.is_path and is_standard(name):
+            self._standard(call, name)
+            return
+        if not call.is_path and self._is_outside(name):
             return
         known = [f"{near.replace('.', '/')}.py" if call.is_path else near for near in self._project.names]
         shown = call.target
@@ -131,6 +135,17 @@ class _Check:
             hint = did_you_mean(shown, known) or "modules are looked for in the manifest's folder"
         span = part_of(call, 0, len(call.target))
         self._say(Diagnostic(code="E401", message=what, span=span, hint=hint), "E401", call.span)
+
+    def _standard(self, call: Call, name: str) -> None:
+        """Check a function of the standard library by its name."""
+        if is_missing(name):
+            span = part_of(call, 0, len(call.target))
+            message = f"the standard library has no module `{name}`"
+            self._say(Diagnostic(code="E401", message=message, span=span), "E401", call.span)
+        elif near := meant_name(name, call.function):
+            span = part_of(call, len(call.target) + 1, len(call.function))
+            message = f"the module `{name}` has no function `{call.function}`"
+            self._say(Diagnostic(code="E402", message=message, span=span, hint=f"write `{near}`"), "E402", call.span)
 
     def _is_outside(self, name: str) -> bool:
         return self._declared.may_provide(name) and (

@@ -10,7 +10,7 @@ and found to have the digests it must have, for as long as no file's inode or ti
 again. What nobody used for a day goes, and so do the working folders of processes that are no more.
 
 In a working folder the files are symbolic links at their own paths: programs may write beside them, and replacing a
-link changes nothing for others.
+link changes nothing for others. A folder that a command has left exactly as it found it serves the next one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import hashlib
 import itertools
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,8 @@ from runtime.errors import RuntimeFault
 from runtime.executable import ShippedFile
 
 UNUSED_S = 24 * 3600.0
+MAX_SPARE = 32
+"""Untouched working folders kept for later commands."""
 
 _Seal = tuple[tuple[int, int, int, int], ...]
 
@@ -49,25 +52,32 @@ class ShippedFiles:
         self._numbers = itertools.count(1)
         self._work = ""
         self._lock = -1
+        self._spare: dict[str, str] = {}
 
     @contextmanager
     def working_folder(self, digest: str, files: Sequence[ShippedFile]) -> Iterator[str]:
-        """A fresh folder in which `files` lie at their paths; it is gone afterwards.
+        """A folder in which `files` lie at their paths and nothing else does; what is written there is gone afterwards.
 
         Raises `WorkFolderUnusable`, and what reading a blob raises.
         """
         try:
             self._open()
-            folder = os.path.join(self._work, str(next(self._numbers)))
-            os.mkdir(folder, 0o700)
-            if files:
-                _link(self._place(digest, files), files, folder)
+            placed = self._place(digest, files) if files else ""
+            folder = self._spare.pop(digest, "") or self._new(placed, files)
         except OSError as err:
             raise WorkFolderUnusable(f"the files of a command cannot be placed: {err}") from err
         try:
             yield folder
         finally:
-            remove_tree(folder)
+            if len(self._spare) < MAX_SPARE and _is_untouched(folder, placed, files):
+                self._spare[digest] = folder
+            else:
+                remove_tree(folder)
+
+    def _new(self, placed: str, files: Sequence[ShippedFile]) -> str:
+        folder = os.path.join(self._work, str(next(self._numbers)))
+        _link(placed, files, folder)
+        return folder
 
     def close(self) -> None:
         """Remove this process's working folders."""
@@ -77,6 +87,7 @@ class ShippedFiles:
                 os.unlink(self._work + ".lock")
             os.close(self._lock)
             self._lock = -1
+            self._spare.clear()
 
     def _open(self) -> None:
         """Make the folder of this process, unless it has one; the lock on its file says that the process lives."""
@@ -155,15 +166,35 @@ def _write(path: str, data: bytes, *, is_executable: bool) -> None:
         os.fchmod(file.fileno(), 0o555 if is_executable else 0o444)
 
 
-def _link(folder: str, files: Sequence[ShippedFile], into: str) -> None:
-    made = {into}
+def _layout(files: Sequence[ShippedFile]) -> dict[str, set[str]]:
+    """What lies in each folder of a working folder, "" itself first, a folder before those inside it."""
+    entries: dict[str, set[str]] = {"": set()}
     for file in files:
-        path = os.path.join(into, file.path)
-        parent = os.path.dirname(path)
-        if parent not in made:
-            os.makedirs(parent, exist_ok=True)
-            made.add(parent)
-        os.symlink(os.path.join(folder, file.path), path)
+        path = file.path
+        while path:
+            parent, name = os.path.split(path)
+            entries.setdefault(parent, set()).add(name)
+            path = parent
+    return dict(sorted(entries.items()))
+
+
+def _link(placed: str, files: Sequence[ShippedFile], folder: str) -> None:
+    for inner in _layout(files):
+        os.mkdir(os.path.join(folder, inner), 0o700)
+    for file in files:
+        os.symlink(os.path.join(placed, file.path), os.path.join(folder, file.path))
+
+
+def _is_untouched(folder: str, placed: str, files: Sequence[ShippedFile]) -> bool:
+    """Whether a working folder holds the links to its files and nothing else, in folders as they were made."""
+    try:
+        for inner, names in _layout(files).items():
+            path = os.path.join(folder, inner)
+            if set(os.listdir(path)) != names or os.lstat(path).st_mode != stat.S_IFDIR | 0o700:
+                return False
+        return all(os.readlink(os.path.join(folder, file.path)) == os.path.join(placed, file.path) for file in files)
+    except OSError:
+        return False
 
 
 def _seal(folder: str, files: Sequence[ShippedFile]) -> _Seal | None:

@@ -67,7 +67,7 @@ def test_a_command_that_fails_is_told_with_its_end(bench: Bench, tmp_path: Path,
     assert record["stderr"] == "no such thing\n"
 
 
-SECRETIVE = "tasks: {a: {exec: {argv: [env, "-0"], stdout: bytes}}}\nresult: ${{ tasks.a }}"
+SECRETIVE = "tasks: {a: {exec: {argv: [env, '-0'], stdout: bytes}}}\nresult: ${{ tasks.a }}"
 
 
 def test_a_command_does_not_see_the_signing_key(bench: Bench, tmp_path: Path) -> None:

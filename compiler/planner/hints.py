@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from compiler.diagnostics import Diagnostic
+from compiler.diagnostics import Diagnostic, Span
 from compiler.graph.merge import TaskSource
 from compiler.graph.model import Family, Graph
 from compiler.manifest.model import Sla
@@ -19,7 +19,7 @@ from runtime.plan import iter_refs
 
 
 def check_hints(graph: Graph, sources: Mapping[str, TaskSource]) -> Iterator[Diagnostic]:
-    """W506 at the key of each task that lacks `io`."""
+    """W506 at the key of each task that lacks `io`, once however often its manifest is imported."""
     if not _in_words(graph.manifest.sla) and not any("sla" in dict(option.other) for option in graph.option_table):
         return
     silent = {
@@ -27,8 +27,12 @@ def check_hints(graph: Graph, sources: Mapping[str, TaskSource]) -> Iterator[Dia
         for number, family in enumerate(graph.families)
         if family.task in sources and (objective := _unhinted(graph, family))
     }
+    said: set[Span] = set()
     for number in sorted(silent.keys() & _passing(graph)) if silent else ():
         family = graph.families[number]
+        if family.span in said:
+            continue
+        said.add(family.span)
         yield Diagnostic(
             code="W506",
             message=f"`{family.task}` has no `io`, and a plan for {silent[number]} needs to know how large results are",

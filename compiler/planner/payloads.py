@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from compiler.diagnostics import Diagnostic
+from compiler.diagnostics import Diagnostic, Span
 from compiler.graph.merge import TaskSource
 from compiler.graph.model import Family, Graph
 from compiler.planner.profile import TargetProfile
@@ -22,12 +22,14 @@ ENVELOPE_BYTES = 1024
 def check_payloads(graph: Graph, sources: Mapping[str, TaskSource], profile: TargetProfile) -> Iterator[Diagnostic]:
     """E508 or W508 for each family with such a name, at what its loop runs over."""
     limit = profile.async_payload_bytes
+    said: set[Span] = set()
     for family in graph.families:
         source = sources.get(family.task)
-        if source is None or not source.task.foreach:
+        if source is None or not source.task.foreach or family.span in said:
             continue
         size = _longest_name(graph, family) + ENVELOPE_BYTES
         if 2 * size > limit:
+            said.add(family.span)
             excess = size > limit
             kind = "more than" if excess else "over half of"
             yield Diagnostic(

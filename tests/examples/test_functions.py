@@ -132,3 +132,14 @@ def test_classifiers_tell_digits_apart_and_survive_pickling(functions: Functions
     assert comparison["best"]["kind"] == "knn"
     assert comparison["best"]["test_accuracy"] > 0.95
     assert comparison["train_samples"] + comparison["test_samples"] == 1797
+
+
+def test_survey_counts_the_functions_of_every_file_once(functions: Functions) -> None:
+    code = functions("code_survey/package/package_code.py")
+    files = code.list_files("json")
+    whole = code.join("json", [code.measure(files, 0, 1)])
+    parts = code.join("json", [code.measure(files, chunk, 3) for chunk in range(3)])
+    assert parts == whole
+    assert whole["files"] == len(files) > 3
+    assert 0 < whole["documented"] < whole["functions"] < whole["lines"]
+    assert [one["package"] for one in functions("code_survey/survey.py").table([whole])] == ["json"]

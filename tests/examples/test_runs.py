@@ -204,3 +204,18 @@ def test_launcher_of_a_bundle_gives_the_same_result(kept: tuple[Shell, redis.Red
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["result"] == 120
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_code_survey_measures_each_package_as_its_own_workflow_does(
+    kept: tuple[Shell, redis.Redis], planner: str
+) -> None:
+    shell = kept[0]
+    options = ("--planner", planner, "--set", 'packages=["json", "email"]', "--set", "chunks=3")
+    answer = shell.json("run", MANIFESTS / "code_survey/workflow.yaml", *options)
+    alone = shell.json("run", MANIFESTS / "code_survey/package/package.yaml", "--input", "package=json", "--inline")
+    rows = {row["package"]: row for row in answer["outputs"]["table"]}
+    assert answer["tasks"] == (1 + 1 + 1) + (1 + 3 + 1) + 2
+    assert rows["json"]["files"] == alone["result"]["files"]
+    assert rows["email"]["files"] > 10
+    assert len(answer["outputs"]["longest"]) == 3

@@ -16,6 +16,7 @@ import posixpath
 import shlex
 import shutil
 import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from runtime.command_fault import CommandFault
@@ -48,8 +49,11 @@ class Command:
     ) -> object:
         """The value of the output. `options` are `stdin` and `cwd` where the manifest has them.
 
+        What is done before the program starts, placing its files above all, counts towards `timeout_s`.
+
         Raises CommandFault, and RuntimeFault for a fault of the environment.
         """
+        began = time.monotonic()
         argv = _words(words)
         stdin = _stdin(options["stdin"]) if "stdin" in options else None
         with self._files.working_folder(self._digest, self._executable.files) as folder:
@@ -63,7 +67,7 @@ class Command:
                 variables=environment,
                 stdin=stdin,
             )
-            finished = self._run(program, timeout_s)
+            finished = self._run(program, timeout_s - (time.monotonic() - began))
         return self._value(argv, finished, timeout_s)
 
     def _program(self, name: str, folder: str, environment: Mapping[str, str]) -> str:

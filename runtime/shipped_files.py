@@ -110,15 +110,16 @@ class ShippedFiles:
             os.utime(folder)
         seal = _seal(folder, files)
         if seal is None or seal != self._seals.get(digest):
-            if seal is None or not _is_sound(folder, files):
-                self._make(folder, files)
+            with _locked(folder + ".lock"):
+                if not _is_sound(folder, files):
+                    self._make(folder, files)
                 seal = _seal(folder, files)
-            assert seal is not None, "just made"
+            assert seal is not None, "just made, or found to be sound"
             self._seals[digest] = seal
         return folder
 
     def _make(self, folder: str, files: Sequence[ShippedFile]) -> None:
-        """Write the files beside the folder and put them in its place; another process may be faster."""
+        """Write the files beside the folder and put them in its place."""
         parent = os.path.dirname(folder)
         _remove_unused(parent)
         staged = tempfile.mkdtemp(prefix="new-", dir=parent)
@@ -129,11 +130,7 @@ class ShippedFiles:
                 _write(os.path.join(new, file.path), self._read(file.digest), is_executable=file.is_executable)
             with suppress(FileNotFoundError):
                 os.rename(folder, os.path.join(staged, "old"))
-            try:
-                os.rename(new, folder)
-            except OSError:
-                if not _is_sound(folder, files):
-                    raise
+            os.rename(new, folder)
         finally:
             remove_tree(staged)
 
@@ -157,6 +154,17 @@ def _own_folder() -> str:
     if os.path.islink(path) or not os.path.isdir(path) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise PermissionError(f"{path} is not a folder of this user's alone")
     return path
+
+
+@contextmanager
+def _locked(path: str) -> Iterator[None]:
+    """Hold a file's lock: of many processes that want the same files, one fetches them."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _write(path: str, data: bytes, *, is_executable: bool) -> None:
@@ -225,7 +233,10 @@ def _remove_unused(folder: str) -> None:
     for entry in os.scandir(folder):
         with suppress(FileNotFoundError):
             if time.time() - entry.stat(follow_symlinks=False).st_mtime > UNUSED_S:
-                remove_tree(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    remove_tree(entry.path)
+                else:
+                    os.unlink(entry.path)
 
 
 def _remove_abandoned(folder: str) -> None:

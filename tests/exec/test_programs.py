@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.exec.commands import PYTHON, Bench
+from tests.shell import ROOT
 
 SCRIPT = "#!/bin/sh\ncat data/x.txt\n"
 
@@ -159,3 +162,30 @@ def test_no_descriptor_of_the_worker_reaches_the_program(bench: Bench) -> None:
     finally:
         os.close(reading)
         os.close(writing)
+
+
+FETCHER = """\
+import os
+from tests.exec.commands import Bench
+
+bench = Bench()
+read = bench.loader._get_units
+def counted(digests):
+    for digest in digests:
+        if bench.blobs[digest] == b"x" * 1000:
+            os.write(1, b"fetched\\n")
+    return read(digests)
+bench.loader._get_units = counted
+assert bench.run("cat", "x", files={"x": b"x" * 1000}) == "x" * 1000
+"""
+
+
+def test_of_many_processes_one_fetches_the_files(temporary: Path) -> None:
+    environ = {**os.environ, "TMPDIR": str(temporary)}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", FETCHER], cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    outputs = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4
+    assert "".join(outputs) == "fetched\n"

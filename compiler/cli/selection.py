@@ -1,6 +1,7 @@
 """Which instances a text such as `leaf`, `add[9]` or `fit[knn][3]` names.
 
-A task alone names its whole family, a shorter key path every instance below it. Keys are written as in
+A task alone names its whole family, a shorter key path every instance below it; one that inlines a workflow names all
+that it inlines. Keys are written as in
 instance names; a text key may go without quotes, which a shell would eat.
 """
 
@@ -11,7 +12,7 @@ import re
 from collections.abc import Sequence
 
 from compiler.cli.arguments import UsageError, meant
-from compiler.graph.model import Family, Graph
+from compiler.graph.model import SEPARATOR, Family, Graph
 from runtime.plan import Key
 
 _KEY = re.compile(r'\[("(?:[^"\\]|\\.)*"|[^\[\]"]*)\]')
@@ -31,8 +32,10 @@ def matching(graph: Graph, pattern: str) -> list[int]:
     match = _PATTERN.fullmatch(pattern)
     if match is None:
         raise UsageError(f"`{pattern}` names no instance", hint="write TASK or TASK[KEY], such as add[9][0]")
-    family = _family(graph, match[1])
     wanted = _KEY.findall(match[2])
+    if inner := _inlined(graph, match[1], wanted):
+        return inner
+    family = _family(graph, match[1])
     if len(wanted) > family.rank:
         plural = "key" if family.rank == 1 else "keys"
         raise UsageError(f"`{family.task}` has {family.rank} {plural}, `{pattern}` gives {len(wanted)}")
@@ -43,6 +46,17 @@ def matching(graph: Graph, pattern: str) -> list[int]:
     if not found:
         raise UsageError(f"there is no instance {pattern}", hint=_valid(graph, family, wanted))
     return found
+
+
+def _inlined(graph: Graph, task: str, wanted: Sequence[str]) -> list[int]:
+    """The instances of every task below one that inlines a workflow, in the copies whose keys begin so."""
+    return [
+        n
+        for family in graph.families
+        if family.task.startswith(task + SEPARATOR) and len(wanted) <= family.rank
+        for n in range(family.first, family.first + family.count)
+        if all(map(_is_key, graph.keys[n], wanted))
+    ]
 
 
 def _family(graph: Graph, task: str) -> Family:

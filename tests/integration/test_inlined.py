@@ -108,6 +108,13 @@ def test_inner_instances_are_chosen_by_their_names(shell: Shell, workflow: Path,
     assert 'sub/scale["odd"][1]' in names and all(name.startswith("sub/scale[") for name in names)
 
 
+@pytest.mark.parametrize(("pattern", "count"), [("sub", 8), ("sub[odd]", 4), ('sub["odd"][1]', 1)])
+def test_a_whole_copy_is_chosen_by_the_task_that_inlines_it(
+    shell: Shell, workflow: Path, pattern: str, count: int
+) -> None:
+    assert len(shell.json("expand", workflow, pattern)["instances"]) == count
+
+
 @pytest.mark.parametrize("form", ["dot", "mermaid", "svg", "json"])
 def test_inner_tasks_are_drawn(shell: Shell, workflow: Path, form: str) -> None:
     for level in ("template", "instance"):

@@ -54,14 +54,15 @@ def codes(
 
 def listing(graph: Graph) -> str:
     """One line for each instance: what it is called with, references by the name of what they refer to."""
-    return "\n".join(_line(graph, instance) for instance in range(len(graph)))
+    return "\n".join(line_of(graph, instance) for instance in range(len(graph)))
 
 
 def result_of(graph: Graph) -> str:
     return _value(graph, graph.result, graph.result_edges)
 
 
-def _line(graph: Graph, instance: int) -> str:
+def line_of(graph: Graph, instance: int) -> str:
+    """What one instance is called with."""
     edges = graph.in_edges[instance]
     shown = [_value(graph, value, edges) for value in graph.args[instance]]
     shown += [f"{name}={_value(graph, value, edges)}" for name, value in graph.kwargs[instance].items()]

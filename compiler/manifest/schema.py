@@ -80,7 +80,7 @@ def _only_failing_tasks(tree: MappingNode, check: Precheck) -> MappingNode:
     tasks = tree.get("tasks")
     if not isinstance(tasks, MappingNode):
         return tree
-    is_fine, is_name = check.definition("task"), check.definition("identifier")
+    is_fine, is_name = check.definition("task"), _precheck(is_written=False).definition("identifier")
     pairs = list(zip(tasks.keys, tasks.values, strict=True))
     failing = (pair for pair in pairs if not (is_fine(pair[1]) and is_name(pair[0])))
     bad = list(islice(failing, MAX_FAILING_TASKS)) or pairs[:1]

@@ -197,3 +197,8 @@ def test_what_yaml_spoiled_is_not_reported_twice(check: Check) -> None:
 def test_a_mistake_in_one_of_many_tasks_is_the_only_one(check: Check) -> None:
     rows = "".join(f"  t{n}: {{call: 'a:f', retry: {n}}}\n" for n in range(50))
     assert check(f"{HEAD}tasks:\n{rows}  bad: {{call: 'a:f', retry: -1}}\n") == [("E108", 54)]
+
+
+@pytest.mark.parametrize("name", ["${{ a }}b", "a-b"])
+def test_a_task_s_name_is_no_expression(check: Check, name: str) -> None:
+    assert check(f"{HEAD}tasks:\n  g: {{exec: [a]}}\n  {name}: {{exec: [a]}}\n") == [("E107", 5)]

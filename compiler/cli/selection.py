@@ -1,8 +1,7 @@
 """Which instances a text such as `leaf`, `add[9]` or `fit[knn][3]` names.
 
 A task alone names its whole family, a shorter key path every instance below it; one that inlines a workflow names all
-that it inlines. Keys are written as in
-instance names; a text key may go without quotes, which a shell would eat.
+that it inlines. Keys are written as in instance names; a text key may go without quotes, which a shell would eat.
 """
 
 from __future__ import annotations

@@ -9,6 +9,9 @@ from compiler.cli.traces import place_text
 from compiler.graph.model import Graph
 from compiler.graph.paths import Link, find_path, links_of
 
+SHOWN = 20
+"""So many edges of a long chain are shown at either end; JSON has all."""
+
 
 def show_chain(graph: Graph, first: str, second: str, console: Console) -> int:
     """Why `second` waits for `first`; when it does not, whether it is the other way round."""
@@ -17,26 +20,31 @@ def show_chain(graph: Graph, first: str, second: str, console: Console) -> int:
     is_reversed = not path
     if is_reversed:
         path = find_path(graph, consumers, producers)
-    links = links_of(graph, path)
     if console.is_json:
-        console.json(_as_json(graph, first, second, links, is_reversed=is_reversed))
+        console.json(_as_json(graph, first, second, links_of(graph, path), is_reversed=is_reversed))
     else:
-        _say(graph, first, second, links, console, is_reversed=is_reversed)
+        _say(graph, first, second, path, console, is_reversed=is_reversed)
     return Exit.OK if path and not is_reversed else Exit.ERRORS
 
 
-def _say(
-    graph: Graph, first: str, second: str, links: tuple[Link, ...], console: Console, *, is_reversed: bool
-) -> None:
+def _say(graph: Graph, first: str, second: str, path: tuple[int, ...], console: Console, *, is_reversed: bool) -> None:
     if is_reversed:
-        console.say(f"{second} does not wait for {first}{'; it is the other way round:' if links else ''}")
-    if not links:
+        console.say(f"{second} does not wait for {first}{'; it is the other way round:' if path else ''}")
+    if not path:
         console.say(f"{first} does not wait for {second} either: they may run at the same time")
         return
-    ends = graph.name_of(links[-1].consumer), graph.name_of(links[0].producer)
-    edges = "1 edge" if len(links) == 1 else f"{len(links):,} edges"
+    ends = graph.name_of(path[-1]), graph.name_of(path[0])
+    edges = "1 edge" if len(path) == 2 else f"{len(path) - 1:,} edges"
     console.say(f"{console.paint(ends[0], BOLD)} waits for {console.paint(ends[1], BOLD)}: {edges}")
     console.say(f"  {ends[1]}")
+    left_out = len(path) - 1 - 2 * SHOWN
+    _say_links(graph, links_of(graph, path[: SHOWN + 1] if left_out > 0 else path), console)
+    if left_out > 0:
+        console.say(f"  … {left_out:,} more edges")
+        _say_links(graph, links_of(graph, path[-SHOWN - 1 :]), console)
+
+
+def _say_links(graph: Graph, links: tuple[Link, ...], console: Console) -> None:
     names = [graph.name_of(link.consumer) for link in links]
     width = max(map(len, names))
     for name, link in zip(names, links, strict=True):

@@ -13,7 +13,7 @@ from compiler.cli.instances import InstanceView, named_value, value_text, view_i
 from compiler.diagnostics import Span
 from compiler.graph.features import waiting_features
 from compiler.graph.model import Graph
-from compiler.graph.provenance import Fact, bindings_of, facts_of
+from compiler.graph.provenance import Fact, Provenance, bindings_of
 
 CLIP = 200
 """Characters of a value or a list of names that people are shown; JSON has all."""
@@ -52,11 +52,12 @@ class Tracer:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._consumers = graph.consumers()
+        self._provenance = Provenance(graph)
 
     def trace(self, instance: int) -> Trace:
         graph = self._graph
         family = graph.families[graph.family_of[instance]]
-        facts = facts_of(graph, instance)
+        facts = self._provenance.facts_of(instance)
         consumers = dict.fromkeys(graph.name_of(consumer) for _, consumer in self._consumers[instance])
         return Trace(
             view=view_instance(graph, instance),

@@ -125,6 +125,10 @@ class Context:
             self._let_poisoned.add(name)
         self._let[name] = value
 
+    def let_values(self) -> dict[str, object]:
+        """The `let` values that could be evaluated."""
+        return {name: value for name, value in self._let.items() if name not in self._let_poisoned}
+
     def stop_when_spent(self) -> None:
         """Raises Stopped once the account of work is overdrawn."""
         if self.budget.is_spent:

@@ -218,6 +218,7 @@ def _graph(columns: _Columns, domains: list[Domain], context: Context) -> Graph:
         result_edges=columns.result_edges,
         result_kind=columns.result_kind,
         params=dict(context.params.values),
+        let=context.let_values(),
         unsupported=tuple(dict.fromkeys((*manifest.unsupported, *_run_time_families(domains), *_inherited(domains)))),
     )
 

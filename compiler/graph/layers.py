@@ -48,12 +48,25 @@ class Layers:
     tasks: tuple[tuple[Layer, TaskDef], ...]
     nodes: tuple[tuple[Layer, tuple[Node, ...]], ...]
 
+
+class LayerFinder:
+    """Finds the layer of a node; each node is looked for once."""
+
+    def __init__(self, layers: Layers) -> None:
+        self._layers = layers
+        self._found: dict[int, Layer] = {}
+
     def of_node(self, node: Node) -> Layer:
-        return next((layer for layer, trees in self.nodes if any(_holds(tree, node) for tree in trees)), TASK)
+        found = self._found.get(id(node))
+        if found is None:
+            layers = self._layers.nodes
+            found = next((layer for layer, trees in layers if any(_holds(tree, node) for tree in trees)), TASK)
+            self._found[id(node)] = found
+        return found
 
     def of_body(self, body: Body) -> Layer:
         """Where `call:` or `exec:` itself is written."""
-        for layer, task in self.tasks:
+        for layer, task in self._layers.tasks:
             if task.body is body:
                 return layer
             if isinstance(task.body, Use):
@@ -61,7 +74,7 @@ class Layers:
         return TASK
 
     def of_task(self, name: str) -> Layer:
-        return next((layer for layer, task in self.tasks if task.name == name), TASK)
+        return next((layer for layer, task in self._layers.tasks if task.name == name), TASK)
 
 
 def layers_of(manifest: Manifest, source: TaskSource) -> Layers:

@@ -68,6 +68,7 @@ class Graph:
     result_kind: str = "sinks"
     """ "result", "outputs", or "sinks" when the manifest names neither: then every sink's value, by instance name."""
     params: Mapping[str, object] = field(default_factory=dict)
+    let: Mapping[str, object] = field(default_factory=dict)
     unsupported: tuple[tuple[str, Span], ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from compiler.diagnostics import Span
 from compiler.graph.model import Graph
-from compiler.graph.provenance import Fact, facts_of
+from compiler.graph.provenance import Fact, Provenance
 from runtime.plan import iter_refs
 
 
@@ -55,12 +55,13 @@ def _chain(producer: int, next_of: dict[int, int], ends: frozenset[int]) -> tupl
 
 def links_of(graph: Graph, path: tuple[int, ...]) -> tuple[Link, ...]:
     """The edges along a chain."""
-    return tuple(_link(graph, producer, consumer) for producer, consumer in pairwise(path))
+    provenance = Provenance(graph)
+    return tuple(_link(graph, provenance, producer, consumer) for producer, consumer in pairwise(path))
 
 
-def _link(graph: Graph, producer: int, consumer: int) -> Link:
+def _link(graph: Graph, provenance: Provenance, producer: int, consumer: int) -> Link:
     edges = {at: edge for at, edge in enumerate(graph.in_edges[consumer]) if edge[0] == producer}
-    facts = facts_of(graph, consumer)
+    facts = provenance.needs_of(consumer)
     for fact in sorted(facts, key=lambda fact: not fact.is_part):
         for ref in iter_refs(fact.value):
             if ref.edge in edges:

@@ -14,8 +14,7 @@ from jinja2 import nodes
 
 from compiler.diagnostics import Span
 from compiler.graph.evaluated import evaluated_options
-from compiler.graph.layers import Layer, layers_of
-from compiler.graph.merge import TaskSource
+from compiler.graph.layers import Layer, LayerFinder, layers_of
 from compiler.graph.model import Family, Graph
 from compiler.manifest.jinja_tree import SyntaxTrees
 from compiler.manifest.model import Call, Exec
@@ -44,13 +43,33 @@ class Fact:
     is_part: bool = False
 
 
-def facts_of(graph: Graph, instance: int) -> tuple[Fact, ...]:
-    """Every value of an instance with its source: loop variables, body, arguments, then options and defaults."""
-    family = graph.families[graph.family_of[instance]]
-    if family.source is None:
-        return ()
-    trace = _Trace(graph, instance, family, family.source)
-    return (*trace.body(), *trace.arguments(), *trace.order(), *trace.options())
+class Provenance:
+    """The facts of the instances of one graph. What a family's instances share is looked up once."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._names = Names()
+        self._layers: dict[int, LayerFinder] = {}
+
+    def facts_of(self, instance: int) -> tuple[Fact, ...]:
+        """Every value of an instance with its source: body, arguments, order, then options and defaults."""
+        trace = self._trace(instance)
+        return (*trace.body(), *trace.arguments(), *trace.order(), *trace.options()) if trace else ()
+
+    def needs_of(self, instance: int) -> tuple[Fact, ...]:
+        """The facts that make edges: arguments, `after`, `when`."""
+        trace = self._trace(instance)
+        return (*trace.arguments(), *trace.order()) if trace else ()
+
+    def _trace(self, instance: int) -> _Trace | None:
+        number = self._graph.family_of[instance]
+        family = self._graph.families[number]
+        if family.source is None:
+            return None
+        if number not in self._layers:
+            manifest = family.manifest or self._graph.manifest
+            self._layers[number] = LayerFinder(layers_of(manifest, family.source))
+        return _Trace(self._graph, instance, family, self._layers[number], self._names)
 
 
 def bindings_of(graph: Graph, instance: int) -> dict[str, object]:
@@ -65,14 +84,15 @@ def bindings_of(graph: Graph, instance: int) -> dict[str, object]:
 class _Trace:
     """One instance on its way to facts."""
 
-    def __init__(self, graph: Graph, instance: int, family: Family, source: TaskSource) -> None:
+    def __init__(self, graph: Graph, instance: int, family: Family, layers: LayerFinder, names: Names) -> None:
+        assert family.source is not None, "its facts are those of the manifest"
         self._graph = graph
         self._instance = instance
         self._family = family
-        self._source = source
+        self._source = family.source
         self._manifest = family.manifest or graph.manifest
-        self._layers = layers_of(self._manifest, source)
-        self._trees = SyntaxTrees()
+        self._layers = layers
+        self._names = names
         self._variables = bindings_of(graph, instance)
 
     def body(self) -> Iterator[Fact]:
@@ -152,21 +172,44 @@ class _Trace:
         )
 
     def _bindings(self, node: Node) -> dict[str, object]:
-        """The values of the loop variables and parameters that an expression names, in order of appearance."""
-        found: dict[str, object] = {}
-        for tree in syntax_trees(node, self._trees):
-            for part in (tree.root, *tree.root.find_all((nodes.Name, nodes.Getattr))):
-                match part:
-                    case nodes.Name(name=name) if name in self._variables:
-                        found[name] = self._variables[name]
-                    case nodes.Getattr(node=nodes.Name(name="params"), attr=attr) if self._is_own:
-                        found[f"params.{attr}"] = _shown(self._graph.params.get(attr))
+        """The values of the loop variables, `let` names and parameters in an expression, in order of appearance."""
+        graph, found = self._graph, dict[str, object]()
+        for name in self._names.of(node):
+            if name in self._variables:
+                found[name] = self._variables[name]
+            elif self._is_own and name in graph.let:
+                found[name] = _shown(graph.let[name])
+            elif self._is_own and name.startswith("params."):
+                found[name] = _shown(graph.params.get(name.removeprefix("params.")))
         return found
 
     @property
     def _is_own(self) -> bool:
-        """Whether the task stands in the main manifest, whose parameters the graph keeps."""
-        return self._source.task.name == self._family.task
+        """Whether the task stands in the main manifest, whose parameters and `let` values the graph keeps."""
+        return self._manifest is self._graph.manifest
+
+
+class Names:
+    """The names in expressions, `params.n` with their dot; each text is read once."""
+
+    def __init__(self) -> None:
+        self._trees = SyntaxTrees()
+        self._found: dict[int, tuple[Node, tuple[str, ...]]] = {}
+
+    def of(self, node: Node) -> tuple[str, ...]:
+        known = self._found.get(id(node))
+        if known is None:
+            known = self._found[id(node)] = node, tuple(dict.fromkeys(self._read(node)))
+        return known[1]
+
+    def _read(self, node: Node) -> Iterator[str]:
+        for tree in syntax_trees(node, self._trees):
+            for part in (tree.root, *tree.root.find_all((nodes.Name, nodes.Getattr))):
+                match part:
+                    case nodes.Name(name=name):
+                        yield name
+                    case nodes.Getattr(node=nodes.Name(name="params"), attr=attr):
+                        yield f"params.{attr}"
 
 
 DEFAULTS: Mapping[str, Value] = {"resources.memory": "1769MiB", "retry": {"max": 2, "on": "kills"}, "timeout": "5m"}

@@ -83,6 +83,10 @@ def test_an_option_names_the_layer_that_it_is_written_in(
     assert (source["kind"], source["name"], source["line"], found["value"]) == expected
 
 
+def test_an_option_shows_the_let_value_in_its_expression(treadle: Treadle, layered: Path) -> None:
+    assert values_of(treadle, "workflow.yaml", "base[0][plain]")["resources.memory"]["bindings"] == {"size": 1536}
+
+
 def test_what_nobody_wrote_is_treadles_default(treadle: Treadle, layered: Path) -> None:
     values = values_of(treadle, "workflow.yaml", "last")
     assert values["timeout"]["source"] == {"kind": "default", "name": None, "file": None, "line": None, "column": None}
@@ -132,6 +136,38 @@ def test_explain_says_the_same_in_sentences(treadle: Treadle, layered: Path) -> 
     assert "`timeout` is 2m, line 7 (workflow.yaml:7:37), from function f." in said
     assert "Its result goes to other." in said
     assert treadle("explain", "base", "--json").json == treadle("expand", "base", "--json").json
+
+
+def test_a_task_of_an_imported_workflow_shows_the_lines_of_its_own_file(treadle: Treadle, tmp_path: Path) -> None:
+    (tmp_path / "functions.py").write_text("def f(*args): return 1\n")
+    (tmp_path / "inner.yaml").write_text(
+        "spec: 1\nname: inner\nparams: {k: {type: int}}\ninputs: {x: {type: any}}\ntasks:\n"
+        '  one: {call: "functions:f", foreach: {j: "${{ range(params.k) }}"}, args: ["${{ inputs.x }}", "${{ j }}"]}\n'
+        "result: ${{ tasks.one }}\n"
+    )
+    (tmp_path / "workflow.yaml").write_text(
+        'spec: 1\nname: outer\nimports: {inner: inner.yaml}\ntasks:\n  src: {call: "functions:f"}\n'
+        '  sub: {workflow: inner, foreach: {i: [2, 3]}, with: {k: "${{ i }}", x: "${{ tasks.src }}"}}\n'
+        "result: ${{ tasks.sub }}\n"
+    )
+    values = values_of(treadle, "sub/one[3][1]")
+    assert values["args[0]"]["value"] == {"ref": "src"}
+    assert values["args[1]"]["bindings"] == {"j": 1}
+    assert (values["args[1]"]["source"]["file"], values["args[1]"]["source"]["line"]) == ("inner.yaml", 6)
+    (edge,) = treadle("explain", "--why", "src", "sub/one[3][1]", "--json").json["edges"]
+    assert (edge["path"], edge["file"], edge["line"]) == ("args[0]", "inner.yaml", 6)
+
+
+def test_a_long_chain_is_shown_by_its_ends(treadle: Treadle, tmp_path: Path) -> None:
+    (tmp_path / "workflow.yaml").write_text(
+        'spec: 1\nname: chain\ntasks:\n  a:\n    call: "m:f"\n    foreach: {i: "${{ range(500) }}"}\n'
+        '    args: ["${{ tasks.a[i-1] if i > 0 else 0 }}"]\nresult: ${{ tasks.a[499] }}\n'
+    )
+    lines = treadle("explain", "--why", "a[0]", "a[499]").out.splitlines()
+    assert lines[0] == "a[499] waits for a[0]: 499 edges"
+    assert "  … 459 more edges" in lines
+    assert lines[-1].startswith("  -> a[499]  args[0] takes a[498], line 7")
+    assert len(treadle("explain", "--why", "a[0]", "a[499]", "--json").json["edges"]) == 499
 
 
 def test_why_shows_a_shortest_chain_with_the_line_of_each_edge(treadle: Treadle) -> None:

@@ -6,7 +6,7 @@ them. What does not depend on the loop variables is evaluated once, and when not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -84,10 +84,13 @@ class Binder:
         if self._edges_left < 0:
             self._refuse_edges()
 
-    def precede(self, producer: int) -> None:
-        """An edge without an argument, unless one of this producer is there already."""
-        if self._plain_edge[producer] not in self._edges and not any(edge[0] == producer for edge in self._edges):
-            self._edges[self._plain_edge[producer]] = len(self._edges)
+    def precede(self, producers: Iterable[int]) -> None:
+        """An edge without an argument from each of them that has no edge yet."""
+        known = {producer for producer, _ in self._edges}
+        for producer in producers:
+            if producer not in known:
+                known.add(producer)
+                self._edges[self._plain_edge[producer]] = len(self._edges)
 
     def value(self, value: object, depth: int = 0) -> Value:
         """The value with its references as `Ref`s, at any depth. Raises ExprFault."""
@@ -210,8 +213,7 @@ class Waits:
         """Count their edges, after those of the arguments."""
         for predicate in self.when:
             _argument(self._domain, self._binder, predicate.template, frame, local, is_predicate=True)
-        for instance in self._before:
-            self._binder.precede(instance)
+        self._binder.precede(self._before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +268,8 @@ def _predecessors(domain: Domain, context: Context) -> list[Ends]:
         elif name not in context.manifest.tasks:
             hint = did_you_mean(name, context.manifest.tasks)
             context.report.error("E301", f"there is no task `{name}`", span, hint=hint)
+            context.budget.charge_mistake()
+            context.stop_when_spent()
         else:
             found.extend([context.families[name]] if name in context.families else [])
     return found

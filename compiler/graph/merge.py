@@ -50,8 +50,8 @@ class TaskSource:
 def merge_tasks(manifest: Manifest, report: Report) -> dict[str, TaskSource]:
     """Every task that has a body, merged, in file order. Reports E105, E301, E302, E316."""
     merged: dict[str, TaskSource] = {}
-    for name in manifest.tasks:
-        task, is_whole = _extended(manifest, name, report)
+    for name, extended in _extended(manifest, report).items():
+        task, is_whole = extended
         body, shared, has_body = _body(manifest, task, report)
         if body is None:
             if not has_body:
@@ -69,35 +69,62 @@ def merge_tasks(manifest: Manifest, report: Report) -> dict[str, TaskSource]:
     return merged
 
 
-def _extended(manifest: Manifest, name: str, report: Report) -> tuple[TaskDef, bool]:
-    """The task with the fields of those it extends, nearest first."""
-    task = manifest.tasks[name]
-    seen = [name]
-    above = task.extends
-    while above is not None:
-        base_name, span = above
-        if base_name in seen:
-            if min(seen[seen.index(base_name) :], key=list(manifest.tasks).index) == name:
-                cycle = " -> ".join([*seen[seen.index(base_name) :], base_name])
-                report.error("E302", f"tasks extend one another: {cycle}", manifest.tasks[name].name_span)
-            return task, False
-        base = manifest.tasks.get(base_name)
-        if base is None:
-            hint = did_you_mean(base_name, manifest.tasks)
-            report.error("E301", f"there is no task `{base_name}` to extend", span, hint=hint)
-            return task, False
-        task = replace(
-            task,
-            body=task.body or base.body,
-            when=task.when or base.when,
-            worker=task.worker or base.worker,
-            after=task.after or base.after,
-            outputs=task.outputs or base.outputs,
-            options=_layer(base.options, task.options),
-        )
-        seen.append(base_name)
-        above = base.extends
-    return task, True
+_Extended = dict[str, tuple[TaskDef, bool]]
+"""By name, a task with the fields of those it extends, and whether all of them are there."""
+
+
+def _extended(manifest: Manifest, report: Report) -> _Extended:
+    """Every task on what it extends, nearest first; each is made once, however long the chains are."""
+    made: _Extended = {}
+    for name in manifest.tasks:
+        for one in reversed(_chain(manifest, name, made, report)):
+            task = manifest.tasks[one]
+            if one not in made and task.extends is not None:
+                base, is_whole = made[task.extends[0]]
+                made[one] = _on(base, task), is_whole
+    return {name: made[name] for name in manifest.tasks}
+
+
+def _chain(manifest: Manifest, name: str, made: _Extended, report: Report) -> list[str]:
+    """The tasks from `name` up to one that is made, which it is afterwards. Reports E301, E302."""
+    chain: dict[str, None] = {}
+    while name not in made:
+        task = manifest.tasks[name]
+        if name in chain:
+            _refuse_circle(manifest, [*chain][[*chain].index(name) :], made, report)
+            break
+        chain[name] = None
+        if task.extends is None:
+            made[name] = task, True
+        elif task.extends[0] not in manifest.tasks:
+            base, span = task.extends
+            hint = did_you_mean(base, manifest.tasks)
+            report.error("E301", f"there is no task `{base}` to extend", span, hint=hint)
+            made[name] = task, False
+        else:
+            name = task.extends[0]
+    return list(chain)
+
+
+def _refuse_circle(manifest: Manifest, circle: list[str], made: _Extended, report: Report) -> None:
+    place = {name: at for at, name in enumerate(manifest.tasks)}
+    at = circle.index(min(circle, key=place.__getitem__))
+    names = [*circle[at:], *circle[:at], circle[at]]
+    shown = " -> ".join([*names[:7], "…", names[-1]] if len(names) > 8 else names)
+    report.error("E302", f"tasks extend one another: {shown}", manifest.tasks[names[0]].name_span)
+    made.update({name: (manifest.tasks[name], False) for name in circle})
+
+
+def _on(base: TaskDef, task: TaskDef) -> TaskDef:
+    return replace(
+        task,
+        body=task.body or base.body,
+        when=task.when or base.when,
+        worker=task.worker or base.worker,
+        after=task.after or base.after,
+        outputs=task.outputs or base.outputs,
+        options=_layer(base.options, task.options),
+    )
 
 
 def _body(

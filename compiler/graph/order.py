@@ -112,7 +112,8 @@ def _refuse_cycle(context: Context, cycle: list[Unit], cyclic: set[Unit]) -> Non
         cyclic.update(cycle)
         return
     cyclic.update(cycle)
-    shown = " -> ".join(unit.name for unit in [*cycle, cycle[0]])
+    names = [unit.name for unit in [*cycle, cycle[0]]]
+    shown = " -> ".join([*names[:7], "…", names[-1]] if len(names) > 8 else names)
     lets = [unit for unit in cycle if unit.kind == "let"]
     manifest = context.manifest
     if lets:

@@ -23,6 +23,8 @@ class Places:
     def __init__(self, sources: Iterable[Source]) -> None:
         self._texts = {source.file: source.text for source in sources}
         self._lines: dict[str, list[str]] = {}
+        self._last: tuple[ScalarNode, str, list[int]] | None = None
+        """The scalar that was looked into last: one with a thousand mistakes is walked once."""
 
     def find(self, node: ScalarNode, start: int, end: int) -> Span:
         """The range of characters `start` to `end` of the node's value, or the whole node when it cannot be told.
@@ -34,8 +36,10 @@ class Places:
         end = start + len(node.value[start:end].rstrip())
         if start >= end:
             return node.span
-        raw = self._raw(node.span)
-        offsets = _align(raw, node)
+        if self._last is None or self._last[0] is not node:
+            raw = self._raw(node.span)
+            self._last = node, raw, _align(raw, node)
+        _, raw, offsets = self._last
         if end - 1 >= len(offsets):
             return node.span
         first = self._position(node.span, raw, offsets[start])

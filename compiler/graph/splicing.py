@@ -109,7 +109,7 @@ class Splicer:
         kwargs = {name: map_refs(value, visit) for name, value in graph.kwargs[instance].items()}
         for producer, output in edges:
             if output < 0:
-                binder.precede(producer)
+                binder.precede((producer,))
             else:
                 binder.edge((producer, output))
         if inner.is_source[instance]:

@@ -283,14 +283,14 @@ def _dependent(failure: Failure, place: Place) -> list[Diagnostic]:
 
 def _unique(failure: Failure, place: Place) -> list[Diagnostic]:
     assert isinstance(place.node, SequenceNode), "only items of a list are unique"
-    seen: list[object] = []
+    seen: set[str] = set()
     found = []
     for item in place.node.items:
-        value = to_plain(item)
+        value = repr(to_plain(item))
         if value in seen:
             message = f"{show(item)} stands here a second time"
             found.append(Diagnostic(code=_code(failure), message=message, span=item.span, hint="keep one of the two"))
-        seen.append(value)
+        seen.add(value)
     return found
 
 

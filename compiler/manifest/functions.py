@@ -21,6 +21,9 @@ from compiler.manifest.symbols import Level, TaskRef, describe
 
 Implementation = Callable[..., object]
 
+ELEMENTS_OF_LIST = 6
+"""What a list weighs by itself, in elements."""
+
 
 @dataclass(frozen=True, slots=True)
 class Function:
@@ -107,18 +110,25 @@ def _zip(budget: Budget, *lists: object) -> object:
             f"`zip` needs lists of one length, and these have {', '.join(map(str, lengths))}",
             hint="cut the longer one with a slice",
         )
+    _charge_lists(lengths[0], len(lists), budget)
     return [list(group) for group in zip(*found, strict=True)]
 
 
+def _charge_lists(count: int, width: int, budget: Budget) -> None:
+    """Lists in a list: each of them weighs as much as some elements."""
+    budget.charge(count * (width + ELEMENTS_OF_LIST))
+
+
 def _enumerate(budget: Budget, values: object, start: object = 0) -> object:
-    first = _int(start, "enumerate")
-    return [[first + at, value] for at, value in enumerate(_sequence(values, "enumerate", budget))]
+    first, found = _int(start, "enumerate"), _sequence(values, "enumerate", budget)
+    _charge_lists(len(found), 2, budget)
+    return [[first + at, value] for at, value in enumerate(found)]
 
 
 def _product(budget: Budget, *lists: object) -> object:
     found = [_sequence(value, "product", budget) for value in lists]
     count = check_elements(math.prod(len(values) for values in found), "`product`")
-    budget.charge(count * len(found))
+    _charge_lists(count, len(found), budget)
     return [list(group) for group in itertools.product(*found)]
 
 
@@ -241,6 +251,7 @@ def _transpose(budget: Budget, values: object) -> object:
     widths = {len(row) for row in rows}
     if len(widths) > 1:
         raise ExprFault("E206", f"`transpose` needs rows of one length, and these have {sorted(widths)[:4]}")
+    _charge_lists(max(widths, default=0), len(rows), budget)
     return [list(column) for column in zip(*rows, strict=True)]
 
 
@@ -254,6 +265,7 @@ def _batch(budget: Budget, values: object, size: object) -> object:
     found, width = _sequence(values, "batch", budget), _int(size, "batch")
     if width < 1:
         raise ExprFault("E206", "`batch` needs a size of at least 1")
+    _charge_lists(-(-len(found) // width), min(width, len(found)), budget)
     return [list(found[at : at + width]) for at in range(0, len(found), width)]
 
 

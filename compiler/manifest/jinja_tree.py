@@ -16,7 +16,7 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 
-from compiler.manifest.budget import MAX_SYNTAX_DEPTH, MAX_TOKENS
+from compiler.manifest.budget import MAX_EXPRESSION, MAX_SYNTAX_DEPTH, MAX_TOKENS
 from compiler.manifest.faults import Extent, StaticFault
 
 _OPEN = {"(": ")", "[": "]", "{": "}"}
@@ -117,9 +117,12 @@ class SyntaxTrees:
         return known
 
     def _parse(self, source: str) -> SyntaxTree | StaticFault:
+        whole = (0, len(source))
+        if len(source) > MAX_EXPRESSION:
+            message = f"the expression has {len(source):,} characters"
+            return StaticFault(code="E207", message=message, extent=whole, hint="split it with `let`")
         if found := _DOTTED.fullmatch(source):
             return _dotted(source, found)
-        whole = (0, len(source))
         if not source.strip():
             return StaticFault(
                 code="E201", message="the expression is empty", extent=whole, hint="write a value between the braces"
@@ -137,6 +140,8 @@ class SyntaxTrees:
             return _syntax_fault(err, tokens, source)
         except RecursionError:
             return StaticFault(code="E207", message="the expression is nested too deeply", extent=whole)
+        except ValueError:  # Python reads no integer of over 4,300 digits
+            return StaticFault(code="E207", message="a number in the expression is too large", extent=whole)
 
     def _tokens(self, template: str) -> list[tuple[int, str]]:
         found: list[tuple[int, str]] = []

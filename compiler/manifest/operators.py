@@ -33,6 +33,9 @@ from compiler.suggest import did_you_mean
 from runtime.plan import instance_name
 
 Number = int | float
+STEPS_OF_COMPARISON = 5
+"""An element of two lists that are compared takes as long as so many that are copied."""
+
 _LISTS = (list, range)
 
 
@@ -188,6 +191,7 @@ def is_equal(left: object, right: object, budget: Budget) -> bool:
         if isinstance(a, _LISTS) and isinstance(b, _LISTS):
             if len(a) != len(b):
                 return False
+            budget.charge(STEPS_OF_COMPARISON * len(a))
             stack.extend(zip(a, b, strict=True))
         elif isinstance(a, dict) and isinstance(b, dict):
             if a.keys() != b.keys():
@@ -218,9 +222,9 @@ def contains(container: object, item: object, budget: Budget) -> bool:
         case dict():
             return isinstance(item, str) and item in container
         case list() | range():
+            budget.charge(len(container))
             if isinstance(item, (list, dict)):
                 return any(is_equal(item, element, budget) for element in container)
-            budget.charge(len(container))
             return _holds(container, item)
         case _:
             raise ExprFault("E206", f"`in` needs a list, a dict or a string, and this is {describe(container)}")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from compiler.manifest import operators
-from compiler.manifest.budget import Budget, check_text
+from compiler.manifest.budget import MAX_PARTS, MAX_TEMPLATE, Budget, check_text
 from compiler.manifest.compilation import Closure, Frame, Scope, poison
 from compiler.manifest.expressions import compile_expression
 from compiler.manifest.faults import ExprFault, Poisoned, StaticFault
@@ -54,10 +54,14 @@ def scalars(node: Node) -> Iterator[ScalarNode]:
 
 
 def split(text: str) -> tuple[list[Part], StaticFault | None]:
-    """The pieces of a scalar, and the E202 of an expression that does not end."""
+    """The pieces of a scalar, and the E202 of an expression that does not end, or the E207 of too large a scalar."""
     parts: list[Part] = []
     at = 0
+    if len(text) > MAX_TEMPLATE:
+        return parts, _too_large(f"a text with expressions has {len(text):,} characters", MAX_TEMPLATE, text)
     while found := _OPENING.search(text, at):
+        if len(parts) >= MAX_PARTS:
+            return parts, _too_large("a text has too many expressions", MAX_PARTS, text)
         if found.start() > at:
             parts.append(Part(text[at : found.start()], at, False))
         if found.group().startswith("$$"):
@@ -77,6 +81,12 @@ def split(text: str) -> tuple[list[Part], StaticFault | None]:
     if at < len(text):
         parts.append(Part(text[at:], at, False))
     return parts, None
+
+
+def _too_large(message: str, limit: int, text: str) -> StaticFault:
+    start = text.find("${{")
+    hint = f"keep it below {limit:,}, or split it with `let`"
+    return StaticFault(code="E207", message=message, extent=(start, start + 3), hint=hint, label="too large")
 
 
 def _closing(text: str, start: int) -> int | None:
@@ -123,6 +133,8 @@ def compile_scalar(node: ScalarNode, trees: SyntaxTrees, scope: Scope) -> Templa
     assert isinstance(node.value, str), "only texts hold expressions"
     if (symbol := _lone_reference(node.value, scope)) is not None:
         return Template(node=node, evaluate=_constant(symbol), slots=_NO_SLOTS, faults=())
+    if scope.budget.is_spent:
+        return Template(node=node, evaluate=poison, slots=_NO_SLOTS, faults=())
     parts, fault = split(node.value)
     faults = [fault] if fault else []
     slots: set[int] = set()
@@ -141,6 +153,7 @@ def compile_scalar(node: ScalarNode, trees: SyntaxTrees, scope: Scope) -> Templa
         pieces.append(_placed(node, compiled.evaluate, part))
     is_lone = len(parts) == 1 and parts[0].is_expression
     if faults:
+        scope.budget.charge_mistake()
         evaluate: Closure = poison
     elif is_lone and callable(pieces[0]):
         evaluate = pieces[0]

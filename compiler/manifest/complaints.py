@@ -82,14 +82,25 @@ class Place:
 def complain(failures: Sequence[Failure], tree: Node, name: str) -> list[Diagnostic]:
     """One diagnostic for each mistake among the failures of a tree, whose root is spoken of by `name`."""
     meant = _meant_keys(failures)
+    bare = {failure.path for failure in failures if _is_bare_value(failure)}
     found: dict[tuple[str, Span | None, str], Diagnostic] = {}
     for failure in failures:
         if failure.keyword in _MISSING and _expected(failure) & meant.get(failure.path, frozenset()):
+            continue
+        if failure.keyword == "additionalProperties" and failure.path in bare:
             continue
         place = _locate(tree, failure.path, name)
         for diagnostic in _COMPLAINTS[failure.keyword](failure, place):
             found.setdefault((diagnostic.code, diagnostic.span, diagnostic.message), diagnostic)
     return list(found.values())
+
+
+def _is_bare_value(failure: Failure) -> bool:
+    """Whether a declaration lacks what it requires because a value stands in its place: none of its keys is known."""
+    known = failure.schema.get("properties", {})
+    if failure.keyword != "required" or "x-bare" not in failure.schema or failure.value.keys() & known.keys():
+        return False
+    return not any(intended_key(name, tuple(known)) for name in failure.value)
 
 
 def _locate(tree: Node, path: Sequence[str | int], name: str) -> Place:
@@ -222,7 +233,7 @@ def _required(failure: Failure, place: Place) -> list[Diagnostic]:
             code=_code(failure),
             message=f"{place.name} has no `{name}`",
             span=_lacking_span(place),
-            hint=f"add `{name}:`",
+            hint=str(failure.schema["x-bare"]) if _is_bare_value(failure) else f"add `{name}:`",
         )
         for name in failure.wanted
         if name not in failure.value

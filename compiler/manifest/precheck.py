@@ -20,7 +20,7 @@ EXPRESSION = re.compile(r"(?<!\$)\$\{\{")
 ANNOTATIONS = frozenset(
     {
         *("$schema", "$id", "$defs", "title", "description", "examples", "default"),
-        *("x-codes", "x-what", "x-choices", "x-group", "x-literal", "x-missing"),
+        *("x-codes", "x-what", "x-choices", "x-group", "x-literal", "x-missing", "x-bare"),
     }
 )
 SCALAR_TYPES = frozenset({"null", "boolean", "integer", "number", "string"})

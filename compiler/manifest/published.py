@@ -19,7 +19,7 @@ EXPRESSION_PATTERN = r"\$\{\{"
 
 Schema = dict[str, Any]
 
-_MARKS = frozenset({"x-codes", "x-what", "x-literal", "x-group", "x-choices", "x-missing"})
+_MARKS = frozenset({"x-codes", "x-what", "x-literal", "x-group", "x-choices", "x-missing", "x-bare"})
 _MAPS = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})
 _LISTS = frozenset({"anyOf", "allOf"})
 _SCHEMAS = frozenset({"items", "additionalProperties", "propertyNames", "not"})

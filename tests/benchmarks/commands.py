@@ -2,11 +2,12 @@
 
     python -m tests.benchmarks.commands [COUNT]
 
-Each row runs `true` COUNT times, one after another: bare, as a task without files, and as one with ten shipped files.
+Each row runs `true` COUNT times: bare, as a task without files, and as one with ten shipped files.
 """
 
 from __future__ import annotations
 
+import statistics
 import subprocess
 import sys
 import time
@@ -15,15 +16,6 @@ from collections.abc import Callable
 from tests.exec.commands import Bench
 
 COUNT = 1000
-
-
-def timed(act: Callable[[], object], count: int) -> float:
-    """Milliseconds of one call, the first left out."""
-    act()
-    began = time.perf_counter()
-    for _ in range(count):
-        act()
-    return (time.perf_counter() - began) / count * 1000
 
 
 def main() -> None:
@@ -35,12 +27,18 @@ def main() -> None:
         "a task": lambda: bench.run("true"),
         "a task with ten files": lambda: bench.run("true", files=files),
     }
-    bare = 0.0
-    for name, act in rows.items():
-        one = timed(act, count)
-        bare = bare or one
-        print(f"{name:<36}{one:8.3f} ms   {one / bare:5.2f}")
+    times: dict[str, list[float]] = {name: [] for name in rows}
+    for _ in range(count):
+        for name, act in rows.items():
+            began = time.perf_counter()
+            act()
+            times[name].append((time.perf_counter() - began) * 1000)
     bench.loader.close()
+    medians = {name: statistics.median(found) for name, found in times.items()}
+    bare = next(iter(medians.values()))
+    print(f"ms, medians of {count}, taken in turn")
+    for name, one in medians.items():
+        print(f"{name:<36}{one:8.3f}{one / bare:8.2f}")
 
 
 if __name__ == "__main__":

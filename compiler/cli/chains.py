@@ -8,6 +8,7 @@ from compiler.cli.selection import matching
 from compiler.cli.traces import place_text
 from compiler.graph.model import Graph
 from compiler.graph.paths import Link, find_path, links_of
+from compiler.rendering.text import printable
 
 SHOWN = 20
 """So many edges of a long chain are shown at either end; JSON has all."""
@@ -33,7 +34,7 @@ def _say(graph: Graph, first: str, second: str, path: tuple[int, ...], console: 
     if not path:
         console.say(f"{first} does not wait for {second} either: they may run at the same time")
         return
-    ends = graph.name_of(path[-1]), graph.name_of(path[0])
+    ends = printable(graph.name_of(path[-1])), printable(graph.name_of(path[0]))
     edges = "1 edge" if len(path) == 2 else f"{len(path) - 1:,} edges"
     console.say(f"{console.paint(ends[0], BOLD)} waits for {console.paint(ends[1], BOLD)}: {edges}")
     console.say(f"  {ends[1]}")
@@ -45,10 +46,10 @@ def _say(graph: Graph, first: str, second: str, path: tuple[int, ...], console: 
 
 
 def _say_links(graph: Graph, links: tuple[Link, ...], console: Console) -> None:
-    names = [graph.name_of(link.consumer) for link in links]
+    names = [printable(graph.name_of(link.consumer)) for link in links]
     width = max(map(len, names))
     for name, link in zip(names, links, strict=True):
-        console.say(f"  -> {name:<{width}}  {_reason(graph, link)}")
+        console.say(f"  -> {name:<{width}}  {printable(_reason(graph, link))}")
 
 
 def _reason(graph: Graph, link: Link) -> str:

@@ -14,6 +14,7 @@ from compiler.diagnostics import Span
 from compiler.graph.features import waiting_features
 from compiler.graph.model import Graph
 from compiler.graph.provenance import Fact, Provenance, bindings_of
+from compiler.rendering.text import cells
 
 CLIP = 200
 """Characters of a value or a list of names that people are shown; JSON has all."""
@@ -77,9 +78,9 @@ def table(trace: Trace) -> Iterator[str]:
     rows += [_row(fact, value) for fact, value in zip(trace.facts, trace.values, strict=True)]
     rows += [(label, text, "", "") for label, text in _neighbours(trace)]
     width = max((len(name) for name, *_ in rows), default=0)
-    column = max((len(text) for _, text, source, _ in rows if source and len(text) <= WIDE), default=0)
+    column = max((cells(text) for _, text, source, _ in rows if source and cells(text) <= WIDE), default=0)
     for name, text, source, expression in rows:
-        yield f"  {name:<{width}}  {text:<{column}}  {source}".rstrip()
+        yield f"  {name:<{width}}  {text}{' ' * (column - cells(text))}  {source}".rstrip()
         if expression:
             yield f"  {'':<{width}}    {expression}"
 

@@ -63,9 +63,15 @@ def shortened(text: str, limit: int) -> str:
 
 
 def clean(text: str) -> str:
-    """The text without what XML cannot hold."""
+    """The text without what XML cannot hold, and without control characters, which it discourages."""
     return "".join(one if _is_allowed(ord(one)) else "\ufffd" for one in text)
 
 
 def _is_allowed(code: int) -> bool:
-    return code in (0x9, 0xA, 0xD) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000
+    return (
+        code in (0x9, 0xA, 0xD)
+        or 0x20 <= code <= 0x7E
+        or 0xA0 <= code <= 0xD7FF
+        or 0xE000 <= code <= 0xFFFD
+        or code >= 0x10000
+    )

@@ -206,3 +206,23 @@ def test_a_command_shows_its_words_its_input_and_its_files(treadle: Treadle) -> 
     assert values["exec.stdin"]["value"] == {"ref": "log"}
     assert values["exec.files[0]"]["value"] == "count.sh"
     assert values["exec.stdout"]["value"] == "json"
+
+
+def test_nothing_in_a_manifest_steers_the_terminal(treadle: Treadle, tmp_path: Path) -> None:
+    (tmp_path / "workflow.yaml").write_text(
+        'spec: 1\nname: steers\ntasks:\n  a:\n    call: "m:f"\n    foreach: {k: ["\\e[2J", "\\x9b2J"]}\n'
+        '    args: ["\\e]0;x\\a${{ k }}"]\n  b: {call: "m:f", args: ["${{ tasks.a }}"]}\nresult: ${{ tasks.b }}\n'
+    )
+    calls = (
+        ["expand"],
+        ["expand", "a"],
+        ["explain", "a"],
+        ["explain", "--why", "a", "b"],
+        ["graph", "--level", "instance"],
+        ["graph", "--level", "instance", "--format", "mermaid"],
+        ["graph", "--level", "instance", "--format", "svg"],
+    )
+    for words in calls:
+        called = treadle(*words)
+        assert called.code == 0, (words, called.err)
+        assert not {"\x1b", "\x9b", "\x07"} & set(called.out), words

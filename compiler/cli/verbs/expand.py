@@ -14,6 +14,7 @@ from compiler.cli.selection import select
 from compiler.cli.stages import load_graph
 from compiler.cli.traces import Trace, Tracer, place_text, table
 from compiler.graph.model import Graph
+from compiler.rendering.text import printable
 
 DESCRIPTION = """\
 Shows the instances after all expressions are evaluated: one line each, or everything about those that
@@ -65,7 +66,7 @@ def _list(graph: Graph, shown: list[int], console: Console) -> None:
         console.json({"name": graph.name, "instances": [view.as_json() for view in views]})
         return
     for view in views:
-        console.say(view.as_line())
+        console.say(printable(view.as_line()))
 
 
 def _show_traces(graph: Graph, shown: list[int], console: Console) -> None:
@@ -82,8 +83,8 @@ def _blocks(traces: Iterator[Trace], console: Console) -> Iterator[str]:
     """Each instance after an empty line."""
     for trace in traces:
         yield ""
-        yield console.paint(trace.view.name, BOLD) + f"  {place_text(trace.span)}"
-        yield from table(trace)
+        yield console.paint(printable(trace.view.name), BOLD) + f"  {printable(place_text(trace.span))}"
+        yield from map(printable, table(trace))
 
 
 def _count(graph: Graph, console: Console) -> None:

@@ -61,6 +61,7 @@ def _explain_instances(args: argparse.Namespace, console: Console) -> int:
     from compiler.cli.selection import select
     from compiler.cli.stages import load_graph
     from compiler.cli.traces import Tracer, sentences
+    from compiler.rendering.text import printable
 
     args.file, names = split_words(args.words)
     if args.why is not None:
@@ -79,5 +80,5 @@ def _explain_instances(args: argparse.Namespace, console: Console) -> int:
         if at:
             console.say()
         for line in sentences(trace):
-            console.say(line)
+            console.say(printable(line))
     return Exit.OK

@@ -8,6 +8,7 @@ from compiler.cli.arguments import UsageError, add_config, add_file, add_json, a
 from compiler.cli.console import Console, Exit
 from compiler.cli.stages import load_graph
 from compiler.graph.model import Graph
+from compiler.rendering.text import printable
 
 FORMATS = ("dot", "mermaid", "svg", "json")
 MAX_NODES = 300
@@ -59,15 +60,21 @@ def _show(graph: Graph, args: argparse.Namespace, console: Console) -> None:
     elif args.format == "mermaid":
         from compiler.drawing.mermaid import to_mermaid
 
-        console.say(to_mermaid(seen))
+        _say(to_mermaid(seen), console)
     elif args.format == "dot":
         from compiler.drawing.dot import to_dot
 
-        console.say(to_dot(seen))
+        _say(to_dot(seen), console)
     else:
         from compiler.drawing.svg import to_svg
 
         console.say(to_svg(seen, subtitle=_subtitle(graph)))
+
+
+def _say(text: str, console: Console) -> None:
+    """Lines without anything that would steer a terminal."""
+    for line in text.split("\n"):
+        console.say(printable(line))
 
 
 def _subtitle(graph: Graph) -> str:

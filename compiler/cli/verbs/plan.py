@@ -12,6 +12,7 @@ from compiler.cli.prospects import prospect_rows, prospects_json
 from compiler.cli.stages import load_plan
 from compiler.graph.model import Graph
 from compiler.planner.model import FLEXIBLE, Plan
+from compiler.rendering.text import printable
 from runtime.errors import RuntimeFault
 from runtime.plan import is_flexible
 
@@ -88,11 +89,11 @@ def _write(path: Path, plan: dict[str, object]) -> None:
 
 
 def _explain(graph: Graph, plan: Plan, console: Console) -> None:
-    names = [graph.name_of(instance) for instance in range(len(graph))]
+    names = [printable(graph.name_of(instance)) for instance in range(len(graph))]
     workers = [plan.worker_name(instance) or "(flexible)" for instance in range(len(graph))]
     widths = max(map(len, names)), max(map(len, workers))
     for name, worker, reason in zip(names, workers, plan.reasons, strict=True):
-        console.say(f"{name:<{widths[0]}}  {worker:<{widths[1]}}  {reason}")
+        console.say(f"{name:<{widths[0]}}  {worker:<{widths[1]}}  {printable(reason)}")
 
 
 def _show(graph: Graph, plan: Plan, console: Console) -> None:
@@ -111,15 +112,17 @@ def _show(graph: Graph, plan: Plan, console: Console) -> None:
     )
     console.say(f"  {crossing:,} of {sum(map(len, graph.in_edges)):,} edges may leave their worker")
     for label, text in prospect_rows(graph):
-        console.say(f"  {label:<18}{text}")
+        console.say(f"  {label:<18}{printable(text)}")
     starts = {entry.worker: len(entry.start) for entry in plan.entries}
     for worker in sorted(pinned)[:SHOWN_WORKERS]:
         name, tasks = plan.workers[worker], pinned[worker]
         console.say(
             f"  {name:<12}{plan.env(tasks[0]).name:<28}{len(tasks):>7,} tasks, starts with {starts.get(name, 0):,}: "
-            f"{graph.name_of(tasks[0])} .. {graph.name_of(tasks[-1])}"
+            f"{printable(graph.name_of(tasks[0]))} .. {printable(graph.name_of(tasks[-1]))}"
         )
     if len(pinned) > SHOWN_WORKERS:
         console.say(f"  … {len(pinned) - SHOWN_WORKERS:,} more workers")
     for entry in [entry for entry in plan.entries if is_flexible(entry.worker)][:SHOWN_WORKERS]:
-        console.say(f"  flexible    {entry.env.name:<28}starts with {len(entry.start):,}: {entry.start[0]} ..")
+        console.say(
+            f"  flexible    {entry.env.name:<28}starts with {len(entry.start):,}: {printable(entry.start[0])} .."
+        )

@@ -3,7 +3,7 @@
 At level "template" a family is one node and an edge counts the instance edges that it stands for; at level
 "instance" every instance is a node. With more nodes than asked for, the largest families collapse first; when the
 families themselves are too many, tasks of one depth that call the same function become one group, at last all tasks
-of one depth. How a view is written is a matter of the formats: `dot`, `mermaid`, `svg`, `data`.
+of one depth, or of several. How a view is written is a matter of the formats: `dot`, `mermaid`, `svg`, `data`.
 """
 
 from __future__ import annotations
@@ -135,16 +135,17 @@ def _family_node(number: int, family: Family, *, is_target: bool) -> ViewNode:
 
 
 def _grouped(graph: Graph, level: str, limit: int) -> View:
-    """Tasks of one depth and function together; when these are too many, all of one depth."""
+    """Tasks of one depth and function together; when these are too many, all of one depth, or of several depths."""
     depth_of = depths(graph)
     functions = [function_of(family) for family in graph.families]
     shades = {function: shade for shade, function in enumerate(dict.fromkeys(functions))}
+    step = -(-(max(depth_of, default=0) + 1) // limit)
 
     def by_function(instance: int) -> tuple[int, str]:
         return depth_of[instance], functions[graph.family_of[instance]]
 
     def by_depth(instance: int) -> tuple[int, str]:
-        return depth_of[instance], ""
+        return depth_of[instance] // step, ""
 
     members = _members(graph, by_function)
     if len(members) > limit:
@@ -155,9 +156,10 @@ def _grouped(graph: Graph, level: str, limit: int) -> View:
     for (depth, function), instances in members.items():
         for instance in instances:
             node_of[instance] = len(nodes)
+        name = f"{function or 'tasks'} at {_depths(depth, 1 if function else step)}"
         nodes.append(
             ViewNode(
-                name=f"{function or 'tasks'} at depth {depth}",
+                name=name,
                 kind="group",
                 function=function,
                 count=len(instances),
@@ -165,7 +167,11 @@ def _grouped(graph: Graph, level: str, limit: int) -> View:
                 shade=shades.get(function, 0),
             )
         )
-    return _view(graph, level, nodes, node_of, (f"{len(graph.families):,} tasks by depth and function",))
+    return _view(graph, level, nodes, node_of, (f"{len(graph.families):,} tasks by depth",))
+
+
+def _depths(band: int, step: int) -> str:
+    return f"depth {band}" if step == 1 else f"depths {band * step} to {(band + 1) * step - 1}"
 
 
 def _members(graph: Graph, key: Callable[[int], tuple[int, str]]) -> dict[tuple[int, str], list[int]]:

@@ -95,6 +95,12 @@ def test_too_many_tasks_become_groups_by_depth_and_function_then_by_depth() -> N
     by_depth = view(graph, max_nodes=15)
     assert [node.label for node in by_depth.nodes][:2] == ["tasks at depth 0 (4)", "tasks at depth 1 (4)"]
     assert next((edge.producer, edge.consumer, edge.count) for edge in by_depth.edges) == (0, 1, 4)
+    by_depths = view(graph, max_nodes=4)
+    assert [node.label for node in by_depths.nodes][:2] == [
+        "tasks at depths 0 to 2 (12)",
+        "tasks at depths 3 to 5 (12)",
+    ]
+    assert len(by_depths.nodes) == 4
 
 
 def test_dot_and_mermaid_at_both_levels() -> None:

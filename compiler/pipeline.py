@@ -40,7 +40,7 @@ from compiler.graph.expand import DEFAULT_MAX_INSTANCES, expand
 from compiler.graph.model import Graph
 from compiler.manifest.ignores import without_ignored
 from compiler.manifest.linking import Linked, link
-from compiler.manifest.load import load_tree
+from compiler.manifest.load import BYTES_PER_EVENT, load_tree
 from compiler.manifest.model import Source
 from compiler.manifest.source import MAX_FILE_SIZE, read_source
 from compiler.planner.checks import check_plan_static
@@ -214,7 +214,7 @@ def _source(source: Source | Path | str, options: CompileOptions) -> Source:
 
 def _linked(source: Source, findings: _Findings, depth: int, options: CompileOptions) -> Linked | None:
     """Stages 2 and 3 with everything that the manifest names; None when the text holds no tree."""
-    tree, diagnostics = load_tree(source)
+    tree, diagnostics = load_tree(source, max_events=options.max_file_size // BYTES_PER_EVENT)
     findings.add(diagnostics)
     if tree is None or depth < LEVELS.index("schema"):
         return None

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from compiler.diagnostics import Position, Span
+from compiler.manifest.budget import MAX_TEMPLATE
 from compiler.manifest.lines import split_lines
 from compiler.manifest.model import Source
 from compiler.manifest.tree import ScalarNode
@@ -66,7 +67,7 @@ class Places:
 
 
 def _align(raw: str, node: ScalarNode) -> list[int]:
-    """For each character of the value its offset in `raw`; shorter than the value when they part company."""
+    """For each character of the value its offset in `raw`; shorter when they part company, or the value is huge."""
     value = str(node.value)
     offsets: list[int] = []
     at = 0
@@ -75,7 +76,7 @@ def _align(raw: str, node: ScalarNode) -> list[int]:
     elif raw[:1] == node.style:
         at = len(node.style)
     index = 0
-    while index < len(value) and at < len(raw):
+    while index < min(len(value), MAX_TEMPLATE) and at < len(raw):
         char = value[index]
         if char.isspace():
             index, at = _spaces(raw, value, index, at, offsets)

@@ -22,7 +22,7 @@ from typing import NoReturn
 
 from compiler.diagnostics import Diagnostic, Fix, ManifestError, Span
 from compiler.manifest.joining import join_fragments
-from compiler.manifest.load import load_tree
+from compiler.manifest.load import BYTES_PER_EVENT, load_tree
 from compiler.manifest.model import Import, Manifest, Source
 from compiler.manifest.parse import parse_fragment, parse_manifest
 from compiler.manifest.precheck import is_expression
@@ -217,7 +217,7 @@ class _Linker:
         except ManifestError as err:
             self.found += [one if one.span is not None else replace(one, span=span) for one in err.diagnostics]
             return None
-        tree, found = load_tree(source)
+        tree, found = load_tree(source, max_events=self._max_file_size // BYTES_PER_EVENT)
         self.spoiled += found
         self._files[file.real] = _Loaded(source, hashlib.sha256(data).hexdigest(), tree)
         return self._files[file.real]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from compiler.diagnostics import Diagnostic, Related
 from compiler.manifest.claims import check_optimize
+from compiler.manifest.patterns import check_pattern
 from compiler.manifest.precheck import is_expression
 from compiler.manifest.ranges import check_ranges
 from compiler.manifest.resolver import other_reading
@@ -19,6 +19,7 @@ RESERVED = frozenset({"params", "inputs", "tasks"})
 KEYWORDS = frozenset({"and", "or", "not", "in", "is", "if", "else", "true", "false", "none"})
 """Words of the expression grammar."""
 
+_PATTERN_HINT = "escape its special characters; look-around and back-references are not understood"
 _UNTYPED_TASK_FIELDS = frozenset({"args", "with", "foreach"})
 
 
@@ -111,10 +112,10 @@ def _check_param(key: ScalarNode, node: Node) -> Iterator[Diagnostic]:
     pattern = node.get("pattern")
     if isinstance(pattern, ScalarNode) and isinstance(pattern.value, str):
         try:
-            re.compile(pattern.value)
-        except (re.error, OverflowError, RecursionError):
+            check_pattern(pattern.value)
+        except ValueError:
             message = f"the pattern of `{key.value}` is not a regular expression"
-            yield Diagnostic(code="E208", message=message, span=pattern.span, hint="escape its special characters")
+            yield Diagnostic(code="E208", message=message, span=pattern.span, hint=_PATTERN_HINT)
 
 
 def _literal(key: ScalarNode, node: Node) -> Iterator[Diagnostic]:

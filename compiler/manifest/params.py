@@ -5,12 +5,12 @@ An error of the command line has no place in the file. A wrong parameter is pois
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from compiler.diagnostics import Diagnostic, ManifestError, Span
 from compiler.manifest.model import Manifest, Param
+from compiler.manifest.patterns import is_match
 from compiler.suggest import did_you_mean
 from runtime.quantities import parse_duration, parse_size
 from runtime.value_types import ANY, SCALAR_TYPES, Type, accept, parse_type, read, type_of
@@ -189,9 +189,9 @@ def _magnitude(type_: Type, value: object) -> float | None:
 
 def _matches(pattern: str, value: str) -> bool:
     try:
-        return re.fullmatch(pattern, value) is not None
-    except re.error as err:
-        raise ValueError(f"its `pattern` is not a regular expression: {err}") from err
+        return is_match(pattern, value)
+    except ValueError as err:
+        raise ValueError("its `pattern` is not a regular expression") from err
 
 
 def _check_inputs(manifest: Manifest) -> list[Diagnostic]:

@@ -6,6 +6,7 @@ What the text means is not known here.
 from __future__ import annotations
 
 import re
+import stat
 import sys
 from pathlib import Path
 
@@ -34,6 +35,10 @@ def read_source(path: str | Path, *, max_file_size: int = MAX_FILE_SIZE) -> Sour
 def read_bytes(place: Path, shown: str, *, max_file_size: int = MAX_FILE_SIZE) -> bytes:
     """The bytes of a file, one more than the limit of a larger one. Raises ManifestError (E001) without a place."""
     try:
+        if not place.is_dir() and not stat.S_ISREG(place.stat().st_mode):
+            hint = f"give it on standard input: treadle validate - < {shown}"
+            message = f"{shown} is a device or a pipe, not a file"
+            raise ManifestError((Diagnostic(code="E001", message=message, span=None, hint=hint),))
         with place.open("rb") as stream:
             return stream.read(max_file_size + 1)
     except (OSError, ValueError) as err:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from jinja2 import nodes
 
-from compiler.diagnostics import Span
+from compiler.diagnostics import Diagnostic, Related, Span
 from compiler.graph.context import Context
 from compiler.graph.merge import TaskSource
 from compiler.manifest.model import Manifest, Workflow
@@ -122,8 +122,17 @@ def _refuse_cycle(context: Context, cycle: list[Unit], cyclic: set[Unit]) -> Non
         following = next(
             unit.name for unit, before in zip([*cycle[1:], cycle[0]], cycle, strict=True) if before.name == first
         )
-        span = _mention(context, at, following) or at.span
-        context.report.error("E212", f"`{first}` is defined by itself: {shown}", span, hint="break the circle")
+        place = _mention(context, at, following)
+        related = () if place is None else (Related(span=place, message=f"it needs `{following}` here"),)
+        context.report.add(
+            Diagnostic(
+                code="E212",
+                message=f"`{first}` is defined by itself: {shown}",
+                span=manifest.let_spans[first],
+                hint="break the circle",
+                related=related,
+            )
+        )
     elif len(cycle) == 1:
         task = manifest.tasks[cycle[0].name]
         span = task.foreach[0].iterable.span if task.foreach else task.name_span

@@ -46,6 +46,7 @@ class Param:
     pattern: str | None = None
     description: str = ""
     is_wrong: bool = False
+    type_span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,10 @@ def _value(param: Param, set_values: Mapping[str, object]) -> object:
     type_ = _type(param)
     if type_.name == "secret":
         raise _Wrong(
-            "E215", f"the parameter `{param.name}` is a secret", param.span, "declare it in `secrets`, or as an input"
+            "E215",
+            f"the parameter `{param.name}` is a secret",
+            param.type_span or param.span,
+            "declare it in `secrets`, or as an input",
         )
     if param.has_default:
         default = _accept(param, type_, param.default, param.default_span or param.span, "the default")
@@ -130,7 +133,8 @@ def _type(param: Param) -> Type:
     try:
         return parse_type(param.type)
     except ValueError as err:
-        raise _Wrong("E104", str(err), param.span, did_you_mean(param.type, SCALAR_TYPES, _SYNONYMS)) from err
+        hint = did_you_mean(param.type, SCALAR_TYPES, _SYNONYMS)
+        raise _Wrong("E104", str(err), param.type_span or param.span, hint) from err
 
 
 _SYNONYMS = {

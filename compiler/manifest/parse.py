@@ -116,10 +116,10 @@ def _parsed(
     source: Source, tree: MappingNode, tasks: Node | None, diagnostics: Sequence[Diagnostic]
 ) -> Manifest | None:
     errors = [one for one in diagnostics if one.severity is Severity.ERROR]
-    grave = _Wrong(one for one in errors if one.code not in _HARMLESS)
-    if not isinstance(tasks, MappingNode) or not _are_local(grave, tree, tasks):
+    wrong, grave = _Wrong(errors), _Wrong(one for one in errors if one.code not in _HARMLESS)
+    if not isinstance(tasks, MappingNode) or not _are_local(wrong, grave, tree, tasks):
         return None
-    manifest = _build(source, tree, _text(tree.get("name")) or "", tasks, wrong=_Wrong(errors), grave=grave)
+    manifest = _build(source, tree, _text(tree.get("name")) or "", tasks, wrong=wrong, grave=grave)
     warnings = tuple(one for one in diagnostics if one.severity is Severity.WARNING)
     return replace(manifest, warnings=warnings, unsupported=find_unsupported(manifest, tree))
 
@@ -137,13 +137,18 @@ class _Wrong:
         end = max(value.span.end, Position(value.span.start.line, value.span.start.column + 1))
         return max(0, bisect_left(self._starts, end) - bisect_left(self._starts, key.span.start))
 
+    def is_at(self, key: ScalarNode) -> bool:
+        """Whether an error is about a key itself."""
+        at = bisect_left(self._starts, key.span.start)
+        return at < len(self._starts) and self._starts[at] == key.span.start
+
     def __len__(self) -> int:
         return len(self._starts)
 
 
-def _are_local(grave: _Wrong, tree: MappingNode, tasks: MappingNode) -> bool:
+def _are_local(wrong: _Wrong, grave: _Wrong, tree: MappingNode, tasks: MappingNode) -> bool:
     """Whether later phases can do without the parts of the manifest that errors are about."""
-    if any(_is_meant_to_name(str(key.value)) for key in tree.keys):
+    if any(wrong.is_at(key) and _is_meant_to_name(str(key.value)) for key in tree.keys):
         return False
     parts = [pair for pair in _pairs(tree) if pair[0].value in _LOCAL_SECTIONS]
     parts += _pairs(tasks)
@@ -241,12 +246,12 @@ def _param(key: ScalarNode, node: Node, wrong: _Wrong) -> Param:
     if not isinstance(node, MappingNode):
         return Param(name=name, span=key.span, has_default=True, default=to_plain(node), default_span=node.span)
     fields = {str(field.value): value for field, value in _pairs(node) if not wrong.count_in(field, value)}
-    default = fields.get("default")
-    enum = fields.get("enum")
+    declared, default, enum = fields.get("type"), fields.get("default"), fields.get("enum")
     return Param(
         name=name,
         span=key.span,
-        type=_text(fields.get("type")) or "",
+        type=_text(declared) or "",
+        type_span=None if declared is None else declared.span,
         has_default=default is not None,
         default=None if default is None else to_plain(default),
         default_span=None if default is None else default.span,
@@ -314,24 +319,37 @@ def _tasks(root: Mapping[str, Node], node: MappingNode, wrong: _Wrong, grave: _W
     stands on a broken task or function.
     """
     pairs = [(key, value) for key, value in _pairs(node) if not _is_extension(key)]
-    lost = {str(key.value) for key, value in _section(root, "functions") if _is_broken(key, value, grave)}
     tasks = {str(key.value): _task(key, value, wrong) for key, value in pairs}
-    bad = {str(key.value) for key, value in pairs if _is_broken(key, value, grave)}
+    if not wrong:
+        return tasks
+    lost = {str(key.value) for key, value in _section(root, "functions") if _is_broken(key, value, wrong, grave)}
+    bad = {str(key.value) for key, value in pairs if _is_broken(key, value, wrong, grave)}
     bad |= {name for name, task in tasks.items() if isinstance(task.body, Use) and task.body.name in lost}
-    while more := {name for name, task in tasks.items() if task.extends and task.extends[0] in bad} - bad:
-        bad |= more
-    return {
-        name: TaskDef(name=name, name_span=task.name_span, body=None) if name in bad else task
-        for name, task in tasks.items()
-    }
+    for name in _standing_on(bad, tasks):
+        tasks[name] = TaskDef(name=name, name_span=tasks[name].name_span, body=None)
+    return tasks
 
 
-def _is_broken(key: ScalarNode, node: Node, grave: _Wrong) -> bool:
+def _standing_on(bad: set[str], tasks: Mapping[str, TaskDef]) -> set[str]:
+    """These tasks and those that extend one of them, directly or not."""
+    above: dict[str, list[str]] = {}
+    for name, task in tasks.items():
+        if task.extends:
+            above.setdefault(task.extends[0], []).append(name)
+    found, waiting = set(bad), list(bad)
+    while waiting:
+        more = [name for name in above.get(waiting.pop(), ()) if name not in found]
+        found.update(more)
+        waiting += more
+    return found
+
+
+def _is_broken(key: ScalarNode, node: Node, wrong: _Wrong, grave: _Wrong) -> bool:
     """Whether errors of a task or function reach into what it is, rather than into its options."""
     count = grave.count_in(key, node)
     if not isinstance(node, MappingNode):
         return count > 0
-    if any(_is_meant_to_shape(str(name.value)) for name in node.keys):
+    if any(wrong.is_at(name) and _is_meant_to_shape(str(name.value)) for name in node.keys):
         return True
     local = (grave.count_in(name, value) for name, value in _pairs(node) if name.value in _LOCAL_FIELDS)
     return count > 0 and count > sum(local)

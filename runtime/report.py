@@ -85,10 +85,15 @@ def _record_lines(record: Mapping[str, object]) -> list[str]:
     lines.extend(f"    {line}" for line in text.splitlines())
     if record.get("stderr"):
         lines.append("    its error output ends with")
-        lines.extend(f"      {line}" for line in str(record["stderr"]).splitlines()[-SHOWN_STDERR_LINES:])
+        lines.extend(f"      {_tame(line)}" for line in str(record["stderr"]).splitlines()[-SHOWN_STDERR_LINES:])
     if record.get("hint"):
         lines.append(f"    help: {record['hint']}")
     return lines
+
+
+def _tame(text: str) -> str:
+    """A line of a program's without what steers a terminal."""
+    return "".join(one if one.isprintable() or one == "\t" else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def _count(count: int, noun: str) -> str:

@@ -57,7 +57,9 @@ def shipped_files(project: Project, paths: Iterable[str]) -> tuple[FoundFile, ..
 
 def files_at(project: Project, written: str) -> Iterator[FoundFile]:
     """The files that one item of `files:` stands for. Raises ShippingFault."""
-    path = posixpath.normpath(written) if written else written
+    if not written:
+        raise ShippingFault("E405", "the path of a file is empty", "name a file or a folder beside the manifest")
+    path = posixpath.normpath(written)
     if leaves(project, written):
         raise ShippingFault(
             "E408",
@@ -127,6 +129,8 @@ def _status(path: str, place: Path) -> os.stat_result:
 def _found(path: str, place: Path, status: os.stat_result) -> FoundFile:
     if not stat.S_ISREG(status.st_mode):
         raise ShippingFault("E405", f"`{path}` is neither a file nor a folder")
+    if not path.isprintable() and any("\ud800" <= character <= "\udfff" for character in path):
+        raise ShippingFault("E405", f"the name of {path!a} is no UTF-8", "rename it")
     if not os.access(place, os.R_OK):
         raise ShippingFault("E405", f"`{path}` cannot be read: Permission denied")
     return FoundFile(path=path, place=place, size=status.st_size, is_executable=bool(status.st_mode & stat.S_IXUSR))

@@ -279,7 +279,10 @@ def test_files_that_cannot_be_shipped_say_why(project: Path) -> None:
           e: {exec: {argv: [data/x.txt], files: [data/x.txt]}}
           f: {exec: {argv: [bin/tool]}}
           g: {exec: {argv: [cat], files: [""]}}
+          h: {exec: {argv: [cat], files: [odd]}}
     """
+    (project / "odd").mkdir()
+    (project / "odd" / os.fsdecode(b"\xff.txt")).touch()
     found = reported(project, text)
     assert [(one.code, one.span and one.span.start.line) for one in found] == [
         ("E405", 4),
@@ -289,7 +292,10 @@ def test_files_that_cannot_be_shipped_say_why(project: Path) -> None:
         ("E405", 8),
         ("E405", 9),
         ("E405", 10),
+        ("E405", 11),
     ]
+    assert "is no UTF-8" in found[7].message
+    assert "is empty" in found[6].message
     assert "neither a file nor a folder" in found[0].message
     assert "holds no file" in found[1].message
     assert "`folder/out` is a link" in found[3].message

@@ -54,18 +54,25 @@ class Context:
     """The state of one expansion. `symbols` holds what the evaluated families stand for; a poisoned one is not there.
 
     The contexts of inlined workflows, made by `inner`, share the report, the parsed expressions and the account of
-    work with that of the main manifest.
+    work with that of the main manifest. One serves all copies of its manifest, one after another: expressions are
+    compiled once, and `restart` gives them other params to look up.
     """
 
     def __init__(self, manifest: Manifest, params: Params, report: Report, max_instances: int) -> None:
         self.manifest = manifest
-        self.params = params
         self.report = report
         self.max_instances = max_instances
-        self.limit = max_instances
         self.watch: Watch = _unwatched
         self.trees = SyntaxTrees()
         self.budget = Budget(max_instances * STEPS_PER_INSTANCE)
+        self._compiled: dict[tuple[object, ...], TreeTemplate] | None = None
+        self.restart(params, max_instances)
+
+    def restart(self, params: Params, limit: int) -> None:
+        """Begin with these params, for a graph of at most `limit` instances; nothing is evaluated yet."""
+        manifest = self.manifest
+        self.params = params
+        self.limit = limit
         self.symbols: dict[str, object] = {}
         self.families: dict[str, Ends] = {}
         self._let: dict[str, object] = {}
@@ -79,11 +86,10 @@ class Context:
         if manifest.secrets:
             self._namespaces["secrets"] = Namespace("secret", {name: SecretValue(name) for name in manifest.secrets})
 
-    def inner(self, manifest: Manifest, params: Params, limit: int) -> Context:
-        """The context of an imported manifest with its params, which may have `limit` instances."""
+    def inner(self, manifest: Manifest, params: Params) -> Context:
+        """A context for the copies of an imported manifest."""
         context = Context(manifest, params, self.report, self.max_instances)
-        context.limit = limit
-        context.trees, context.budget = self.trees, self.budget
+        context.trees, context.budget, context._compiled = self.trees, self.budget, {}
         return context
 
     def compile(
@@ -92,19 +98,28 @@ class Context:
         """Compile a tree where these loop variables exist, and report what shows at once."""
         if not has_expression(node):
             return constant_tree(node)
+        key = id(node), is_run_time, *(variables or {}).items()
+        template = self._compiled.get(key) if self._compiled is not None else None
+        if template is None:
+            template = self._compile(node, variables or {}, is_run_time)
+            if self._compiled is not None:
+                self._compiled[key] = template
+        for leaf in template.leaves:
+            self.report.statics(leaf)
+        return template
+
+    def _compile(self, node: Node, variables: Mapping[str, int], is_run_time: bool) -> TreeTemplate:
         scope = Scope(
-            variables=dict(variables or {}),
+            variables=dict(variables),
             lookup=self._lookup,
             reference=self._reference,
             names=self._names,
             tasks=lambda: iter(self.manifest.tasks),
             budget=self.budget,
             is_run_time=is_run_time,
+            is_reused=self._compiled is not None,
         )
-        template = compile_tree(node, self.trees, scope)
-        for leaf in template.leaves:
-            self.report.statics(leaf)
-        return template
+        return compile_tree(node, self.trees, scope)
 
     def evaluate_let(self, name: str) -> None:
         """Evaluate one `let` value, or poison it."""

@@ -35,7 +35,10 @@ class Inliner:
 
     def __init__(self, expand: Expand) -> None:
         self._expand = expand
+        self._contexts: dict[int, Context] = {}
         self._sources: dict[int, Mapping[str, TaskSource]] = {}
+        self._sizes: dict[int, int] = {}
+        self._too_large: set[int] = set()
         self._known: dict[tuple[int, str], Inner | None] = {}
 
     def lints(self) -> Iterator[Diagnostic]:
@@ -57,6 +60,9 @@ class Inliner:
         assert called is not None, "a task whose import is wrong is poison"
         _check_names(domain, context, called)
         caller = _Caller(domain, context, called, body.span, limit)
+        if self._least(called, context) * len(domain.keys) > limit:
+            self._too_large.update(id(one) for one in called.closure())
+            _refuse_size(caller)
         inners: list[Inner] = []
         left = limit
         for copy in range(len(domain.keys)):
@@ -76,12 +82,12 @@ class Inliner:
         params = lone_params(manifest)
         for diagnostic in params.diagnostics:
             context.report.add(diagnostic)
-        inner = context.inner(manifest, params, context.max_instances)
+        inner = context.inner(manifest, params)
         self._expand(inner, self._merged(manifest, inner), self)
 
     def has_tried(self, manifest: Manifest) -> bool:
-        """Whether some task has inlined it, or failed to."""
-        return id(manifest) in self._sources
+        """Whether some task has inlined it, or failed to because it is too large."""
+        return id(manifest) in self._contexts or id(manifest) in self._too_large
 
     def _inner(self, caller: _Caller, copy: int) -> Inner:
         """The graph of one copy. Raises Poisoned when it is wrong, which is reported."""
@@ -102,12 +108,25 @@ class Inliner:
         for diagnostic in params.diagnostics:
             report.add(diagnostic)
         first = len(report) if params.diagnostics else first
-        inner = caller.context.inner(called, params, caller.limit)
+        inner = self._contexts.get(id(called))
+        if inner is None:
+            inner = self._contexts[id(called)] = caller.context.inner(called, params)
+        inner.restart(params, caller.limit)
         graph = self._expand(inner, self._merged(called, inner), self)
         if report.count > before:
             report.relate(first, Related(span=caller.span, message=f"expanded for {caller.domain.name_of(copy)} here"))
             return None
         return Inner(graph)
+
+    def _least(self, manifest: Manifest, context: Context) -> int:
+        """How many instances a copy has at least, whatever its params: one for each task without `foreach`."""
+        if id(manifest) not in self._sizes:
+            self._sizes[id(manifest)] = 0
+            for source in self._merged(manifest, context).values():
+                inner = manifest.linked.get(source.body.name) if isinstance(source.body, Workflow) else None
+                if not source.task.foreach:
+                    self._sizes[id(manifest)] += 1 if inner is None else self._least(inner, context)
+        return self._sizes[id(manifest)]
 
     def _merged(self, manifest: Manifest, context: Context) -> Mapping[str, TaskSource]:
         if id(manifest) not in self._sources:

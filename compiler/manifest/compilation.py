@@ -35,7 +35,8 @@ class Scope:
 
     `variables` are loop variables by slot. `lookup` gives a `let` value or a `Namespace`, `reference` the symbolic
     value of a task; both raise KeyError for an unknown name and Poisoned for one that was reported already.
-    With `is_run_time` (in `when`) references may be compared.
+    With `is_run_time` (in `when`) references may be compared. With `is_reused` what names mean may change between
+    evaluations, though not which there are: it is looked up each time.
     """
 
     variables: Mapping[str, int] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class Scope:
     tasks: Callable[[], Iterator[str]]
     budget: Budget
     is_run_time: bool = False
+    is_reused: bool = False
 
 
 def poison(frame: Frame) -> object:

@@ -39,11 +39,24 @@ def compile_name(c: Compilation, node: nodes.Name) -> Closure:
     except KeyError:
         return c.fail_name(node, name)
     except Poisoned:
-        c.ispoisoned = True
-        return poison
+        return _settled(c, lambda: c.scope.lookup(name))
     if isinstance(value, Namespace):
         return c.fail(node, "E203", f"`{name}` is not a value", hint=f"name one of them: {name}.NAME")
-    return c.constant(value)
+    return _settled(c, lambda: c.scope.lookup(name))
+
+
+def _settled(c: Compilation, look: Callable[[], object]) -> Closure:
+    """What a name means: as it is now, unless that may change. Raises ExprFault."""
+    try:
+        value = look()
+    except Poisoned:
+        if not c.scope.is_reused:
+            c.ispoisoned = True
+            return poison
+    else:
+        if not c.scope.is_reused:
+            return c.constant(value)
+    return lambda frame: look()
 
 
 def _is_root(c: Compilation, node: nodes.Node, name: str) -> bool:
@@ -61,13 +74,11 @@ def _namespace(c: Compilation, node: nodes.Node) -> Namespace | None:
 
 
 def _task(c: Compilation, name: str, where: Callable[[], Extent]) -> Closure:
+    reference = c.scope.reference
     try:
-        return c.constant(c.scope.reference(name))
+        return _settled(c, lambda: reference(name))
     except KeyError:
         return c.fail(where(), "E301", f"there is no task `{name}`", hint=did_you_mean(name, c.scope.tasks()))
-    except Poisoned:
-        c.ispoisoned = True
-        return poison
     except ExprFault as fault:
         return c.fail(where(), fault.code, fault.message, hint=fault.hint)
 
@@ -83,9 +94,8 @@ def compile_getattr(c: Compilation, node: nodes.Getattr) -> Closure:
         return c.fail(where(), "E204", f"`.{name}`: names that begin with `_` are out of reach")
     if _is_root(c, node.node, "tasks"):
         return _task(c, name, where)
-    namespace = _namespace(c, node.node)
-    if namespace is not None:
-        return _namespace_entry(c, namespace, name, where)
+    if isinstance(node.node, nodes.Name) and _namespace(c, node.node) is not None:
+        return _namespace_entry(c, node.node.name, name, where)
     base = c.expr(node.node)
     select = operators.select
 
@@ -99,12 +109,10 @@ def compile_getattr(c: Compilation, node: nodes.Getattr) -> Closure:
     return closure
 
 
-def _namespace_entry(c: Compilation, namespace: Namespace, name: str, where: Callable[[], Extent]) -> Closure:
+def _namespace_entry(c: Compilation, root: str, name: str, where: Callable[[], Extent]) -> Closure:
+    lookup, select = c.scope.lookup, operators.select
     try:
-        return c.constant(operators.select(namespace, name))
-    except Poisoned:
-        c.ispoisoned = True
-        return poison
+        return _settled(c, lambda: select(lookup(root), name))
     except ExprFault as fault:
         return c.fail(where(), fault.code, fault.message, hint=fault.hint)
 
@@ -123,8 +131,12 @@ def compile_getitem(c: Compilation, node: nodes.Getitem) -> Closure:
             "the name of a task cannot be computed",
             hint="write tasks.NAME, or choose between them with if … else",
         )
-    namespace = _namespace(c, node.node)
-    base = c.constant(namespace) if namespace is not None else c.expr(node.node)
+    root = node.node
+    if isinstance(root, nodes.Name) and _namespace(c, root) is not None:
+        name = root.name
+        base = _settled(c, lambda: c.scope.lookup(name))
+    else:
+        base = c.expr(root)
     key = c.expr(node.arg)
     subscript = operators.subscript
     tree, arg = c.tree, node.arg

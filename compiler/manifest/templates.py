@@ -168,7 +168,7 @@ def _lone_reference(text: str, scope: Scope) -> object | None:
     One that is wrong goes the long way, where it is explained.
     """
     found = _LONE_REFERENCE.fullmatch(text)
-    if found is None:
+    if found is None or scope.is_reused:
         return None
     try:
         return scope.reference(found.group(1))

@@ -381,3 +381,26 @@ def test_packages_without_init_may_lie_in_several_folders(tmp_path: Path) -> Non
         "in/lib/two.py": "def f(*a): return 2\n",
     }
     assert places(tmp_path, files, "code") == []
+
+
+def test_what_cannot_fit_is_refused_before_any_copy_is_made(tmp_path: Path) -> None:
+    tasks = '  s: {workflow: sub, foreach: {k: "${{ range(9000) }}"}, with: {n: "${{ 1 // 0 }}"}}\n'
+    assert wrong(tmp_path, tasks) == [("E213", "main.yaml", 5)]
+    files = {"main.yaml": main_of(tasks), "sub.yaml": SUB}
+    assert places(tmp_path, files, max_instances=10_000) == [("E312", "main.yaml", 5)]
+
+
+def test_an_import_without_a_copy_is_checked_alone(tmp_path: Path) -> None:
+    broken = SUB.replace("tasks.first.rows", "tasks.frist.rows")
+    tasks = '  s: {workflow: sub, foreach: {k: "${{ range(0) }}"}}\n'
+    assert wrong(tmp_path, tasks, broken) == [("E301", "sub.yaml", 7)]
+
+
+def test_params_of_one_copy_say_nothing_of_another(tmp_path: Path) -> None:
+    args = '"${{ again }}", "${{ params[\'n\'] }}", "${{ tasks.leaf | length }}"'
+    sub = SUB.replace('args: ["${{ tasks.leaf }}"', f"args: [{args}")
+    sub += 'let: {twice: "${{ params.n * 2 }}", again: "${{ twice + 1 }}"}\n'
+    tasks = "  s: {workflow: sub, foreach: {'x, k': {a: 1, b: 3, c: 1}}, with: {n: '${{ k }}'}}\n"
+    graph = inlined(tmp_path, tasks, sub=sub)
+    last = graph.families[2]
+    assert [graph.args[at][:3] for at in range(last.first, last.first + 3)] == [(3, 1, 1), (7, 3, 3), (3, 1, 1)]

@@ -24,7 +24,7 @@ _UNTYPED_TASK_FIELDS = frozenset({"args", "with", "foreach"})
 
 
 def check_names(tree: MappingNode) -> list[Diagnostic]:
-    """E111 for reserved and hidden names, E204 and E208 in params, E108 in retries, E505 in `optimize`, W014."""
+    """E111 for reserved and hidden names, E204 and E208 in params, E108, E305, E505, W014."""
     lets = {str(key.value): key for key, _ in _pairs(tree.get("let"))}
     found = [*_reserved("a `let` name", lets.values())]
     for section in ("let", "outputs"):
@@ -64,6 +64,8 @@ def _check_task(node: Node, lets: dict[str, ScalarNode]) -> Iterator[Diagnostic]
             yield from _check_loop_variables(value, lets)
         if key.value == "fanout":
             yield from check_ranges("fanout", value)
+        if key.value in ("after", "extends"):
+            yield from _computed_names(value)
         if key.value in _UNTYPED_TASK_FIELDS:
             yield from _ambiguous(value)
         if key.value == "exec" and isinstance(value, MappingNode) and (stdin := value.get("stdin")) is not None:
@@ -80,8 +82,17 @@ def _check_options(node: Node | None) -> Iterator[Diagnostic]:
         yield from check_optimize(optimize, is_of_task=True)
     yield from check_variables(node.get("env"))
     on_error = node.get("on_error")
+    if isinstance(on_error, MappingNode) and (handler := on_error.get("task")) is not None:
+        yield from _computed_names(handler)
     if isinstance(on_error, MappingNode) and (value := on_error.get("value")) is not None:
         yield from _ambiguous(value)
+
+
+def _computed_names(node: Node) -> Iterator[Diagnostic]:
+    for scalar in _scalars(node):
+        if is_expression(scalar):
+            message = "the name of a task cannot be computed"
+            yield Diagnostic(code="E305", message=message, span=scalar.span, hint="write the name of one task")
 
 
 def _check_loop_variables(foreach: Node, lets: dict[str, ScalarNode]) -> Iterator[Diagnostic]:

@@ -58,7 +58,7 @@ class Execution:
         self._inputs = inputs
 
     def run(self, task: Task, inputs: dict[str, object]) -> Outcome:
-        """Call the task's function with the values of its in-edges (`inputs`: slot → value or `Packed`).
+        """Call the task's function, or run its command, with the values of its in-edges (slot → value or `Packed`).
 
         Values that were packed stand unpacked in `inputs` afterwards.
         """
@@ -74,7 +74,9 @@ class Execution:
             )
         except RuntimeFault:
             raise
-        except BaseException as err:  # noqa: BLE001  the boundary to user code
+        except BaseException as err:  # the boundary to user code
+            if task.function.kind == "exec" and isinstance(err, KeyboardInterrupt):
+                raise  # no code of the user's ran here: somebody interrupts this process
             return Outcome(
                 failure=TaskFailure(
                     kind=type(err).__name__, message=message_of(err), traceback=user_traceback(err, self._loader)

@@ -150,6 +150,7 @@ class Function:
 
     kind "module": import `module` from the unit and take the dotted `qualname`.
     kind "pickle": the unit blob `pickle` is a cloudpickle of the callable; `unit` holds its modules.
+    kind "exec": a command; `unit` is the digest of its executable, `qualname` its program as the manifest writes it.
     """
 
     unit: str

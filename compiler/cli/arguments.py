@@ -6,6 +6,7 @@ Also the errors of the command line itself, which end a verb with exit code 2.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -61,10 +62,19 @@ def add_manifest_words(parser: argparse.ArgumentParser, metavar: str, meaning: s
 
 
 def split_words(words: Sequence[str]) -> tuple[str, list[str]]:
-    """FILE and the rest: the first word is FILE when it is -, looks like the name of a manifest or is there."""
-    if words and (words[0] == "-" or words[0].endswith(MANIFEST_ENDINGS) or Path(words[0]).exists()):
+    """FILE and the rest: the first word is FILE when it is -, looks like the name of a manifest or is there.
+
+    A folder may have the name of a task: it is FILE, and a mistake, only where there is no other manifest.
+    """
+    if words and _is_file(words[0]):
         return words[0], list(words[1:])
     return DEFAULT_FILE, list(words)
+
+
+def _is_file(word: str) -> bool:
+    if word == "-" or word.endswith(MANIFEST_ENDINGS):
+        return True
+    return os.path.exists(word) and not (os.path.isdir(word) and os.path.exists(DEFAULT_FILE))
 
 
 def add_set(parser: argparse.ArgumentParser) -> None:

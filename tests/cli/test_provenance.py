@@ -114,6 +114,8 @@ def test_file_may_be_left_out(treadle: Treadle, layered: Path) -> None:
     assert treadle("expand", "base").out == treadle("expand", "workflow.yaml", "base").out
     assert treadle("expand", "--count").out == treadle("expand", "workflow.yaml", "--count").out
     assert treadle("expand", "nowhere.yaml").code == 4
+    Path("base").mkdir()
+    assert treadle("expand", "base").out == treadle("expand", "workflow.yaml", "base").out
 
 
 def test_limit_shows_the_first_and_says_so(treadle: Treadle) -> None:

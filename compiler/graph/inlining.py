@@ -30,6 +30,10 @@ from compiler.suggest import closest, did_you_mean
 Expand = Callable[[Context, Mapping[str, TaskSource], "Inliner"], Graph]
 
 
+_OWN_LINTS = frozenset({"W301", "W302"})
+"""Lints that do not depend on how wide a family is, which is the caller's business."""
+
+
 class Inliner:
     """Expands imported manifests, each once for its params."""
 
@@ -42,12 +46,12 @@ class Inliner:
         self._known: dict[tuple[int, str], Inner | None] = {}
 
     def lints(self) -> Iterator[Diagnostic]:
-        """The lints of every manifest that was expanded, of its first graph."""
+        """What is odd about every manifest that was expanded, whatever its params: tasks that it needs for nothing."""
         seen: set[int] = set()
         for (manifest, _), inner in self._known.items():
             if inner is not None and manifest not in seen:
                 seen.add(manifest)
-                yield from lint_graph(inner.graph).warnings
+                yield from (one for one in lint_graph(inner.graph).warnings if one.code in _OWN_LINTS)
 
     def inline(self, domain: Domain, context: Context, limit: int) -> None:
         """Make the copies of a task whose instances are known, at most `limit` instances in all.

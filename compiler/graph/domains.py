@@ -140,8 +140,9 @@ def _expand(domain: Domain, context: Context, limit: int) -> None:
         rows = _grow(domain, context, entry, template, rows, limit=limit)
         if depth + 1 < domain.rank:
             tables.extend((row.keys, row.children) for row in rows)
-    if task.where is not None and not domain.is_dynamic:
-        rows = _filter(domain, context, rows, variables)
+    if task.where is not None:
+        kept = _filter(domain, context, rows, variables)
+        rows = rows if domain.is_dynamic else kept
     if domain.is_dynamic:
         domain.keys, domain.frames = [()], [rows[0].frame if rows else (None,) * len(variables)]
         domain.symbol = DynRef(domain)

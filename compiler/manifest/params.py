@@ -128,7 +128,7 @@ def declared_type(declared: Param) -> Type:
 
 
 def _type(param: Param) -> Type:
-    if not param.type:
+    if not param.type and param.type_span is None:
         return type_of(param.default)
     try:
         return parse_type(param.type)

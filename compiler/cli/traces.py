@@ -74,7 +74,7 @@ class Tracer:
 
 def table(trace: Trace) -> Iterator[str]:
     """The lines below the name of an instance: what, its value, its source; an expression below its value."""
-    rows = [("loop variables", bindings_text(trace.bindings), "", "")] if trace.bindings else []
+    rows = [("bindings", bindings_text(trace.bindings), "", "")] if trace.bindings else []
     rows += [_row(fact, value) for fact, value in zip(trace.facts, trace.values, strict=True)]
     rows += [(label, text, "", "") for label, text in _neighbours(trace)]
     width = max((len(name) for name, *_ in rows), default=0)

@@ -35,7 +35,7 @@ class Part:
 
     def as_family(self, copies: Copies, *, is_dynamic: bool) -> Family:
         """The family as the outer graph has it."""
-        frames = [frame for inner in copies.inners for frame in inner.frames_of(self.family.task)]
+        params, frames = self._frames(copies)
         return replace(
             self.family,
             task=self.task,
@@ -43,8 +43,23 @@ class Part:
             first=self.first,
             count=self.count,
             dynamic=is_dynamic or self.family.dynamic,
+            variables=(*params, *self.family.variables),
             frames=frames,
         )
+
+    def _frames(self, copies: Copies) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+        """What an instance was expanded with: the params of its copy, which differ from copy to copy, and its loops.
+
+        A task that the imported manifest inlines itself has those of its own manifest already.
+        """
+        graphs = [inner.graph for inner in copies.inners]
+        is_own = bool(graphs) and self.family.manifest is graphs[0].manifest
+        names = tuple(graphs[0].params) if is_own else ()
+        return tuple(f"params.{name}" for name in names), [
+            (*(inner.graph.params[name] for name in names), *frame)
+            for inner in copies.inners
+            for frame in inner.frames_of(self.family.task)
+        ]
 
     def entry_span(self, depth: int) -> Span | None:
         """Its instances are chosen inside the imported manifest only."""

@@ -36,7 +36,7 @@ class Family:
     """What the manifest says of it, merged; None in graphs made without a manifest."""
     variables: tuple[str, ...] = ()
     frames: Sequence[tuple[object, ...]] = ()
-    """For each instance the values of the loop `variables`: what `expand` and `explain` show beside an expression."""
+    """For each instance the values of `variables`, its loops' and, in a copy, its params: shown beside expressions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

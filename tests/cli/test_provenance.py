@@ -144,7 +144,8 @@ def test_a_task_of_an_imported_workflow_shows_the_lines_of_its_own_file(treadle:
     (tmp_path / "functions.py").write_text("def f(*args): return 1\n")
     (tmp_path / "inner.yaml").write_text(
         "spec: 1\nname: inner\nparams: {k: {type: int}}\ninputs: {x: {type: any}}\ntasks:\n"
-        '  one: {call: "functions:f", foreach: {j: "${{ range(params.k) }}"}, args: ["${{ inputs.x }}", "${{ j }}"]}\n'
+        '  one: {call: "functions:f", foreach: {j: "${{ range(params.k) }}"},\n'
+        '        args: ["${{ inputs.x }}", "${{ j * params.k }}"]}\n'
         "result: ${{ tasks.one }}\n"
     )
     (tmp_path / "workflow.yaml").write_text(
@@ -154,10 +155,11 @@ def test_a_task_of_an_imported_workflow_shows_the_lines_of_its_own_file(treadle:
     )
     values = values_of(treadle, "sub/one[3][1]")
     assert values["args[0]"]["value"] == {"ref": "src"}
-    assert values["args[1]"]["bindings"] == {"j": 1}
-    assert (values["args[1]"]["source"]["file"], values["args[1]"]["source"]["line"]) == ("inner.yaml", 6)
+    assert values["args[1]"]["value"] == 3
+    assert values["args[1]"]["bindings"] == {"j": 1, "params.k": 3}
+    assert (values["args[1]"]["source"]["file"], values["args[1]"]["source"]["line"]) == ("inner.yaml", 7)
     (edge,) = treadle("explain", "--why", "src", "sub/one[3][1]", "--json").json["edges"]
-    assert (edge["path"], edge["file"], edge["line"]) == ("args[0]", "inner.yaml", 6)
+    assert (edge["path"], edge["file"], edge["line"]) == ("args[0]", "inner.yaml", 7)
 
 
 def test_a_long_chain_is_shown_by_its_ends(treadle: Treadle, tmp_path: Path) -> None:

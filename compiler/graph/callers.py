@@ -5,20 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from compiler.diagnostics import Span
 from compiler.graph.report import Report
 from compiler.manifest.model import TaskDef
-from compiler.manifest.tree import Node
 
 _ALLOWED = frozenset({"description", "labels"})
 _OWN = "state it in the imported manifest, for the tasks that it concerns"
 
 
-def refuse_beside_workflow(task: TaskDef, shared: Mapping[str, Node], report: Report) -> bool:
+def refuse_beside_workflow(task: TaskDef, report: Report) -> bool:
     """Report (E105) whatever has no meaning beside `workflow`; whether there is anything."""
-    found = [*_fields(task), *_options(task, shared)]
+    found = [*_fields(task), *_options(task)]
     for name, span, hint in found:
         report.error("E105", f"`{name}` has no meaning beside `workflow`", span, hint=hint)
     return bool(found)
@@ -35,8 +34,8 @@ def _fields(task: TaskDef) -> Iterator[tuple[str, Span, str]]:
         yield "outputs", places.get("outputs", task.name_span), "write `outputs:` in the imported manifest"
 
 
-def _options(task: TaskDef, shared: Mapping[str, Node]) -> Iterator[tuple[str, Span, str]]:
-    """The options of the task, of what it extends and of the function that it uses."""
-    for name, node in {**shared, **task.options}.items():
+def _options(task: TaskDef) -> Iterator[tuple[str, Span, str]]:
+    """The options of the task and of what it extends."""
+    for name, node in task.options.items():
         if name not in _ALLOWED:
             yield name, task.option_spans.get(name, node.span), _OWN

@@ -61,7 +61,7 @@ def merge_tasks(manifest: Manifest, report: Report) -> dict[str, TaskSource]:
             body, is_whole = Exec(argv=(), span=task.name_span), False
         if isinstance(body, Workflow):
             is_whole &= manifest.linked.get(body.name) is not None
-            is_whole &= not refuse_beside_workflow(task, shared, report)
+            is_whole &= not refuse_beside_workflow(task, report)
             options: Mapping[str, Node] = {}
         else:
             options = _layer(_layer(manifest.defaults, shared), task.options)

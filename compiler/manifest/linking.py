@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from compiler.diagnostics import Diagnostic, Fix, ManifestError, Span
+from compiler.diagnostics import Diagnostic, ManifestError, Span
 from compiler.manifest.joining import join_fragments
 from compiler.manifest.load import BYTES_PER_EVENT, load_tree
 from compiler.manifest.model import Import, Manifest, Source
@@ -157,6 +157,7 @@ class _Linker:
         return self._manifests[file.real]
 
     def _has_digest(self, entry: Import, file: _File, loaded: _Loaded) -> bool:
+        """No fix is offered: a digest that follows its file by itself pins nothing."""
         wanted = entry.sha256
         if wanted is None or wanted.value == loaded.digest:
             return True
@@ -165,7 +166,6 @@ class _Linker:
             f"`{file.shown}` is not the file that is meant: its digest is {loaded.digest}",
             wanted.span,
             hint="look at what has changed in it, then write its new digest here",
-            fixes=(Fix(span=wanted.span, replacement=loaded.digest),),
         )
         return False
 
@@ -235,8 +235,8 @@ class _Linker:
             _refuse("E012", f"the files of this manifest hold more than {total:,} bytes", span, _LARGER)
         return data
 
-    def _error(self, code: str, message: str, span: Span, hint: str = "", fixes: tuple[Fix, ...] = ()) -> None:
-        self.found.append(Diagnostic(code=code, message=message, span=span, hint=hint, fixes=fixes))
+    def _error(self, code: str, message: str, span: Span, hint: str = "") -> None:
+        self.found.append(Diagnostic(code=code, message=message, span=span, hint=hint))
 
 
 _LARGER = "describe repeated tasks with `foreach`, or allow more with --max-file-size"

@@ -68,7 +68,7 @@ def _namespace(c: Compilation, node: nodes.Node) -> Namespace | None:
         return None
     try:
         value = c.scope.lookup(node.name)
-    except KeyError:
+    except (KeyError, Poisoned):
         return None
     return value if isinstance(value, Namespace) else None
 

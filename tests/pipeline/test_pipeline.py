@@ -189,3 +189,8 @@ def test_launch_runs_a_bundle_without_treadle_or_the_source(workflow, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["result"] == 30
+
+
+def test_a_let_value_that_takes_the_name_of_a_root_is_one_mistake(workflow):
+    source = Source(file="w.yaml", text=SQUARES + 'let: {params: "${{ params.n }}"}\n', root=workflow.parent)
+    assert [one.code for one in check(source)] == ["E111"]

@@ -86,6 +86,9 @@ def add(left: object, right: object, budget: Budget) -> object:
     if isinstance(left, str) and isinstance(right, str):
         check_text(len(left) + len(right), budget)
         return left + right
+    for text, other in ((left, right), (right, left)):
+        if isinstance(text, str) and isinstance(other, SYMBOLIC):
+            as_text(other)
     if isinstance(left, _LISTS) and isinstance(right, _LISTS):
         budget.charge(check_elements(len(left) + len(right), "the list"))
         return [*left, *right]

@@ -14,20 +14,17 @@ from dataclasses import dataclass, replace
 from os.path import relpath
 from pathlib import PurePath
 
-from compiler.diagnostics import ManifestError
-from compiler.graph.bind import Binder, Edge, Waits, select_path
-from compiler.graph.context import Context
+from compiler.graph.bind import Binder, Edge, Waits
 from compiler.graph.copies import Copies, Inner, Part
 from compiler.graph.domains import Domain
+from compiler.graph.given import GivenInputs
 from compiler.graph.model import SEPARATOR
 from compiler.graph.settings import OptionTable
 from compiler.manifest.faults import ExprFault, Poisoned
-from compiler.manifest.model import Manifest, TaskOptions, Workflow
+from compiler.manifest.model import Manifest, TaskOptions
 from compiler.manifest.operators import as_text
-from compiler.manifest.params import accept_input
-from compiler.manifest.symbols import SYMBOLIC, InputValue, Level, describe
-from compiler.manifest.templates import TemplateFault, TreeTemplate
-from runtime.plan import Input, Key, Ref, Value, Variable, map_refs, path_text
+from compiler.manifest.symbols import SYMBOLIC, InputValue, describe
+from runtime.plan import Input, Key, Ref, Value, Variable, map_refs
 
 FILE_MARK = "-r "
 """How a requirements file stands in the options of an instance."""
@@ -54,7 +51,7 @@ class Splicer:
         self._binder = binder
         self._table = table
         self._waits = Waits(domain, binder)
-        self._inputs = _Inputs(domain, binder.context)
+        self._inputs = GivenInputs(domain, binder.context)
         self._copies.given = self._inputs.value
         self._options: dict[tuple[int, int], int] = {}
         self._folder = _folder(self._inputs.called, binder.context.manifest)
@@ -172,114 +169,6 @@ class Splicer:
         except Poisoned:
             pass
         return ""
-
-
-class _Inputs:
-    """What a task gives to the inputs of the workflow that it inlines, evaluated once for each copy."""
-
-    def __init__(self, domain: Domain, context: Context) -> None:
-        body = domain.task_source.body
-        called = context.manifest.linked[body.name] if isinstance(body, Workflow) else None
-        assert called is not None, "called for a task that inlines a workflow"
-        self.called: Manifest = called
-        self._domain = domain
-        self._context = context
-        variables = {name: slot for slot, name in enumerate(domain.variables)}
-        given = domain.task_source.task.with_ or {}
-        self._templates: dict[str, TreeTemplate] = {
-            name: context.compile(node, variables) for name, node in given.items() if name in called.inputs
-        }
-        self._values: dict[tuple[int, str], object] = {}
-
-    def value(self, copy: int, name: str) -> object:
-        """The value of an input, families in it as lists. Raises Poisoned when it is wrong, which is reported."""
-        template = self._templates.get(name)
-        key = (copy if template is not None and template.slots else -1), name
-        if key not in self._values:
-            self._values[key] = _WRONG
-            self._values[key] = self._evaluated(copy, name, template)
-        if self._values[key] is _WRONG:
-            raise Poisoned
-        return self._values[key]
-
-    def part(self, copy: int, name: str, path: tuple[str | int, ...]) -> object:
-        """A part of an input. Raises ExprFault (E208) when the value is known to have no such part, Poisoned."""
-        value = self.value(copy, name)
-        try:
-            return select_path(value, path)
-        except ExprFault as fault:
-            message = f"`{self.called.name}` reads `{name}{path_text(path)}`, and this value has no such part"
-            raise ExprFault("E208", message, hint=fault.hint) from fault
-
-    def refuse(self, name: str, fault: ExprFault) -> None:
-        """Report a fault of a value where it is given."""
-        template = self._templates.get(name)
-        if template is not None:
-            self._context.report.fault(self._context.whole(template.node, fault))
-        else:
-            task = self._domain.task_source.task
-            self._context.report.error(fault.code, fault.message, task.name_span, hint=fault.hint)
-
-    def check(self) -> None:
-        for name, template in self._templates.items():
-            for copy in range(len(self._domain.keys) if template.slots else min(1, len(self._domain.keys))):
-                self._context.stop_when_spent()
-                try:
-                    self.value(copy, name)
-                except Poisoned:
-                    continue
-
-    def _evaluated(self, copy: int, name: str, template: TreeTemplate | None) -> object:
-        declared = self.called.inputs[name]
-        if template is None:
-            return self._accepted(name, declared.default)
-        domain, frame = self._domain, list(self._domain.frames[copy])
-        where = (domain.name_of(copy), domain.bindings(copy), domain.task_source.task.foreach) if template.slots else ()
-        try:
-            value = _listed(template.evaluate(frame))
-        except (TemplateFault, Poisoned):
-            self._context.blame(template.leaves, frame, *where)
-            return _WRONG
-        return value if _is_symbolic(value) else self._accepted(name, value)
-
-    def _accepted(self, name: str, value: object) -> object:
-        declared, template = self.called.inputs[name], self._templates.get(name)
-        span = template.node.span if template is not None else declared.default_span or declared.span
-        if declared.type == "secret":
-            return value
-        try:
-            return accept_input(declared, value, span)
-        except ManifestError as err:
-            for diagnostic in err.diagnostics:
-                self._context.report.add(diagnostic)
-            return _WRONG
-
-
-_WRONG = object()
-"""Stands for the value of an input that is wrong, which is reported."""
-
-
-def _listed(value: object) -> object:
-    """A value with its families and ranges as lists: what a task would be called with."""
-    match value:
-        case Level():
-            return [_listed(item) for item in value.items()]
-        case list() | range():
-            return [_listed(item) for item in value]
-        case dict():
-            return {key: _listed(item) for key, item in value.items()}
-        case _:
-            return value
-
-
-def _is_symbolic(value: object) -> bool:
-    match value:
-        case list():
-            return any(map(_is_symbolic, value))
-        case dict():
-            return any(map(_is_symbolic, value.values()))
-        case _:
-            return isinstance(value, SYMBOLIC)
 
 
 def _renamed(option: str, text: str, task: str) -> str:

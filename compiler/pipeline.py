@@ -36,7 +36,7 @@ from compiler.code.hints import carry_hints
 from compiler.code.homonyms import check_homonyms
 from compiler.diagnostics import Diagnostic, ManifestError, Severity, Span
 from compiler.graph.context import Watch
-from compiler.graph.expand import DEFAULT_MAX_INSTANCES, expand
+from compiler.graph.expand import DEFAULT_MAX_INSTANCES, expand_as_far_as_possible
 from compiler.graph.model import Graph
 from compiler.manifest.ignores import without_ignored
 from compiler.manifest.linking import Linked, link
@@ -127,22 +127,24 @@ def examine(source: Source | Path | str, options: CompileOptions, level: str = "
     manifest = linked.manifest if linked is not None else None
     graph: Graph | None = None
     if manifest is not None and depth >= LEVELS.index("graph"):
-        graph = findings.collect(
-            lambda: expand(manifest, options.set_values, max_instances=options.max_instances, watch=options.watch),
-            warned=_graph_warnings,
+        partial, found = expand_as_far_as_possible(
+            manifest, options.set_values, max_instances=options.max_instances, watch=options.watch
         )
+        findings.add(found or partial.warnings)
+        graph = None if found else partial
         if depth >= LEVELS.index("code"):
             for one in manifest.closure():
                 findings.add(check_code(one))
             findings.add(check_homonyms(manifest))
             if graph is not None:
                 findings.add(check_commands(graph))
-                graph, found = carry_hints(graph)
-                findings.add(found)
-        if graph is not None and depth >= LEVELS.index("plan"):
+                graph, hinted = carry_hints(graph)
+                findings.add(hinted)
+        if depth >= LEVELS.index("plan"):
             profile = load_profile()
-            findings.add(check_plan_static(graph, profile))
-            findings.add(check_shipped_sizes(graph, profile.unzipped_bytes))
+            findings.add(check_plan_static(partial if graph is None else graph, profile))
+            if graph is not None:
+                findings.add(check_shipped_sizes(graph, profile.unzipped_bytes))
     diagnostics = findings.sorted()
     kept: Sequence[Diagnostic] = diagnostics
     for read in linked.sources if linked is not None else ():
@@ -230,26 +232,19 @@ def _sound(checked: Checked) -> Graph:
     return checked.graph
 
 
-def _graph_warnings(graph: Graph) -> Sequence[Diagnostic]:
-    return graph.warnings
-
-
 class _Findings:
     """Diagnostics phase by phase, without cascades."""
 
     def __init__(self) -> None:
         self.found: list[Diagnostic] = []
 
-    def collect(self, stage: Callable[[], T], *, warned: Callable[[T], Sequence[Diagnostic]] | None = None) -> T | None:
+    def collect(self, stage: Callable[[], T]) -> T | None:
         """The value of a stage, or None when it raises ManifestError; what it reports is added."""
         try:
-            value = stage()
+            return stage()
         except ManifestError as err:
             self.add(err.diagnostics)
             return None
-        if warned is not None:
-            self.add(warned(value))
-        return value
 
     def add(self, phase: Sequence[Diagnostic]) -> None:
         """Add one phase's diagnostics, but for those at a place where an earlier phase found an error."""

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from compiler.diagnostics import ManifestError, Severity, Span
+from compiler.diagnostics import Diagnostic, ManifestError, Severity, Span
 from compiler.graph.bind import EDGES_PER_INSTANCE, Binder, Edge, bind_family, compile_arguments
 from compiler.graph.context import Context, Stopped, Watch
 from compiler.graph.copies import Copies
@@ -45,6 +45,20 @@ def expand(
     watch: Watch | None = None,
 ) -> Graph:
     """The graph of a manifest, verified, its lints in `warnings`. Raises ManifestError with every mistake found."""
+    graph, found = expand_as_far_as_possible(manifest, set_values, max_instances=max_instances, watch=watch)
+    if found:
+        raise ManifestError(found)
+    return graph
+
+
+def expand_as_far_as_possible(
+    manifest: Manifest,
+    set_values: Mapping[str, object] | None = None,
+    *,
+    max_instances: int = DEFAULT_MAX_INSTANCES,
+    watch: Watch | None = None,
+) -> tuple[Graph, tuple[Diagnostic, ...]]:
+    """The graph and nothing, or what can be made of it with every mistake and warning; null is for what is wrong."""
     params = resolve_params(manifest, set_values or {})
     report = Report(source for one in manifest.closure() for source in one.sources)
     context = Context(manifest, params, report, max_instances)
@@ -57,8 +71,8 @@ def expand(
     found = (*params.diagnostics, *report.diagnostics(), *find_cycles(graph))
     warnings = tuple(warning for one in manifest.closure() for warning in one.warnings)
     if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
-        raise ManifestError((*found, *warnings))
-    return lint_graph(replace(graph, warnings=(*warnings, *inliner.lints())))
+        return graph, (*found, *warnings)
+    return lint_graph(replace(graph, warnings=(*warnings, *inliner.lints()))), ()
 
 
 def _expanded(context: Context, sources: Mapping[str, TaskSource], inliner: Inliner) -> Graph:

@@ -29,3 +29,23 @@ def test_command_line_answers_without_loading_the_compiler() -> None:
     )
     tops = {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
     assert not (HEAVY | {"redis", "cloudpickle"}) & tops
+
+
+NOT_FOR_VALIDATE = frozenset(
+    {
+        *("networkx", "numpy", "jsonschema", "redis", "boto3", "botocore", "asyncio", "cloudpickle", "re2"),
+        *("compiler.emit", "compiler.planner.simple", "compiler.planner.wukong", "compiler.planner.strategies"),
+        *("importlib.metadata", "email", "tomllib", "difflib", "runtime.bundle", "runtime.pages"),
+    }
+)
+"""What checking a sound manifest has no use for: an editor waits for it on every save."""
+
+
+def test_validate_loads_only_what_it_checks_with() -> None:
+    words = "['validate', 'manifests/hello/workflow.yaml']"
+    probe = f"import json, sys, compiler.cli; compiler.cli.main({words}); print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = json.loads(done.stdout.splitlines()[-1])
+    assert not [name for name in loaded if any(within(name, one) for one in NOT_FOR_VALIDATE)]

@@ -152,13 +152,11 @@ def compile_getitem(c: Compilation, node: nodes.Getitem) -> Closure:
                 return child
         try:
             return subscript(value, at)
-        except operators.NoInstance as fault:
-            if not isinstance(arg, nodes.Const):
-                fault.label = f"`{tree.text(arg)}` is {show(at)}"
-                fault.names = names
-            fault.at(whole)
-            raise
         except ExprFault as fault:
+            if fault.label and not isinstance(arg, nodes.Const):
+                fault.label = f"`{tree.text(arg)}` is {show(at)}"
+            if isinstance(fault, operators.NoInstance):
+                fault.names = names
             fault.at(tree.extent(arg) if fault.code == "E214" else whole)
             raise
 

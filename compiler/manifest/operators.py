@@ -346,7 +346,7 @@ def _element(base: list[object] | range | str, key: object) -> object:
     if isinstance(key, bool) or not isinstance(key, int):
         raise ExprFault("E206", f"{describe(base)} is indexed by an int, not by {describe(key)}")
     if not -len(base) <= key < len(base):
-        raise ExprFault("E206", f"index {key} is out of range: {describe(base)} of {len(base)}", label=f"this is {key}")
+        raise ExprFault("E206", f"index {key} is out of range: {describe(base)} of {len(base)}", label=f"the index is {key}")
     return base[key]
 
 
@@ -392,7 +392,7 @@ class NoInstance(ExprFault):
     """E304: which key was asked of which part of a family; `names` are those that the index was computed from."""
 
     def __init__(self, name: str, level: Level, key: object) -> None:
-        super().__init__("E304", f"{name} does not exist", label=f"this is {show(key)}")
+        super().__init__("E304", f"{name} does not exist", label=f"the key is {show(key)}")
         self.level = level
         self.key = key
         self.names: tuple[str, ...] = ()

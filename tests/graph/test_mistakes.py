@@ -197,6 +197,27 @@ def test_a_mistake_of_a_family_is_reported_once_with_its_first_instance() -> Non
     assert "`i` on line 7" in found.hint
 
 
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [
+        ("tasks.l[8]", "the key is 8"),
+        ("tasks.l[params.n]", "`params.n` is 8"),
+        ("[1, 2][8]", "the index is 8"),
+        ("[1, 2][params.n]", "`params.n` is 8"),
+    ],
+)
+def test_a_caret_over_an_index_that_is_not_there_tells_the_index_from_the_whole(written: str, label: str) -> None:
+    (found,) = mistakes(
+        f"""
+        params: {{n: 8}}
+        tasks:
+          l: {{call: "m:f", foreach: {{i: "${{{{ range(4) }}}}"}}}}
+          r: {{call: "m:f", args: ["${{{{ {written} }}}}"]}}
+        """
+    )
+    assert found.label == label
+
+
 def test_a_million_instances_are_refused_with_the_limit_and_how_to_raise_it() -> None:
     (found,) = mistakes('tasks: {a: {call: "m:f", foreach: {i: "${{ range(1000) }}", j: "${{ range(1000) }}"}}}')
     assert found.code == "E312"

@@ -346,7 +346,9 @@ def _element(base: list[object] | range | str, key: object) -> object:
     if isinstance(key, bool) or not isinstance(key, int):
         raise ExprFault("E206", f"{describe(base)} is indexed by an int, not by {describe(key)}")
     if not -len(base) <= key < len(base):
-        raise ExprFault("E206", f"index {key} is out of range: {describe(base)} of {len(base)}", label=f"the index is {key}")
+        raise ExprFault(
+            "E206", f"index {key} is out of range: {describe(base)} of {len(base)}", label=f"the index is {key}"
+        )
     return base[key]
 
 

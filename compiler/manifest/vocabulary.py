@@ -56,7 +56,7 @@ def synonyms(known: Sequence[str]) -> dict[str, str]:
 
 
 def intended_key(name: str, known: Sequence[str]) -> str | None:
-    """The key that an unknown one was meant to be: another system's word, a near one, a synonym, a near synonym."""
+    """The key that an unknown one was meant to be: another system's word, a synonym, a near one, a near synonym."""
     return _intended(name, tuple(known))
 
 
@@ -66,7 +66,7 @@ def _intended(name: str, known: tuple[str, ...]) -> str | None:
     if foreign := foreign_key(name, known):
         return foreign
     meaning = synonyms(known)
-    if nearest := closest(name, known, meaning):
+    if nearest := meaning.get(name) or closest(name, known):
         return nearest
     word = closest(name, meaning)
     return None if word is None else meaning[word]

@@ -48,3 +48,10 @@ def test_words_of_other_systems_lead_to_ours() -> None:
     assert intended_key("comand", known) == "exec"
     assert intended_key("interval", known) == "delay"
     assert intended_key("interval", ("max",)) is None
+
+
+def test_a_synonym_goes_before_a_name_that_only_looks_alike() -> None:
+    known = ("args", "io", "outputs", "when")
+    assert intended_key("if", known) == "when"
+    assert intended_key("inputs", known) == "args"
+    assert intended_key("ouputs", known) == "outputs"

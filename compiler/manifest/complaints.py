@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from compiler.diagnostics import Diagnostic, Position, Related, Span
-from compiler.manifest.phrases import either, kind, show, text_hint, type_hint
+from compiler.manifest.phrases import command_hint, either, kind, show, text_hint, type_hint
 from compiler.manifest.plain import to_plain
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 from compiler.manifest.vocabulary import MERGE_KEY, foreign_key, intended_key
@@ -174,8 +174,14 @@ def _type(failure: Failure, place: Place) -> list[Diagnostic]:
     allowed = [names] if isinstance(names, str) else list(names)
     what = failure.schema.get("x-what") or either([_TYPE_NAMES[name] for name in allowed])
     message = f"{place.name} is {what}, not {kind(place.node)}"
-    hint = type_hint(place.node, allowed, failure.schema)
+    hint = _command_hint(place) or type_hint(place.node, allowed, failure.schema)
     return [Diagnostic(code=_code(failure), message=message, span=place.node.span, hint=hint)]
+
+
+def _command_hint(place: Place) -> str:
+    if place.key is None or place.key.value not in ("exec", "argv") or not isinstance(place.node, ScalarNode):
+        return ""
+    return command_hint(place.node.value) if isinstance(place.node.value, str) else ""
 
 
 def _choice(failure: Failure, place: Place, choices: Sequence[object]) -> list[Diagnostic]:

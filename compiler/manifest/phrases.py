@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
+from compiler.manifest.resolver import ScalarRefusedError, resolve_plain
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 
 
@@ -38,6 +41,30 @@ def kind(node: Node) -> str:
             return f"the number `{node.raw}`"
         case _:
             return f"the text {show(node)}"
+
+
+_SHELL = re.compile(r"[|&;<>$*?`~#]")
+_PLAIN = re.compile(r"[A-Za-z0-9_./+=%@^-]+")
+
+
+def command_hint(text: str) -> str:
+    """What to write instead of a command line in one text."""
+    if _SHELL.search(text):
+        return "list the words of one program: no shell reads them"
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return "list the words of the command"
+    written = ", ".join(word if _is_plain_text(word) else json.dumps(word, ensure_ascii=False) for word in words)
+    return f"list its words: [{written}]" if 0 < len(written) <= 60 else "list the words of the command"
+
+
+def _is_plain_text(word: str) -> bool:
+    """Whether YAML reads a word as this text without quotes."""
+    try:
+        return bool(_PLAIN.fullmatch(word)) and isinstance(resolve_plain(word), str)
+    except ScalarRefusedError:
+        return False
 
 
 def type_hint(node: Node, allowed: list[str], schema: Mapping[str, object]) -> str:

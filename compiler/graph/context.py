@@ -15,11 +15,11 @@ from compiler.manifest.budget import STEPS_PER_INSTANCE, Budget
 from compiler.manifest.compilation import Scope
 from compiler.manifest.faults import ExprFault, Poisoned
 from compiler.manifest.functions import measure
-from compiler.manifest.jinja_tree import SyntaxTrees
 from compiler.manifest.model import ForeachEntry, Manifest
 from compiler.manifest.operators import NoInstance, refuse_secret
 from compiler.manifest.params import Params, declared_type
 from compiler.manifest.symbols import InputValue, Namespace, NoResult, SecretValue, show
+from compiler.manifest.syntax_tree import SyntaxTrees
 from compiler.manifest.templates import (
     Template,
     TemplateFault,

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from jinja2 import nodes
-
 from compiler.diagnostics import Diagnostic, Related, Span
 from compiler.graph.context import Context
 from compiler.graph.merge import TaskSource
+from compiler.manifest import expression_nodes as nodes
 from compiler.manifest.model import Manifest, Workflow
 from compiler.manifest.templates import split, syntax_trees
 from compiler.manifest.tree import Node, ScalarNode
@@ -56,7 +55,7 @@ def _needs(
     found: dict[Unit, None] = {}
     for node in written:
         for tree in syntax_trees(node, context.trees):
-            for part in (tree.root, *tree.root.find_all((nodes.Name, nodes.Getattr, nodes.Getitem))):
+            for part in tree.root.find_all(nodes.Name, nodes.Getattr, nodes.Getitem):
                 unit = _unit(part)
                 if unit is None or (unit.kind == "let" and unit.name in variables):
                     continue
@@ -152,7 +151,7 @@ def _mention(context: Context, node: Node, name: str) -> Span | None:
     for part, tree in zip(
         (part for part in parts if part.is_expression), syntax_trees(node, context.trees), strict=False
     ):
-        for found in (tree.root, *tree.root.find_all(nodes.Name)):
+        for found in tree.root.find_all(nodes.Name):
             if isinstance(found, nodes.Name) and found.name == name:
                 start, end = tree.extent(found)
                 return context.report.place(node, part.start + start, part.start + end)

@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from jinja2 import nodes
-
 from compiler.diagnostics import Span
 from compiler.graph.evaluated import evaluated_options
 from compiler.graph.layers import Layer, LayerFinder, layers_of
 from compiler.graph.model import Family, Graph
-from compiler.manifest.jinja_tree import SyntaxTrees
+from compiler.manifest import expression_nodes as nodes
 from compiler.manifest.model import Call, Exec
 from compiler.manifest.plain import to_plain
 from compiler.manifest.symbols import SYMBOLIC, show
+from compiler.manifest.syntax_tree import SyntaxTrees
 from compiler.manifest.templates import has_expression, syntax_trees
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 from runtime.plan import Value
@@ -204,7 +203,7 @@ class Names:
 
     def _read(self, node: Node) -> Iterator[str]:
         for tree in syntax_trees(node, self._trees):
-            for part in (tree.root, *tree.root.find_all((nodes.Name, nodes.Getattr))):
+            for part in tree.root.find_all(nodes.Name, nodes.Getattr):
                 match part:
                     case nodes.Name(name=name):
                         yield name

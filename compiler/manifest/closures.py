@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jinja2 import nodes
-
+from compiler.manifest import expression_nodes as nodes
 from compiler.manifest import operators
 from compiler.manifest.budget import check_text
 from compiler.manifest.compilation import Closure, Compilation, Frame

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jinja2 import nodes
-
+from compiler.manifest import expression_nodes as nodes
 from compiler.manifest.budget import Budget
 from compiler.manifest.faults import ExprFault, Extent, Poisoned, StaticFault
 from compiler.manifest.functions import FUNCTIONS
-from compiler.manifest.jinja_tree import SyntaxTree
+from compiler.manifest.syntax_tree import SyntaxTree
 from compiler.suggest import did_you_mean
 
 Frame = list[object]
@@ -25,7 +24,6 @@ Handler = Callable[["Compilation", Any], Closure]
 _FOREIGN: Mapping[type[nodes.Node], str] = {
     nodes.Test: "a test (`is …`)",
     nodes.Slice: "a slice",
-    nodes.NSRef: "a namespace",
 }
 
 
@@ -63,7 +61,7 @@ class Compilation:
         self.scope = scope
         self.faults: list[StaticFault] = []
         self.slots: set[int] = set()
-        self.ispoisoned = False
+        self.is_poisoned = False
 
     def expr(self, node: nodes.Node) -> Closure:
         compile_node = self._handlers.get(type(node))

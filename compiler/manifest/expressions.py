@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jinja2 import nodes
-
+from compiler.manifest import expression_nodes as nodes
 from compiler.manifest import operators
 from compiler.manifest.closures import (
     compile_binary,
@@ -30,7 +29,6 @@ from compiler.manifest.closures import (
 )
 from compiler.manifest.compilation import Closure, Compilation, Handler, Scope, poison
 from compiler.manifest.faults import StaticFault
-from compiler.manifest.jinja_tree import SyntaxTree
 from compiler.manifest.lookups import (
     compile_call,
     compile_const,
@@ -39,6 +37,7 @@ from compiler.manifest.lookups import (
     compile_getitem,
     compile_name,
 )
+from compiler.manifest.syntax_tree import SyntaxTree
 
 HANDLERS: Mapping[type[nodes.Node], Handler] = {
     nodes.Const: compile_const,
@@ -82,7 +81,7 @@ def compile_expression(tree: SyntaxTree, scope: Scope) -> Compiled:
     """Compile one expression in its scope."""
     compiler = Compilation(tree, scope, HANDLERS)
     closure = compiler.expr(tree.root)
-    if compiler.faults or compiler.ispoisoned:
+    if compiler.faults or compiler.is_poisoned:
         closure = poison
     return Compiled(
         evaluate=closure, slots=frozenset(compiler.slots), tree=tree, faults=tuple(dict.fromkeys(compiler.faults))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jinja2 import nodes
-
+from compiler.manifest import expression_nodes as nodes
 from compiler.manifest import operators
 from compiler.manifest.compilation import Closure, Compilation, Frame, poison
 from compiler.manifest.faults import ExprFault, Extent, Poisoned
@@ -51,7 +50,7 @@ def _settled(c: Compilation, look: Callable[[], object]) -> Closure:
         value = look()
     except Poisoned:
         if not c.scope.is_reused:
-            c.ispoisoned = True
+            c.is_poisoned = True
             return poison
     else:
         if not c.scope.is_reused:
@@ -141,7 +140,7 @@ def compile_getitem(c: Compilation, node: nodes.Getitem) -> Closure:
     subscript = operators.subscript
     tree, arg = c.tree, node.arg
     whole = tree.extent(node)
-    names = tuple(part.name for part in (arg, *arg.find_all(nodes.Name)) if isinstance(part, nodes.Name))
+    names = tuple(part.name for part in arg.find_all(nodes.Name))
 
     def closure(frame: Frame) -> object:
         value = base(frame)

@@ -16,8 +16,8 @@ from compiler.manifest.budget import MAX_PARTS, MAX_TEMPLATE, Budget, check_text
 from compiler.manifest.compilation import Closure, Frame, Scope, poison
 from compiler.manifest.expressions import compile_expression
 from compiler.manifest.faults import ExprFault, Poisoned, StaticFault
-from compiler.manifest.jinja_tree import SyntaxTree, SyntaxTrees
 from compiler.manifest.plain import to_plain
+from compiler.manifest.syntax_tree import SyntaxTree, SyntaxTrees
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 
 _OPENING = re.compile(r"\$\$\{\{|\$\{\{")

@@ -9,8 +9,8 @@ from compiler.manifest.compilation import Scope
 from compiler.manifest.expressions import compile_expression
 from compiler.manifest.faults import ExprFault, StaticFault
 from compiler.manifest.functions import plain
-from compiler.manifest.jinja_tree import SyntaxTrees
 from compiler.manifest.symbols import Namespace, TaskRef
+from compiler.manifest.syntax_tree import SyntaxTrees
 
 
 class OneTask:

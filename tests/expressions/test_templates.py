@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.graph.places import Places
-from compiler.manifest.jinja_tree import SyntaxTrees
 from compiler.manifest.load import load_tree
 from compiler.manifest.model import Source
+from compiler.manifest.syntax_tree import SyntaxTrees
 from compiler.manifest.templates import TemplateFault, compile_scalar, split
 from compiler.manifest.tree import ScalarNode
 from tests.expressions.evaluation import scope

@@ -132,12 +132,13 @@ def examine(source: Source | Path | str, options: CompileOptions, level: str = "
         )
         findings.add(found or partial.warnings)
         graph = None if found else partial
+        has_holes = _has_errors(findings.found)
         if depth >= LEVELS.index("code"):
             for one in manifest.closure():
                 findings.add(check_code(one))
             findings.add(check_homonyms(manifest))
             if graph is not None:
-                findings.add(check_commands(graph))
+                findings.add(check_commands(graph, has_holes=has_holes))
                 graph, hinted = carry_hints(graph)
                 findings.add(hinted)
         if depth >= LEVELS.index("plan"):

@@ -26,11 +26,14 @@ _Fault = tuple[str, str, str]
 """Code, message and hint."""
 
 
-def check_commands(graph: Graph) -> list[Diagnostic]:
-    """E206 and E214 for values that a command cannot have, E405 and E408 for evaluated paths; one per place."""
+def check_commands(graph: Graph, *, has_holes: bool = False) -> list[Diagnostic]:
+    """E206 and E214 for values that a command cannot have, E405 and E408 for evaluated paths; one per place.
+
+    In a graph with holes null may stand for what was reported already: nothing is said of it.
+    """
     found: list[Diagnostic] = []
     for family, project in commands_of(graph):
-        check = _Check(graph, family, project)
+        check = _Check(graph, family, project, has_holes)
         for instance in _instances(family):
             check.instance(instance)
         found += check.found.values()
@@ -87,8 +90,9 @@ def _size(project: Project, paths: Sequence[str]) -> int:
 class _Check:
     """One family's findings, by place: what is wrong in many instances is said of the first."""
 
-    def __init__(self, graph: Graph, family: Family, project: Project) -> None:
+    def __init__(self, graph: Graph, family: Family, project: Project, has_holes: bool) -> None:
         assert isinstance(family.body, Exec), "only commands are checked here"
+        self._has_holes = has_holes
         self.found: dict[object, Diagnostic] = {}
         self._graph, self._family, self._project, self._body = graph, family, project, family.body
         arguments = family.source.arguments() if family.source is not None else []
@@ -101,12 +105,12 @@ class _Check:
         args, kwargs = self._graph.args[instance], self._graph.kwargs[instance]
         for node, value in zip(self._words, args, strict=False):
             if type(value) is not str or "\0" in value:
-                self._say(instance, node, _word_fault(value))
+                self._say(instance, node, value, _word_fault(value))
         for name, node in self._named.items():
             if name in kwargs:
-                self._say(instance, node, _named_fault(name, kwargs[name]))
+                self._say(instance, node, kwargs[name], _named_fault(name, kwargs[name]))
         for node, value in zip(self._body.files, _items(kwargs.get(FILES)), strict=False):
-            self._say(instance, node, _path_fault(value))
+            self._say(instance, node, value, _path_fault(value))
         self._paths(instance, args, kwargs)
 
     def _paths(self, instance: int, args: Sequence[Value], kwargs: Mapping[str, Value]) -> None:
@@ -129,7 +133,9 @@ class _Check:
         for diagnostic in check_executable(self._project, evaluated):
             self.found.setdefault(diagnostic.span, replace(diagnostic, instance=self._name(instance)))
 
-    def _say(self, instance: int, node: Node, fault: _Fault | None) -> None:
+    def _say(self, instance: int, node: Node, value: Value, fault: _Fault | None) -> None:
+        if value is None and self._has_holes:
+            return
         if fault is not None and node.span not in self.found:
             code, message, hint = fault
             name = self._name(instance)

@@ -13,11 +13,22 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Keep the collector off meanwhile; afterwards it is as it was. May be nested; also a decorator."""
+    """Keep the collector off meanwhile; afterwards it is as it was. May be nested; also a decorator.
+
+    What was made counts as old then: else the collector's very next step would look through all of it.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_on:
+            _age()
             gc.enable()
+
+
+def _age() -> None:
+    """Move every object to the oldest generation, unless the program has frozen some, which this would thaw."""
+    if not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()

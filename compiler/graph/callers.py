@@ -26,8 +26,7 @@ def refuse_beside_workflow(task: TaskDef, report: Report) -> bool:
 def _fields(task: TaskDef) -> Iterator[tuple[str, Span, str]]:
     places = task.option_spans
     if task.args is not None:
-        span = places.get("args") or task.args_span or task.name_span
-        yield "args", span, "give its params and inputs by name, in `with`"
+        yield "args", places.get("args", task.name_span), "give its params and inputs by name, in `with`"
     if task.worker is not None:
         yield "worker", places.get("worker", task.worker.span), _OWN
     if task.outputs:

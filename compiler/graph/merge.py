@@ -153,7 +153,9 @@ def _body(
             return None, {}, False
 
 
-def _layer(under: Mapping[str, Node], over: Mapping[str, Node]) -> dict[str, Node]:
+def _layer(under: Mapping[str, Node], over: Mapping[str, Node]) -> Mapping[str, Node]:
+    if not under:
+        return over
     merged = dict(under)
     for name, node in over.items():
         below = merged.get(name)

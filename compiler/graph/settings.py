@@ -55,6 +55,8 @@ class OptionTable:
         self.constants: dict[str, dict[str, object]] = {}
         """By option, the values that are written without expressions, parsed, by their JSON."""
         self.layers: dict[tuple[object, ...], TaskOptions] = {}
+        self.written: dict[tuple[object, ...], int] = {}
+        """By all that a task says, when that is plain values: flat tasks by the thousand say the same."""
 
     def intern(self, options: TaskOptions) -> int:
         return self._numbers.setdefault(options, len(self._numbers))
@@ -73,6 +75,51 @@ class _Option:
 def family_options(domain: Domain, context: Context, table: OptionTable) -> list[int]:
     """For each instance of a family the number of its options in the table. Reports what is wrong with the values."""
     written, base = _written(domain, context)
+    said = _plain_values(written)
+    if said is None:
+        return _evaluated_options(domain, context, table, written, base)
+    key = (base.other, *said)
+    number = table.written.get(key)
+    if number is None:
+        numbers = _evaluated_options(domain, context, table, written, base)
+        table.written.update((key, number) for number in numbers[:1])
+        return numbers
+    return [number] * len(domain.keys)
+
+
+def _plain_values(written: Mapping[str, Node]) -> list[object] | None:
+    """The options as a key; None when there is an expression among them."""
+    found: list[object] = []
+    for name, node in written.items():
+        found.append(name)
+        if not _gather(node, found):
+            return None
+    return found
+
+
+def _gather(node: Node, found: list[object]) -> bool:
+    """Add the values of a tree to a key, with their types and where lists and mappings end; False at an expression."""
+    if type(node) is ScalarNode:
+        value = node.value
+        found.append(value if type(value) is str else (type(value), value))
+        return type(value) is not str or "${{" not in value
+    if type(node) is MappingNode:
+        found.append(dict)
+        for key, value in zip(node.keys, node.values, strict=True):
+            found.append(key.value)
+            if not _gather(value, found):
+                return False
+    elif type(node) is SequenceNode:
+        found.append(list)
+        if not all(_gather(item, found) for item in node.items):
+            return False
+    found.append(None)
+    return True
+
+
+def _evaluated_options(
+    domain: Domain, context: Context, table: OptionTable, written: Mapping[str, Node], base: TaskOptions
+) -> list[int]:
     variables = {name: slot for slot, name in enumerate(domain.variables)}
     options = [_option(name, context.compile(node, variables), table) for name, node in written.items()]
     fixed = [option for option in options if not option.template.slots]

@@ -39,17 +39,18 @@ class Ruler:
 
     def position(self, offset: int) -> Position:
         """Line and column of a character; an offset behind the text stands for its end."""
-        if not self._starts:
-            self._starts = _line_starts(self._text)
+        starts = self._starts
+        if not starts:
+            starts = self._starts = _line_starts(self._text)
         at = min(offset, len(self._text))
-        line = bisect_right(self._starts, at)
-        return Position(line, at - self._starts[line - 1] + 1)
+        line = bisect_right(starts, at)
+        return Position(line, at - starts[line - 1] + 1)
 
     def span(self, start: int, end: int) -> Span:
         first = self.position(start)
-        begin = start - first.column + 1
-        is_one_line = first.line < len(self._starts) and end < self._starts[first.line]
-        last = Position(first.line, end - begin + 1) if is_one_line else self.position(end)
+        line = first.line
+        is_one_line = line < len(self._starts) and end < self._starts[line]
+        last = Position(line, first.column + end - start) if is_one_line else self.position(end)
         return Span(self.file, first, last)
 
 

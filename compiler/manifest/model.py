@@ -115,15 +115,13 @@ class TaskDef:
     """One task of the manifest, `defaults`, `use` and `extends` not yet merged.
 
     `options` maps each written task option (resources, retry, timeout, io, sla, optimize, requirements,
-    cache, env, on_error, idempotent, description, labels) to its node; `option_spans` to its key's place. Of a task
-    that inlines a workflow it has every key: most mean nothing there.
+    cache, env, on_error, idempotent, description, labels) to its node. `option_spans` has the place of every key.
     """
 
     name: str
     name_span: Span
     body: Body | None
     args: tuple[Node, ...] | None = None
-    args_span: Span | None = None
     with_: Mapping[str, Node] | None = None
     with_spans: Mapping[str, Span] = field(default_factory=dict)
     foreach: tuple[ForeachEntry, ...] = ()

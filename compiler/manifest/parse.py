@@ -34,7 +34,7 @@ from compiler.manifest.names import check_names
 from compiler.manifest.options import parse_sla
 from compiler.manifest.plain import to_plain
 from compiler.manifest.schema import check_tree
-from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
+from compiler.manifest.tree import KeySpans, MappingNode, Node, ScalarNode, SequenceNode
 from compiler.manifest.unsupported import find_unsupported
 from compiler.manifest.vocabulary import MERGE_KEY, intended_key
 
@@ -302,16 +302,16 @@ def _functions(root: Mapping[str, Node], wrong: _Wrong) -> dict[str, FunctionDef
     return functions
 
 
-def _options(node: MappingNode | None, wrong: _Wrong) -> tuple[dict[str, Node], dict[str, Span]]:
-    """The options of a task, and where their keys are; without those that hold an error."""
+def _options(node: MappingNode | None, wrong: _Wrong) -> tuple[dict[str, Node], Mapping[str, Span]]:
+    """The options of a task without those that hold an error, and where its keys are."""
     if node is None:
         return {}, {}
-    written = [
-        (str(key.value), key.span, value)
+    written = {
+        str(key.value): value
         for key, value in _pairs(node)
-        if key.value in TASK_OPTIONS and not wrong.count_in(key, value)
-    ]
-    return {name: value for name, _, value in written}, {name: span for name, span, _ in written}
+        if key.value in TASK_OPTIONS and not (wrong and wrong.count_in(key, value))
+    }
+    return written, KeySpans(node.keys)
 
 
 def _tasks(root: Mapping[str, Node], node: MappingNode, wrong: _Wrong, grave: _Wrong) -> dict[str, TaskDef]:
@@ -371,16 +371,13 @@ def _task(key: ScalarNode, node: Node, wrong: _Wrong) -> TaskDef:
     args, with_, foreach = fields.get("args"), fields.get("with"), fields.get("foreach")
     extends = fields.get("extends")
     body = _body(node)
-    if isinstance(body, Workflow):
-        option_spans = {str(key.value): key.span for key in node.keys}
     return TaskDef(
         name=name,
         name_span=key.span,
         body=body,
         args=args.items if isinstance(args, SequenceNode) else None,
-        args_span=args.span if isinstance(args, SequenceNode) else None,
         with_=_table(with_) if isinstance(with_, MappingNode) else None,
-        with_spans={str(key.value): key.span for key in with_.keys} if isinstance(with_, MappingNode) else {},
+        with_spans=KeySpans(with_.keys) if isinstance(with_, MappingNode) else {},
         foreach=_foreach(foreach),
         foreach_span=foreach.span if isinstance(foreach, MappingNode) else None,
         where=fields.get("where"),

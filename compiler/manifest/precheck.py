@@ -23,6 +23,8 @@ ANNOTATIONS = frozenset(
         *("x-codes", "x-what", "x-choices", "x-group", "x-literal", "x-missing", "x-bare"),
     }
 )
+_REMEMBERED = 1_000
+_REMEMBERED_LENGTH = 100
 SCALAR_TYPES = frozenset({"null", "boolean", "integer", "number", "string"})
 
 
@@ -88,7 +90,9 @@ class Precheck:
                     return False
             return True
 
-        return checks[0] if len(checks) == 1 and not is_exempt else check
+        if not checks:
+            return lambda node: True
+        return _remembering(checks[0] if len(checks) == 1 and not is_exempt else check)
 
     def _mapping_check(self, schema: Mapping[str, Json]) -> Check:
         """`properties`, `patternProperties`, `additionalProperties`, `propertyNames` in one walk over the keys."""
@@ -178,6 +182,23 @@ class Precheck:
     def _unique(self, value: Json) -> Check:
         assert value is True, "uniqueItems is written where it holds"
         return lambda node: type(node) is not SequenceNode or _is_unique(node)
+
+
+def _remembering(check: Check) -> Check:
+    """A check that answers for short texts from memory: tasks by the thousand hold the same ones."""
+    known: dict[str, bool] = {}
+
+    def remembered(node: Node) -> bool:
+        if type(node) is not ScalarNode or type(node.value) is not str or len(node.value) > _REMEMBERED_LENGTH:
+            return check(node)
+        answer = known.get(node.value)
+        if answer is None:
+            answer = check(node)
+            if len(known) < _REMEMBERED:
+                known[node.value] = answer
+        return answer
+
+    return remembered
 
 
 def _bound(test: Callable[[float, float], bool]) -> Callable[[Precheck, Json], Check]:

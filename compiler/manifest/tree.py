@@ -6,6 +6,7 @@ keeps offsets into it, and makes its `span` when somebody wants to know. Nodes a
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Union
 
 from compiler.diagnostics import Span
@@ -75,6 +76,27 @@ class MappingNode(_Located):
             if node.value == key:
                 return self.values[at]
         return None
+
+
+class KeySpans(Mapping[str, Span]):
+    """Where the keys of a mapping stand, by their names; a place is made when it is asked for."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self, keys: tuple[ScalarNode, ...]) -> None:
+        self._keys = keys
+
+    def __getitem__(self, name: str) -> Span:
+        for key in self._keys:
+            if key.value == name:
+                return key.span
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (str(key.value) for key in self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
 
 Node = Union[ScalarNode, SequenceNode, MappingNode]

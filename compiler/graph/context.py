@@ -66,6 +66,7 @@ class Context:
         self.trees = SyntaxTrees()
         self.budget = Budget(max_instances * STEPS_PER_INSTANCE)
         self._compiled: dict[tuple[object, ...], TreeTemplate] | None = None
+        self._outermost: Scope | None = None
         self.restart(params, max_instances)
 
     def restart(self, params: Params, limit: int) -> None:
@@ -109,7 +110,14 @@ class Context:
         return template
 
     def _compile(self, node: Node, variables: Mapping[str, int], is_run_time: bool) -> TreeTemplate:
-        scope = Scope(
+        if variables or is_run_time:
+            return compile_tree(node, self.trees, self._scope(variables, is_run_time))
+        if self._outermost is None:
+            self._outermost = self._scope({}, False)
+        return compile_tree(node, self.trees, self._outermost)
+
+    def _scope(self, variables: Mapping[str, int], is_run_time: bool) -> Scope:
+        return Scope(
             variables=dict(variables),
             lookup=self._lookup,
             reference=self._reference,
@@ -119,7 +127,6 @@ class Context:
             is_run_time=is_run_time,
             is_reused=self._compiled is not None,
         )
-        return compile_tree(node, self.trees, scope)
 
     def evaluate_let(self, name: str) -> None:
         """Evaluate one `let` value, or poison it."""

@@ -384,7 +384,7 @@ def _task(key: ScalarNode, node: Node, wrong: _Wrong) -> TaskDef:
         fanout=fields.get("fanout"),
         when=fields.get("when"),
         after=tuple((item.value, item.span) for item in _text_items(fields.get("after"))),
-        worker=_sound(node, "worker", wrong),
+        worker=_sound(node, "worker", wrong) if "worker" in fields else None,
         extends=(text, extends.span) if extends is not None and (text := _text(extends)) else None,
         outputs=tuple(item.value for item in _text_items(fields.get("outputs"))),
         options=options,
@@ -401,6 +401,8 @@ class _TextItem:
 
 
 def _text_items(node: Node | None) -> list[_TextItem]:
+    if node is None:
+        return []
     return [_TextItem(text, item.span) for item in _items(node) if (text := _text(item)) is not None]
 
 

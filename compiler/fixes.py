@@ -161,7 +161,10 @@ def _spaces(place: Place) -> Iterator[Fix]:
 
 
 def _dollars(place: Place) -> Iterator[Fix]:
-    """Every `{{ x }}` from the caret on becomes a quoted expression."""
+    """Every `{{ x }}` from the caret on becomes a quoted expression; one that is text already needs the sign alone."""
+    if place.text.endswith("}}"):
+        yield place.whole(f"${place.text}")
+        return
     yield from _each(place, _BARE, lambda found: f"${found.group()}")
 
 

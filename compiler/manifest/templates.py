@@ -21,6 +21,9 @@ from compiler.manifest.syntax_tree import SyntaxTree, SyntaxTrees
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 
 _OPENING = re.compile(r"\$\$\{\{|\$\{\{")
+_BARE = re.compile(r"\{\{-?\s*(?:params|inputs|tasks)\.\w[^{}]*\}\}", re.ASCII)
+"""What other systems write for an expression: text here, and never meant as one when it names a root."""
+
 _LONE_REFERENCE = re.compile(r"\$\{\{\s*tasks\.([A-Za-z]\w*)\s*\}\}", re.ASCII)
 _NO_SLOTS: frozenset[int] = frozenset()
 _INSIDE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\}\}|[{}'"]""", re.DOTALL)
@@ -36,10 +39,15 @@ class Part:
 
 
 def has_expression(node: Node) -> bool:
-    """Whether any scalar of a tree holds `${{` (an escaped one counts: it has to be unescaped)."""
+    """Whether any scalar of a tree has to be compiled."""
     if isinstance(node, ScalarNode):
-        return isinstance(node.value, str) and "${{" in node.value
+        return _is_template(node.value)
     return any(map(has_expression, node.items if isinstance(node, SequenceNode) else node.values))
+
+
+def _is_template(value: object) -> bool:
+    """Whether a scalar holds `${{`, escaped or not, or an expression without its dollar sign."""
+    return isinstance(value, str) and "{{" in value and ("${{" in value or _BARE.search(value) is not None)
 
 
 def scalars(node: Node) -> Iterator[ScalarNode]:
@@ -142,6 +150,7 @@ def compile_scalar(node: ScalarNode, trees: SyntaxTrees, scope: Scope) -> Templa
     for part in parts:
         if not part.is_expression:
             pieces.append(part.text)
+            faults.extend(_bare(part))
             continue
         tree = trees.parse(part.text)
         if isinstance(tree, StaticFault):
@@ -160,6 +169,14 @@ def compile_scalar(node: ScalarNode, trees: SyntaxTrees, scope: Scope) -> Templa
     else:
         evaluate = _text(node, pieces, scope.budget)
     return Template(node=node, evaluate=evaluate, slots=frozenset(slots), faults=tuple(faults))
+
+
+def _bare(part: Part) -> Iterator[StaticFault]:
+    """E211: an expression without its dollar sign, in a text where YAML takes it for one."""
+    for found in _BARE.finditer(part.text):
+        message = "`{{ }}` without a dollar sign is text, not an expression"
+        extent = part.start + found.start(), part.start + found.end()
+        yield StaticFault(code="E211", message=message, extent=extent, hint=f"write ${found.group()}")
 
 
 def _lone_reference(text: str, scope: Scope) -> object | None:
@@ -248,7 +265,7 @@ def compile_tree(node: Node, trees: SyntaxTrees, scope: Scope) -> TreeTemplate:
     def visit(part: Node) -> Callable[[Frame], object]:
         match part:
             case ScalarNode():
-                if not (isinstance(part.value, str) and "${{" in part.value):
+                if not _is_template(part.value):
                     return _constant(part.value)
                 leaves.append(compile_scalar(part, trees, scope))
                 return leaves[-1].evaluate

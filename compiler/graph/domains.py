@@ -16,6 +16,7 @@ from compiler.graph.copies import Copies
 from compiler.graph.merge import TaskSource
 from compiler.manifest.faults import Poisoned
 from compiler.manifest.model import ForeachEntry
+from compiler.manifest.phrases import expression_hint
 from compiler.manifest.symbols import (
     SYMBOLIC,
     DynRef,
@@ -229,6 +230,9 @@ def _dynamic(value: TaskRef | DynRef | Item, entry: ForeachEntry) -> _Elements:
     return _Elements((0,), ((Item(value),) * len(entry.variables),), True)
 
 
+_ITERABLES = ("give a list or a dict", "give a list or a dict, such as range(n)")
+
+
 def _not_iterable(context: Context, entry: ForeachEntry, value: object) -> _Elements:
     if isinstance(value, SYMBOLIC):
         code = "E215" if isinstance(value, SecretValue) else "E214"
@@ -240,7 +244,7 @@ def _not_iterable(context: Context, entry: ForeachEntry, value: object) -> _Elem
             f"`foreach` cannot iterate over {describe(value)}",
             entry.iterable.span,
             label=f"this is {show(value)}",
-            hint="give a list or a dict, such as range(n)" if isinstance(value, int) else "give a list or a dict",
+            hint=expression_hint(entry.iterable) or _ITERABLES[isinstance(value, int)],
         )
     raise _Refused
 
@@ -332,7 +336,8 @@ def _filter(domain: Domain, context: Context, rows: list[_Row], variables: dict[
                 if symbolic
                 else f"`where` needs a bool, and this is {describe(value)}"
             )
-            context.report.error("E214" if symbolic else "E206", message, where.span)
+            hint = expression_hint(where)
+            context.report.error("E214" if symbolic else "E206", message, where.span, hint=hint)
             raise _Refused
         if value:
             kept.append(row)

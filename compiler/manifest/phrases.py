@@ -44,6 +44,7 @@ def kind(node: Node) -> str:
 
 
 _SHELL = re.compile(r"[|&;<>$*?`~#]")
+_LIKE_AN_EXPRESSION = re.compile(r"(?:params|inputs|tasks)\.\w|\w+\(.*\)$|\w+ (?:[<>]=?|[=!]=|in|not in) \w")
 _PLAIN = re.compile(r"[A-Za-z0-9_./+=%@^-]+")
 
 
@@ -57,6 +58,14 @@ def command_hint(text: str) -> str:
         return "list the words of the command"
     written = ", ".join(word if _is_plain_text(word) else json.dumps(word, ensure_ascii=False) for word in words)
     return f"list its words: [{written}]" if 0 < len(written) <= 60 else "list the words of the command"
+
+
+def expression_hint(node: Node) -> str:
+    """What to write instead of a text that would be an expression if it said so; nothing for any other value."""
+    text = node.value if isinstance(node, ScalarNode) else None
+    if not isinstance(text, str) or "${{" in text or len(text) > 60 or not _LIKE_AN_EXPRESSION.match(text):
+        return ""
+    return f"write ${{{{ {text} }}}}"
 
 
 def _is_plain_text(word: str) -> bool:

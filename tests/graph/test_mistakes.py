@@ -218,6 +218,28 @@ def test_a_caret_over_an_index_that_is_not_there_tells_the_index_from_the_whole(
     assert found.label == label
 
 
+@pytest.mark.parametrize(
+    ("field", "hint"),
+    [
+        ("foreach: {i: range(3)}", "write ${{ range(3) }}"),
+        ("foreach: {i: tasks.l}", "write ${{ tasks.l }}"),
+        ("foreach: {i: abc}", "give a list or a dict"),
+        ("foreach: {i: 3}", "give a list or a dict, such as range(n)"),
+        ('foreach: {i: [1, 2]}, where: "i < 2"', "write ${{ i < 2 }}"),
+        ('foreach: {i: [1, 2]}, where: "yes"', ""),
+    ],
+)
+def test_a_text_that_looks_like_an_expression_is_told_how_to_become_one(field: str, hint: str) -> None:
+    (found,) = mistakes(
+        f"""
+        tasks:
+          l: {{call: "m:f"}}
+          r: {{call: "m:f", {field}}}
+        """
+    )
+    assert (found.code, found.hint) == ("E206" if "where" in field else "E311", hint)
+
+
 def test_a_million_instances_are_refused_with_the_limit_and_how_to_raise_it() -> None:
     (found,) = mistakes('tasks: {a: {call: "m:f", foreach: {i: "${{ range(1000) }}", j: "${{ range(1000) }}"}}}')
     assert found.code == "E312"

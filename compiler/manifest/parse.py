@@ -107,7 +107,12 @@ def parse_manifest(source: Source, tree: MappingNode) -> tuple[Manifest | None, 
 
 
 def parse_fragment(source: Source, tree: MappingNode) -> tuple[Manifest | None, list[Diagnostic]]:
-    """The tasks, functions and `let` of an included file, as a manifest that has nothing else; None as above."""
+    """The tasks, functions and `let` of an included file, as a manifest that has nothing else; None as above.
+
+    None too for a whole manifest, whose names mean something else there than they would here.
+    """
+    if tree.get("name") is not None:
+        return None, check_fragment(tree)
     diagnostics = [*check_fragment(tree), *check_names(tree)]
     return _parsed(source, tree, tree.get("tasks") or MappingNode((), (), tree.span), diagnostics), diagnostics
 

@@ -99,7 +99,10 @@ def test_a_file_that_is_reached_twice_is_joined_once(tmp_path: Path) -> None:
             [("E317", "parts/deeper.yaml", 4)],
         ),
         "a whole manifest": (
-            {"parts/deeper.yaml": "# fragment\nspec: 1\nname: whole\nparams: {}\ntasks: {first: {call: 'app:f'}}\n"},
+            {
+                "parts/deeper.yaml": "# fragment\nspec: 1\nname: whole\nparams: {own: 1}\n"
+                "tasks: {t: {call: 'beside:f', args: ['${{ params.own }}']}}\n"
+            },
             [("E102", "parts/deeper.yaml", 3)],
         ),
         "sections of a manifest": (

@@ -129,7 +129,7 @@ REFUSED: dict[str, tuple[str, Made]] = {
     ),
     "all to all": ("E312", lambda: pair("args: ['${{ tasks.a }}']")),
     "all after all": ("E312", lambda: pair("args: ['${{ i }}'], after: [a]")),
-    "sums of every instance": ("E207", lambda: family(over("range(200000)"), "${{ sum(range(1900000)) }}")),
+    "sums of every instance": ("E207", lambda: family(over("range(200000)"), "${{ sum(range(i + 1700000)) }}")),
     "texts of every instance": ("E207", lambda: family(over("range(200000)"), "${{ i }}" + "a" * 100_000)),
     "100,000 unknown tasks": ("E301", lambda: tasks(100_000, "call: 'json:loads', args: ['${{ tasks.u% }}']")),
     "unknown tasks like 10,000 others": (

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+MAX_MISTAKES = 500
+"""Errors after which nobody reads on: whatever stage has found so many ends there, and no later one begins."""
+
 
 class Severity(Enum):
     ERROR = "error"

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -34,7 +34,7 @@ from compiler.code.check import check_code
 from compiler.code.commands import check_commands, check_shipped_sizes
 from compiler.code.hints import carry_hints
 from compiler.code.homonyms import check_homonyms
-from compiler.diagnostics import Diagnostic, ManifestError, Severity, Span
+from compiler.diagnostics import MAX_MISTAKES, Diagnostic, ManifestError, Severity, Span
 from compiler.graph.context import Watch
 from compiler.graph.expand import DEFAULT_MAX_INSTANCES, expand_as_far_as_possible
 from compiler.graph.model import Graph
@@ -126,14 +126,14 @@ def examine(source: Source | Path | str, options: CompileOptions, level: str = "
     linked = _linked(text, findings, depth, options) if text is not None else None
     manifest = linked.manifest if linked is not None else None
     graph: Graph | None = None
-    if manifest is not None and depth >= LEVELS.index("graph"):
+    if manifest is not None and depth >= LEVELS.index("graph") and not findings.are_enough:
         partial, found = expand_as_far_as_possible(
             manifest, options.set_values, max_instances=options.max_instances, watch=options.watch
         )
         findings.add(found or partial.warnings)
         graph = None if found else partial
         has_holes = _has_errors(findings.found)
-        if depth >= LEVELS.index("code"):
+        if depth >= LEVELS.index("code") and not findings.are_enough:
             for one in manifest.closure():
                 findings.add(check_code(one))
             findings.add(check_homonyms(manifest))
@@ -141,7 +141,7 @@ def examine(source: Source | Path | str, options: CompileOptions, level: str = "
                 findings.add(check_commands(graph, has_holes=has_holes))
                 graph, hinted = carry_hints(graph)
                 findings.add(hinted)
-        if depth >= LEVELS.index("plan"):
+        if depth >= LEVELS.index("plan") and not findings.are_enough:
             profile = load_profile()
             findings.add(check_plan_static(partial if graph is None else graph, profile))
             if graph is not None:
@@ -221,6 +221,8 @@ def _linked(source: Source, findings: _Findings, depth: int, options: CompileOpt
     findings.add(diagnostics)
     if tree is None or depth < LEVELS.index("schema"):
         return None
+    if findings.are_enough:
+        return None
     linked = link(source, tree, max_file_size=options.max_file_size)
     findings.add(linked.spoiled)
     findings.add(linked.diagnostics)
@@ -264,11 +266,21 @@ class _Findings:
                 lines.setdefault((one.span.file, one.span.start.line), []).append(one.span)
         return lines
 
+    @property
+    def are_enough(self) -> bool:
+        """Whether there are so many errors that no stage begins any more."""
+        return sum(one.severity is Severity.ERROR for one in self.found) >= MAX_MISTAKES
+
     def sorted(self) -> tuple[Diagnostic, ...]:
-        """By file, line, column and code; warnings only when there is no error."""
+        """By file, line, column and code; warnings only when there is no error. The first one says that there were
+        too many.
+        """
         is_muted = _has_errors(self.found)
-        kept = [one for one in self.found if not is_muted or one.severity is Severity.ERROR]
-        return tuple(sorted(kept, key=_place))
+        kept = sorted((one for one in self.found if not is_muted or one.severity is Severity.ERROR), key=_place)
+        if self.are_enough:
+            note = f"there are so many errors that the check has ended after {MAX_MISTAKES:,} of them"
+            kept[0] = replace(kept[0], notes=(*kept[0].notes, note))
+        return tuple(kept)
 
 
 def _has_errors(diagnostics: Sequence[Diagnostic]) -> bool:

@@ -19,7 +19,7 @@ from compiler.code.modules import Fault, ModuleFault, Project, SourceModule, is_
 from compiler.code.signatures import Mismatch, Presence, definition_of, function_names, mismatches, presence
 from compiler.code.standard import is_missing, meant_name
 from compiler.code.units import module_of_call
-from compiler.diagnostics import Diagnostic, Position, Related, Span
+from compiler.diagnostics import MAX_MISTAKES, Diagnostic, Position, Related, Span
 from compiler.graph.merge import merge_tasks
 from compiler.graph.report import Report
 from compiler.manifest.model import Call, Exec, Manifest, TaskDef
@@ -34,6 +34,8 @@ def check_code(manifest: Manifest) -> list[Diagnostic]:
     diagnostics, declared = check_requirements(manifest)
     check = _Check(manifest, declared)
     for name, source in merge_tasks(manifest, Report(manifest.sources)).items():
+        if len(check.found) >= MAX_MISTAKES:
+            break
         match source.body:
             case Call() as call if is_readable(call):
                 check.call(call, None if source.is_poisoned else manifest.tasks[name])

@@ -7,12 +7,14 @@ them. What does not depend on the loop variables is evaluated once, and when not
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
-from compiler.graph.context import Context, Ends, Stopped
+from compiler.graph.context import Context, Ends
 from compiler.graph.copies import Copies, Part
 from compiler.graph.domains import Domain
+from compiler.graph.report import Stopped
 from compiler.manifest.budget import MAX_VALUE_DEPTH
 from compiler.manifest.faults import ExprFault, Poisoned
 from compiler.manifest.operators import subscript
@@ -63,6 +65,15 @@ class Binder:
 
     def begin(self) -> None:
         self._edges = {}
+
+    def count(self) -> int:
+        """How many edges there are since `begin`."""
+        return len(self._edges)
+
+    def expect(self, edges: int, instances: int) -> None:
+        """Refuse what every instance of a family brings before any of it is made. Raises Stopped."""
+        if edges * instances > self._edges_left:
+            self._refuse_edges()
 
     def edges(self) -> tuple[Edge, ...]:
         """The in-edges since `begin`. Raises Stopped."""
@@ -213,6 +224,10 @@ class Waits:
         """Count their edges, after those of the arguments."""
         for predicate in self.when:
             _argument(self._domain, self._binder, predicate.template, frame, local, is_predicate=True)
+        self.add_before()
+
+    def add_before(self) -> None:
+        """Count the edges of `after`."""
         self._binder.precede(self._before)
 
 
@@ -234,6 +249,8 @@ def bind_family(domain: Domain, binder: Binder) -> Iterator[Bound]:
         waits=Waits(domain, binder),
     )
     is_shared = not any(argument.template.slots for argument in (*call.arguments, *call.waits.when))
+    if not is_shared and len(domain.keys) > 1:
+        binder.expect(_common_edges(call, binder), len(domain.keys))
     shared: Bound | None = None
     for local, frame in enumerate(domain.frames):
         if shared is None or not is_shared:
@@ -241,6 +258,20 @@ def bind_family(domain: Domain, binder: Binder) -> Iterator[Bound]:
         else:
             binder.edges()
         yield shared
+
+
+def _common_edges(call: _Call, binder: Binder) -> int:
+    """How many edges every instance has, whatever its loop variables: those of the arguments without any.
+
+    What is wrong with those is reported for the first instance.
+    """
+    binder.begin()
+    for argument in call.arguments:
+        if not argument.template.slots and not argument.template.is_constant:
+            with suppress(TemplateFault, Poisoned, ExprFault):
+                binder.value(argument.template.evaluate([]))
+    call.waits.add_before()
+    return binder.count()
 
 
 def compile_arguments(domain: Domain, context: Context) -> list[_Argument]:
@@ -268,8 +299,6 @@ def _predecessors(domain: Domain, context: Context) -> list[Ends]:
         elif name not in context.manifest.tasks:
             hint = did_you_mean(name, context.manifest.tasks)
             context.report.error("E301", f"there is no task `{name}`", span, hint=hint)
-            context.budget.charge_mistake()
-            context.stop_when_spent()
         else:
             found.extend([context.families[name]] if name in context.families else [])
     return found

@@ -6,11 +6,11 @@ order without recursion, and this module keeps what has been evaluated so far.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
 from compiler.diagnostics import Related
-from compiler.graph.report import Report
+from compiler.graph.report import Report, Stopped
 from compiler.manifest.budget import STEPS_PER_INSTANCE, Budget
 from compiler.manifest.compilation import Scope
 from compiler.manifest.faults import ExprFault, Poisoned
@@ -39,10 +39,6 @@ def _unwatched(done: int, total: int) -> None:
     """Nobody looks on."""
 
 
-class Stopped(Exception):
-    """The account of work or the limit of edges is used up, which is reported: nothing more is evaluated."""
-
-
 class Ends(Protocol):
     """A family whose instances have numbers."""
 
@@ -64,6 +60,7 @@ class Context:
         self.max_instances = max_instances
         self.watch: Watch = _unwatched
         self.trees = SyntaxTrees()
+        self._known_names: Mapping[str, object] = {}
         self.budget = Budget(max_instances * STEPS_PER_INSTANCE)
         self._compiled: dict[tuple[object, ...], TreeTemplate] | None = None
         self._outermost: Scope | None = None
@@ -122,7 +119,7 @@ class Context:
             lookup=self._lookup,
             reference=self._reference,
             names=self._names,
-            tasks=lambda: iter(self.manifest.tasks),
+            tasks=lambda: self.manifest.tasks,
             budget=self.budget,
             is_run_time=is_run_time,
             is_reused=self._compiled is not None,
@@ -223,10 +220,10 @@ class Context:
             raise ExprFault("E315", f"`{name}` returns nothing: its workflow names no result", hint=hint)
         return symbol
 
-    def _names(self) -> Iterator[str]:
-        yield from self.manifest.let
-        yield from self._namespaces
-        yield "tasks"
+    def _names(self) -> Collection[str]:
+        if not self._known_names:
+            self._known_names = {**self.manifest.let, **self._namespaces, "tasks": None}
+        return self._known_names
 
 
 def _refuse_secrets(value: object) -> None:

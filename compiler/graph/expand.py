@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 
 from compiler.diagnostics import Diagnostic, ManifestError, Severity, Span
 from compiler.graph.bind import EDGES_PER_INSTANCE, Binder, Edge, bind_family, compile_arguments
-from compiler.graph.context import Context, Stopped, Watch
+from compiler.graph.context import Context, Watch
 from compiler.graph.copies import Copies
 from compiler.graph.domains import Domain, expand_domain
 from compiler.graph.inlining import Inliner
 from compiler.graph.merge import TaskSource, merge_tasks
 from compiler.graph.model import Family, Graph
 from compiler.graph.order import evaluation_order
-from compiler.graph.report import Report
+from compiler.graph.report import Report, Stopped
 from compiler.graph.sections import settle_sections
 from compiler.graph.selfref import refuse_self_reference
 from compiler.graph.settings import OptionTable, family_options
@@ -64,15 +64,26 @@ def expand_as_far_as_possible(
     context = Context(manifest, params, report, max_instances)
     context.watch = watch or context.watch
     inliner = Inliner(_expanded)
-    graph = _expanded(context, merge_tasks(manifest, report), inliner)
-    for one in manifest.closure()[1:]:
-        if not inliner.has_tried(one):
-            inliner.check_alone(one, context)
+    graph = _expanded(context, _merged(context), inliner)
+    try:
+        for one in manifest.closure()[1:]:
+            if not inliner.has_tried(one):
+                inliner.check_alone(one, context)
+    except Stopped:
+        graph = _graph(_Columns(), [], context)
     found = (*params.diagnostics, *report.diagnostics(), *find_cycles(graph))
     warnings = tuple(warning for one in manifest.closure() for warning in one.warnings)
     if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
         return graph, (*found, *warnings)
     return lint_graph(replace(graph, warnings=(*warnings, *inliner.lints()))), ()
+
+
+def _merged(context: Context) -> Mapping[str, TaskSource]:
+    """The tasks with all that they stand on; none when there is too much wrong with them."""
+    try:
+        return merge_tasks(context.manifest, context.report)
+    except Stopped:
+        return {}
 
 
 def _expanded(context: Context, sources: Mapping[str, TaskSource], inliner: Inliner) -> Graph:
@@ -215,7 +226,7 @@ def _result(template: TreeTemplate, context: Context, binder: Binder) -> Value:
 
 
 def _graph(columns: _Columns, domains: list[Domain], context: Context) -> Graph:
-    manifest = context.manifest if context.budget.is_spent else settle_sections(context)
+    manifest = _settled(context)
     return Graph(
         name=manifest.name,
         manifest=manifest,
@@ -235,6 +246,15 @@ def _graph(columns: _Columns, domains: list[Domain], context: Context) -> Graph:
         let=context.let_values(),
         unsupported=tuple(dict.fromkeys((*manifest.unsupported, *_run_time_families(domains), *_inherited(domains)))),
     )
+
+
+def _settled(context: Context) -> Manifest:
+    """The manifest with its sections evaluated, unless nothing is to be evaluated any more."""
+    try:
+        context.stop_when_spent()
+        return settle_sections(context)
+    except Stopped:
+        return context.manifest
 
 
 def _families(domain: Domain, manifest: Manifest) -> Iterator[Family]:

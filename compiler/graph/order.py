@@ -6,7 +6,7 @@ and of the params that it gives to a workflow. Arguments do not count: a family 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from compiler.diagnostics import Diagnostic, Related, Span
@@ -28,18 +28,9 @@ class Unit:
 
 def evaluation_order(context: Context, sources: Mapping[str, TaskSource]) -> Iterator[tuple[Unit, bool]]:
     """Every unit after those that it needs; the flag is False for one that takes part in a cycle, reported here."""
-    needs: dict[Unit, list[Unit]] = {}
-    for name, node in context.manifest.let.items():
-        needs[Unit("let", name)] = _needs(context, sources, [node], frozenset())
-    for name, source in sources.items():
-        task = source.task
-        iterables = [entry.iterable for entry in task.foreach]
-        if task.where is not None and iterables:
-            iterables.append(task.where)
-        iterables.extend(param_nodes(context.manifest, source).values())
-        variables = frozenset(variable for entry in task.foreach for variable in entry.variables)
-        needs[Unit("task", name)] = _needs(context, sources, iterables, variables)
-    return _sorted(context, needs)
+    units = [Unit("let", name) for name in context.manifest.let]
+    units += [Unit("task", name) for name in sources]
+    return _sorted(context, units, lambda unit: _needs(context, sources, unit))
 
 
 def param_nodes(manifest: Manifest, source: TaskSource) -> dict[str, Node]:
@@ -49,7 +40,21 @@ def param_nodes(manifest: Manifest, source: TaskSource) -> dict[str, Node]:
     return {name: node for name, node in given.items() if called is not None and name in called.params}
 
 
-def _needs(
+def _needs(context: Context, sources: Mapping[str, TaskSource], unit: Unit) -> list[Unit]:
+    """What a unit names; its expressions are read when its turn comes, so that a wrong one before it may end all."""
+    if unit.kind == "let":
+        return _named(context, sources, [context.manifest.let[unit.name]], frozenset())
+    source = sources[unit.name]
+    entries = source.task.foreach
+    written = [entry.iterable for entry in entries]
+    if source.task.where is not None and entries:
+        written.append(source.task.where)
+    written.extend(param_nodes(context.manifest, source).values())
+    variables = frozenset(variable for entry in entries for variable in entry.variables)
+    return _named(context, sources, written, variables)
+
+
+def _named(
     context: Context, sources: Mapping[str, TaskSource], written: Iterable[Node], variables: frozenset[str]
 ) -> list[Unit]:
     found: dict[Unit, None] = {}
@@ -76,16 +81,18 @@ def _unit(part: nodes.Node) -> Unit | None:
             return None
 
 
-def _sorted(context: Context, needs: dict[Unit, list[Unit]]) -> Iterator[tuple[Unit, bool]]:
+def _sorted(
+    context: Context, units: Iterable[Unit], needs: Callable[[Unit], list[Unit]]
+) -> Iterator[tuple[Unit, bool]]:
     """Depth-first order with an explicit stack; a unit met again on the way up closes a cycle."""
     done: set[Unit] = set()
     cyclic: set[Unit] = set()
-    for start, first_needs in needs.items():
+    for start in units:
         path: list[Unit] = []
         on_path: set[Unit] = set()
         stack: list[tuple[Unit, Iterator[Unit]]] = []
         if start not in done:
-            stack.append((start, iter(first_needs)))
+            stack.append((start, iter(needs(start))))
             path.append(start)
             on_path.add(start)
         while stack:
@@ -94,7 +101,7 @@ def _sorted(context: Context, needs: dict[Unit, list[Unit]]) -> Iterator[tuple[U
                 if needed in on_path:
                     _refuse_cycle(context, path[path.index(needed) :], cyclic)
                 elif needed not in done:
-                    stack.append((needed, iter(needs[needed])))
+                    stack.append((needed, iter(needs(needed))))
                     path.append(needed)
                     on_path.add(needed)
                     break

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from compiler.diagnostics import Diagnostic, Related, Span
+from compiler.diagnostics import MAX_MISTAKES, Diagnostic, Related, Span
 from compiler.graph.places import Places
 from compiler.manifest.faults import StaticFault
 from compiler.manifest.model import Source
@@ -14,8 +14,14 @@ from compiler.manifest.templates import Template, TemplateFault
 from compiler.manifest.tree import ScalarNode
 
 
+class Stopped(Exception):
+    """Nothing more is evaluated: enough mistakes are found, or the account of work or the limit of edges is used up,
+    which is reported.
+    """
+
+
 class Report:
-    """Diagnostics in the order they were found; a repeated one only counts.
+    """Diagnostics in the order they were found; a repeated one only counts. What reports one too many is Stopped.
 
     `count` is the number of all, so that a stage can tell whether another one found anything.
     """
@@ -46,6 +52,7 @@ class Report:
         key = (fault.code, id(node), fault.extent)
         self.count += 1
         if key not in self._found:
+            self._stop_when_full()
             span = self._places.find(node, *fault.extent)
             found = Diagnostic(code=fault.code, message=fault.message, span=span, hint=fault.hint, label=fault.label)
             self._found[key] = found
@@ -58,6 +65,7 @@ class Report:
         if key in self._found:
             self._more[key] = self._more.get(key, 0) + 1
             return
+        self._stop_when_full()
         self._found[key] = Diagnostic(
             code=fault.code,
             message=fault.message,
@@ -84,7 +92,12 @@ class Report:
         if key in self._found:
             self._more[key] = self._more.get(key, 0) + 1
         else:
+            self._stop_when_full()
             self._found[key] = diagnostic
+
+    def _stop_when_full(self) -> None:
+        if len(self._found) >= MAX_MISTAKES:
+            raise Stopped
 
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         return tuple(

@@ -105,9 +105,9 @@ def _gather(node: Node, found: list[object]) -> bool:
         return type(value) is not str or "${{" not in value
     if type(node) is MappingNode:
         found.append(dict)
-        for key, value in zip(node.keys, node.values, strict=True):
+        for key, part in zip(node.keys, node.values, strict=True):
             found.append(key.value)
-            if not _gather(value, found):
+            if not _gather(part, found):
                 return False
     elif type(node) is SequenceNode:
         found.append(list)

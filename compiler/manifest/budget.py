@@ -25,28 +25,20 @@ MAX_TEMPLATE = 262_144
 MAX_PARTS = 2_000
 """Expressions and texts between them in one scalar."""
 
-MAX_MISTAKES = 1_000
-"""Wrong expressions after which nobody reads on: each takes its part of the account."""
-
 MAX_SYNTAX_DEPTH = 100
 
 
 class Budget:
     """The account of element steps of one compilation."""
 
-    __slots__ = ("_mistake", "steps")
+    __slots__ = ("steps",)
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
-        self._mistake = max(1, steps // MAX_MISTAKES)
 
     @property
     def is_spent(self) -> bool:
         return self.steps < 0
-
-    def charge_mistake(self) -> None:
-        """Take a mistake's part from the account; what is computed next finds it spent."""
-        self.steps -= self._mistake
 
     def charge(self, steps: int) -> None:
         """Take `steps` from the account. Raises E207 when it is used up."""

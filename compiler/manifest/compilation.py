@@ -5,7 +5,7 @@ Which node is compiled how is said by a table of handlers (`compiler.manifest.ex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,8 +40,8 @@ class Scope:
     variables: Mapping[str, int] = field(default_factory=dict)
     lookup: Callable[[str], object]
     reference: Callable[[str], object]
-    names: Callable[[], Iterator[str]]
-    tasks: Callable[[], Iterator[str]]
+    names: Callable[[], Collection[str]]
+    tasks: Callable[[], Collection[str]]
     budget: Budget
     is_run_time: bool = False
     is_reused: bool = False
@@ -77,7 +77,9 @@ class Compilation:
     def fail_name(self, node: nodes.Node, name: str) -> Closure:
         if name in FUNCTIONS:
             return self.fail(node, "E203", f"`{name}` is a function, not a value", hint=f"call it: {name}(…)")
-        known = [*self.scope.variables, *self.scope.names()]
+        known = self.scope.names()
+        if self.scope.variables:
+            known = dict.fromkeys([*self.scope.variables, *known])
         return self.fail(node, "E203", f"`{name}` is not defined", hint=did_you_mean(name, known))
 
     def constant(self, value: object) -> Closure:

@@ -30,7 +30,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from compiler.diagnostics import Diagnostic, Position, Related, Span
+from compiler.diagnostics import MAX_MISTAKES, Diagnostic, Position, Related, Span
 from compiler.manifest.events import (
     AliasLike,
     EventSource,
@@ -62,9 +62,6 @@ _STRIDE = 4096
 
 MIN_ALIAS_BUDGET = 1000
 ALIAS_BUDGET_PER_EVENT = 20
-MAX_MISTAKES = 1000
-"""Diagnostics after which nobody reads on: the stream ends there."""
-
 _COUNT_LIMIT = 1 << 62
 
 _SPOILED = "${{ none }}"

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from compiler.diagnostics import Diagnostic, ManifestError, Position, Severity, Span
+from compiler.diagnostics import MAX_MISTAKES, Diagnostic, ManifestError, Position, Severity, Span
 from compiler.manifest.fragments import check_fragment
 from compiler.manifest.load import load_tree
 from compiler.manifest.model import (
@@ -102,7 +102,10 @@ def parse_manifest(source: Source, tree: MappingNode) -> tuple[Manifest | None, 
     It is None when the errors reach into what shapes the graph; what is wrong elsewhere (an unknown key, an option of a
     task) is left out, so that the later phases find their own errors in the same run.
     """
-    diagnostics = [*check_tree(tree), *check_names(tree)]
+    diagnostics = check_tree(tree)
+    if len(diagnostics) >= MAX_MISTAKES:
+        return None, diagnostics
+    diagnostics += check_names(tree)
     return _parsed(source, tree, tree.get("tasks"), diagnostics), diagnostics
 
 

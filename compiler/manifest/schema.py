@@ -14,7 +14,7 @@ from importlib import resources
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from compiler.diagnostics import Diagnostic, Span
+from compiler.diagnostics import MAX_MISTAKES, Diagnostic, Span
 from compiler.manifest.complaints import Failure, complain
 from compiler.manifest.plain import to_node, to_plain
 from compiler.manifest.precheck import EXPRESSION, SCALAR_TYPES, Json, Precheck, exact_pattern, has_type
@@ -24,10 +24,8 @@ from compiler.manifest.tree import MappingNode, Node, SequenceNode
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-MAX_FAILING_TASKS = 500
-"""Tasks whose mistakes are explained; with so many nobody reads on, and each costs jsonschema a millisecond."""
-
-MAX_FAILURES = 1000
+MAX_FAILURES = 3 * MAX_MISTAKES
+"""Failed keywords that are looked into: several may come from one mistake."""
 
 Keyword = Callable[[Any, Any, Any, Any], Iterator["ValidationError"]]
 
@@ -83,7 +81,7 @@ def _only_failing_tasks(tree: MappingNode, check: Precheck) -> MappingNode:
     is_fine, is_name = check.definition("task"), _precheck(is_written=False).definition("identifier")
     pairs = list(zip(tasks.keys, tasks.values, strict=True))
     failing = (pair for pair in pairs if not (is_fine(pair[1]) and is_name(pair[0])))
-    bad = list(islice(failing, MAX_FAILING_TASKS)) or pairs[:1]
+    bad = list(islice(failing, MAX_MISTAKES)) or pairs[:1]
     reduced = MappingNode(tuple(key for key, _ in bad), tuple(value for _, value in bad), tasks.span)
     values = tuple(reduced if value is tasks else value for value in tree.values)
     return MappingNode(tree.keys, values, tree.span)

@@ -162,7 +162,6 @@ def compile_scalar(node: ScalarNode, trees: SyntaxTrees, scope: Scope) -> Templa
         pieces.append(_placed(node, compiled.evaluate, part))
     is_lone = len(parts) == 1 and parts[0].is_expression
     if faults:
-        scope.budget.charge_mistake()
         evaluate: Closure = poison
     elif is_lone and callable(pieces[0]):
         evaluate = pieces[0]

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from compiler.diagnostics import Diagnostic, Related, Span
+from compiler.diagnostics import MAX_MISTAKES, Diagnostic, Related, Span
 from compiler.graph.merge import TaskSource
 from compiler.graph.model import Family, Graph
 from compiler.manifest.model import Resources, TaskOptions
@@ -31,6 +31,8 @@ def check_plan_static(graph: Graph, profile: TargetProfile) -> list[Diagnostic]:
         source = sources.get(family.task)
         if source is None:
             continue
+        if len(found) >= MAX_MISTAKES:
+            break
         for option, instances in _options_of(graph, family).items():
             for diagnostic in _check(graph.option_table[option], source, profile):
                 first = graph.name_of(instances[0]) if graph.keys[instances[0]] else ""

@@ -29,8 +29,8 @@ def scope(names: Mapping[str, object], budget: Budget | None = None) -> Scope:
     return Scope(
         lookup=known.__getitem__,
         reference=tasks.__getitem__,
-        names=lambda: iter(known),
-        tasks=lambda: iter(tasks),
+        names=lambda: known,
+        tasks=lambda: tasks,
         budget=budget or Budget(5_000_000),
     )
 

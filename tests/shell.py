@@ -48,6 +48,12 @@ class Shell:
         return json.loads(out)
 
 
+def end(process: subprocess.Popen[str]) -> None:
+    """Kill a process that may still run, and close its pipes."""
+    process.kill()
+    process.communicate()
+
+
 def shell_at(home: Path) -> Shell:
     own = {name: value for name, value in os.environ.items() if not name.startswith(("TREADLE_", "XDG_"))}
     return Shell({**own, "HOME": str(home)})

@@ -225,7 +225,9 @@ class Environment:
         invocation, reply = self._invocation, self._poll
         assert invocation is not None and reply is not None
         self._poll = None
+        # First: the handler may print before the answer to it is known to be sent.
         log_start = os.fstat(self._log_fd).st_size if invocation.wants_log else 0
+        self._write_log(f"START RequestId: {invocation.request_id} Version: $LATEST\n")
         if not reply(Response(status=200, body=invocation.body, headers=self._headers(invocation))):
             return  # The process is gone: its exit is on the way, and hands the invocation back.
         self._is_delivered = True
@@ -233,7 +235,6 @@ class Environment:
         invocation.attempts += 1
         self._delivered_at = self._loop.time()
         self._log_start = log_start
-        self._write_log(f"START RequestId: {invocation.request_id} Version: $LATEST\n")
         self._timer = self._loop.call_later(self.config.timeout_s, self._time_out)
 
     def _headers(self, invocation: Invocation) -> tuple[tuple[str, str], ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.shell import END_S, ROOT, Shell, is_alive, shell_at, wait_for
+from tests.shell import END_S, ROOT, Shell, end, is_alive, shell_at, wait_for
 
 MANIFESTS = ROOT / "manifests"
 
@@ -166,7 +166,7 @@ def test_interrupted_run_leaves_no_process(sleeper: Path, tmp_path: Path, number
         process.send_signal(number)
         _, err = process.communicate(timeout=END_S)
     finally:
-        process.kill()
+        end(process)
     assert process.returncode == 130
     assert "cancelled" in err
     assert "Traceback" not in err
@@ -183,7 +183,7 @@ def test_interrupted_run_leaves_no_key(kept: tuple[Shell, redis.Redis], sleeper:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=END_S)
     finally:
-        process.kill()
+        end(process)
     assert process.returncode == 130
     assert run_keys(client, "_sleeper_") == []
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.running import PLANNERS, descendants_of
-from tests.shell import END_S, Shell, is_alive, shell_at, wait_for
+from tests.shell import END_S, Shell, end, is_alive, shell_at, wait_for
 
 MODULE = """\
 import os, sys, threading, time
@@ -208,7 +208,7 @@ def test_run_leaves_no_temporary_folder_and_no_process(shell: Shell, tmp_path: P
                 process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=END_S)
         finally:
-            process.kill()
+            end(process)
         assert process.returncode == (0 if ending == "success" else 130), err
         assert "Traceback" not in err
         assert list(Path(place).iterdir()) == []
@@ -228,7 +228,6 @@ def test_killed_command_takes_everything_it_started_along(shell: Shell, tmp_path
         started = descendants_of(process.pid)
         assert len(started) >= 3
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        end(process)
     for pid in started:
         wait_for(lambda pid=pid: not is_alive(pid), f"process {pid} to end")

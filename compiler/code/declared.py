@@ -16,6 +16,8 @@ from compiler.manifest.tree import Node, ScalarNode, SequenceNode
 from runtime.requirements import Requirement, normalise_name, parse_requirement
 
 EXPRESSION = "${{"
+_EVERYWHERE = frozenset({"boto3", "botocore", "cloudpickle", "redis"})
+"""What every worker has: the target's own packages, and those that the runtime brings."""
 
 
 class Declared:
@@ -36,10 +38,8 @@ class Declared:
         return self._has_unknown and not self.owners(top)
 
     def certainly_lacks(self, module: str) -> bool:
-        """Whether a module is that of an installed package which no declared one brings along."""
-        if self._has_unknown or self.may_provide(module):
-            return False
-        return bool(self.owners(module.partition(".")[0]))
+        """Whether no declared package brings a module along, all of them being installed here, nor does the worker."""
+        return not (self._has_unknown or self.may_provide(module) or module.partition(".")[0] in _EVERYWHERE)
 
     def owners(self, top: str) -> frozenset[str]:
         """The installed packages that have a module of this name."""

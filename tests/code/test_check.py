@@ -295,6 +295,18 @@ def test_an_import_that_the_requirements_do_not_bring_is_e404(tmp_path: Path) ->
     assert codes(check(tmp_path, tasks, mod_py="import yaml\nimport jinja2\ndef f(): ...")) == [("E404", 5)]
 
 
+def test_an_import_of_what_is_not_even_installed_is_e404_too(tmp_path: Path) -> None:
+    tasks = "requirements: [pyyaml==6.0.2]\ntasks:\n  a: {call: 'mod:f'}\n"
+    assert codes(check(tmp_path, tasks, mod_py="import yaml\nimport foo_bar_baz\ndef f(): ...")) == [("E404", 5)]
+    doubtful = "requirements: [pyyaml==6.0.2, surely-not-installed==1]\ntasks:\n  a: {call: 'mod:f'}\n"
+    assert check(tmp_path, doubtful, mod_py="import foo_bar_baz\ndef f(): ...") == []
+
+
+def test_what_every_worker_has_needs_no_requirement(tmp_path: Path) -> None:
+    tasks = "requirements: [pyyaml==6.0.2]\ntasks:\n  a: {call: 'mod:f'}\n"
+    assert check(tmp_path, tasks, mod_py="import boto3, yaml\ndef f(): ...") == []
+
+
 def test_imports_of_what_a_requirement_needs_itself_are_accepted(tmp_path: Path) -> None:
     tasks = "requirements: [jinja2==3.1.6]\ntasks:\n  a: {call: 'mod:f'}\n"
     assert check(tmp_path, tasks, mod_py="import markupsafe\ndef f(): ...") == []

@@ -6,16 +6,22 @@ Everything is iterative and linear in instances and edges.
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
-from compiler.diagnostics import Diagnostic, ManifestError
+from compiler.diagnostics import Diagnostic, ManifestError, Related
 from compiler.graph.model import SEPARATOR, Family, Graph
+from compiler.manifest.model import Manifest
+from compiler.manifest.templates import scalars
+from compiler.manifest.tree import ScalarNode
 
 HUGE_FAN_IN = 10_000
 """In-edges of one instance from which on W304 is given."""
 
+_REFERENCE = re.compile(r"tasks\.([a-z][a-z0-9_]*)([.\[][^\s{}]*)?")
 InEdges = Sequence[tuple[tuple[int, int], ...]]
 
 
@@ -187,15 +193,29 @@ def _dead_tasks(graph: Graph) -> Iterator[Diagnostic]:
                 stack.append(producer)
     living = {graph.family_of[instance] for instance in alive} | _handlers(graph)
     needed = {_task_of(graph.families[number]) for number in living}
-    for name, family in {_task_of(family): family for family in graph.families if family.count}.items():
-        if name not in needed:
-            task = graph.manifest.tasks.get(name)
-            yield Diagnostic(
-                code="W301",
-                message=f"nothing that the workflow returns needs `{name}`",
-                span=family.span if task is None else task.name_span,
-                hint="remove it, or name it in `outputs:`",
-            )
+    dead = {_task_of(family): family for family in graph.families if family.count}
+    for name in needed:
+        dead.pop(name, None)
+    texts = _texts_about_tasks(graph.manifest) if dead else {}
+    for name, family in dead.items():
+        task, text = graph.manifest.tasks.get(name), texts.get(name)
+        yield Diagnostic(
+            code="W301",
+            message=f"nothing that the workflow returns needs `{name}`",
+            span=family.span if task is None else task.name_span,
+            hint=f"write ${{{{ {text.value} }}}}" if text else "remove it, or name it in `outputs:`",
+            related=(Related(span=text.span, message="a text, no reference"),) if text else (),
+        )
+
+
+def _texts_about_tasks(manifest: Manifest) -> dict[str, ScalarNode]:
+    """For each task an argument that reads `tasks.NAME`, and so on, without the braces of an expression."""
+    found: dict[str, ScalarNode] = {}
+    for task in manifest.tasks.values():
+        for scalar in chain.from_iterable(map(scalars, (*(task.args or ()), *(task.with_ or {}).values()))):
+            if isinstance(scalar.value, str) and (reads := _REFERENCE.fullmatch(scalar.value)):
+                found.setdefault(reads.group(1), scalar)
+    return found
 
 
 def _task_of(family: Family) -> str:

@@ -133,3 +133,15 @@ def test_verify_refuses_a_graph_that_was_made_cyclic() -> None:
     with pytest.raises(ManifestError) as caught:
         verify_graph(replace(graph, in_edges=[((1, -1),), ((0, -1),)]))
     assert [found.code for found in caught.value.diagnostics] == ["E302"]
+
+
+def test_a_dead_task_named_without_braces_says_where() -> None:
+    text = """
+        tasks:
+          a: {call: "m:f"}
+          b: {call: "m:f", args: [[tasks.a.rows]]}
+        result: ${{ tasks.b }}
+        """
+    (found,) = graph_of(text).warnings
+    assert (found.code, found.hint) == ("W301", "write ${{ tasks.a.rows }}")
+    assert found.related[0].span.start.line == 6

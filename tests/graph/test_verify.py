@@ -144,4 +144,4 @@ def test_a_dead_task_named_without_braces_says_where() -> None:
         """
     (found,) = graph_of(text).warnings
     assert (found.code, found.hint) == ("W301", "write ${{ tasks.a.rows }}")
-    assert found.related[0].span.start.line == 6
+    assert found.related[0].span.start.line == found.span.start.line + 1

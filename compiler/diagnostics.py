@@ -5,7 +5,7 @@ How they are shown is `compiler.rendering`. Nothing in this module knows the gra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -76,6 +76,19 @@ class Diagnostic:
     @property
     def severity(self) -> Severity:
         return Severity.WARNING if self.code.startswith("W") and not self.is_denied else Severity.ERROR
+
+
+def enough(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The diagnostics of one stage, as many errors and as many warnings of them as anybody reads."""
+    kept: list[Diagnostic] = []
+    left = dict.fromkeys(Severity, MAX_MISTAKES)
+    for one in found:
+        if left[one.severity]:
+            kept.append(one)
+            left[one.severity] -= 1
+            if not left[Severity.ERROR]:
+                break
+    return kept
 
 
 class ManifestError(Exception):

@@ -137,14 +137,14 @@ def examine(source: Source | Path | str, options: CompileOptions, level: str = "
             for one in manifest.closure():
                 findings.add(check_code(one))
             findings.add(check_homonyms(manifest))
-            if graph is not None:
+            if graph is not None and not findings.are_enough:
                 findings.add(check_commands(graph, has_holes=has_holes))
                 graph, hinted = carry_hints(graph)
                 findings.add(hinted)
         if depth >= LEVELS.index("plan") and not findings.are_enough:
             profile = load_profile()
             findings.add(check_plan_static(partial if graph is None else graph, profile))
-            if graph is not None:
+            if graph is not None and not findings.are_enough:
                 findings.add(check_shipped_sizes(graph, profile.unzipped_bytes))
     diagnostics = findings.sorted()
     kept: Sequence[Diagnostic] = diagnostics

@@ -169,7 +169,8 @@ class Context:
             try:
                 leaf.evaluate(frame)
             except TemplateFault as found:
-                self.explain(found, entries)
+                if not self.report.knows(found):
+                    self.explain(found, entries)
                 self.report.fault(found, instance, bindings)
             except Poisoned:
                 continue

@@ -77,6 +77,10 @@ class Report:
             related=fault.related,
         )
 
+    def knows(self, found: TemplateFault) -> bool:
+        """Whether the same fault was reported already, for another instance."""
+        return (found.fault.code, id(found.node), found.start, found.end) in self._found
+
     def relate(self, first: int, related: Related) -> None:
         """Add a secondary place to the diagnostics from the `first`-th different one on."""
         for key in list(self._found)[first:]:

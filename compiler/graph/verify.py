@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from compiler.diagnostics import Diagnostic, ManifestError, Related
+from compiler.diagnostics import MAX_MISTAKES, Diagnostic, ManifestError, Related
 from compiler.graph.model import SEPARATOR, Family, Graph
 from compiler.manifest.model import Manifest
 from compiler.manifest.templates import scalars
@@ -45,6 +45,8 @@ def find_cycles(graph: Graph) -> tuple[Diagnostic, ...]:
     found: dict[frozenset[int], list[int]] = {}
     more: dict[frozenset[int], int] = {}
     for component in _components(rest, graph.in_edges):
+        if len(found) >= MAX_MISTAKES:
+            break
         families = frozenset(graph.family_of[instance] for instance in component)
         if families in found:
             more[families] = more.get(families, 0) + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from compiler.diagnostics import Diagnostic, Related
+from compiler.diagnostics import Diagnostic, Related, enough
 from compiler.manifest.claims import check_optimize
 from compiler.manifest.patterns import check_pattern
 from compiler.manifest.precheck import is_expression
@@ -25,25 +25,28 @@ _UNTYPED_TASK_FIELDS = frozenset({"args", "with", "foreach"})
 
 def check_names(tree: MappingNode) -> list[Diagnostic]:
     """E111 for reserved and hidden names, E204 and E208 in params, E108, E305, E505, W014."""
+    return enough(_all(tree))
+
+
+def _all(tree: MappingNode) -> Iterator[Diagnostic]:
     lets = {str(key.value): key for key, _ in _pairs(tree.get("let"))}
-    found = [*_reserved("a `let` name", lets.values())]
+    yield from _reserved("a `let` name", lets.values())
     for section in ("let", "outputs"):
         for _, value in _pairs(tree.get(section)):
-            found += _ambiguous(value)
+            yield from _ambiguous(value)
     if (result := tree.get("result")) is not None:
-        found += _ambiguous(result)
+        yield from _ambiguous(result)
     for section in ("params", "inputs"):
         for key, value in _pairs(tree.get(section)):
-            found += _check_param(key, value)
+            yield from _check_param(key, value)
     for _, value in _pairs(tree.get("functions")):
-        found += _check_task(value, lets)
+        yield from _check_task(value, lets)
     for key, value in _pairs(tree.get("tasks")):
         if not str(key.value).startswith("x-"):
-            found += _reserved("a task", [key])
-            found += _check_task(value, lets)
-    found += _check_options(tree.get("defaults"))
-    found += check_optimize(tree.get("optimize"), is_of_task=False)
-    return found
+            yield from _reserved("a task", [key])
+            yield from _check_task(value, lets)
+    yield from _check_options(tree.get("defaults"))
+    yield from check_optimize(tree.get("optimize"), is_of_task=False)
 
 
 def _pairs(node: Node | None) -> Iterator[tuple[ScalarNode, Node]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from compiler.diagnostics import Diagnostic, ManifestError, Span
+from compiler.diagnostics import MAX_MISTAKES, Diagnostic, ManifestError, Span
 from compiler.manifest.model import Manifest, Param
 from compiler.manifest.patterns import is_match
 from compiler.suggest import did_you_mean
@@ -32,6 +32,8 @@ def resolve_params(manifest: Manifest, set_values: Mapping[str, object]) -> Para
     for name, param in manifest.params.items():
         if param.is_wrong and not param.has_default and name not in set_values:
             continue
+        if len(diagnostics) >= MAX_MISTAKES:
+            break
         try:
             values[name] = _value(param, set_values)
         except _Wrong as wrong:

@@ -7,10 +7,10 @@ different minima below it are no conflict.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from compiler.diagnostics import Diagnostic, Related, Span
+from compiler.diagnostics import MAX_MISTAKES, Diagnostic, Related, Span
 from compiler.graph.merge import TaskSource
 from compiler.graph.model import Graph
 from compiler.manifest.model import Resources
@@ -31,7 +31,7 @@ class Pin:
     span: Span
     instance: str
     count: int
-    declared: Sequence[str] | None
+    declared: Collection[str] | None
 
 
 def check_pins(graph: Graph, sources: Mapping[str, TaskSource]) -> list[Diagnostic]:
@@ -41,18 +41,19 @@ def check_pins(graph: Graph, sources: Mapping[str, TaskSource]) -> list[Diagnost
     them is the wrong one is not known.
     """
     declared = workers_of(graph)
-    earlier: dict[str, list[Pin]] = {}
+    earlier: dict[str, dict[tuple[str, str | None], Pin]] = {}
     at_odds: set[str] = set()
     found: dict[tuple[str, Span], Diagnostic] = {}
     for pin in sorted(_pins(graph, sources), key=_by_place):
-        before = earlier.setdefault(pin.worker, [])
+        if len(found) >= MAX_MISTAKES:
+            break
+        before = earlier.setdefault(pin.worker, {})
         size = declared.get(pin.worker, Resources())
         diagnostic = _undeclared(pin) or _against_size(pin, size)
         if diagnostic is None and pin.worker not in at_odds:
-            diagnostic = _against_tasks(pin, before, size)
+            diagnostic = _against_tasks(pin, before.values(), size)
             at_odds |= {pin.worker} if diagnostic is not None else set()
-        if all(_stated(pin) != _stated(other) for other in before):
-            before.append(pin)
+            before.setdefault(_stated(pin, size), pin)
         if diagnostic is not None:
             key = (diagnostic.code, pin.span)
             known = found.get(key)
@@ -79,7 +80,7 @@ def _pins(graph: Graph, sources: Mapping[str, TaskSource]) -> Iterator[Pin]:
             span=source.task.worker.span,
             instance=graph.name_of(instances[0]) if graph.keys[instances[0]] else "",
             count=len(instances),
-            declared=None if workers is None else tuple(workers),
+            declared=workers,
         )
 
 
@@ -115,7 +116,7 @@ def _against_size(pin: Pin, size: Resources) -> Diagnostic | None:
     return Diagnostic(code="E503", message=trouble, span=pin.span, instance=pin.instance, hint=hint)
 
 
-def _against_tasks(pin: Pin, earlier: Sequence[Pin], size: Resources) -> Diagnostic | None:
+def _against_tasks(pin: Pin, earlier: Iterable[Pin], size: Resources) -> Diagnostic | None:
     """A task that an earlier one of its worker disagrees with, in what no declared size settles."""
     for other in earlier:
         mine, its = pin.resources, other.resources
@@ -137,9 +138,10 @@ def _against_tasks(pin: Pin, earlier: Sequence[Pin], size: Resources) -> Diagnos
     return None
 
 
-def _stated(pin: Pin) -> tuple[str, str | None]:
-    """What other tasks of the worker are compared with."""
-    return _memory(pin.resources), pin.resources.arch
+def _stated(pin: Pin, size: Resources) -> tuple[str, str | None]:
+    """What other tasks of the worker are compared with: what its declared size leaves open."""
+    memory = _memory(pin.resources) if size.memory_min_mb is None else ""
+    return memory, None if size.arch else pin.resources.arch
 
 
 def _memory(resources: Resources) -> str:

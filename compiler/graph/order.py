@@ -123,7 +123,7 @@ def _refuse_cycle(context: Context, cycle: list[Unit], cyclic: set[Unit]) -> Non
     lets = [unit for unit in cycle if unit.kind == "let"]
     manifest = context.manifest
     if lets:
-        first = min((unit.name for unit in lets), key=list(manifest.let).index)
+        first = _first_of(manifest.let, lets)
         at = manifest.let[first]
         following = next(
             unit.name for unit, before in zip([*cycle[1:], cycle[0]], cycle, strict=True) if before.name == first
@@ -144,10 +144,16 @@ def _refuse_cycle(context: Context, cycle: list[Unit], cyclic: set[Unit]) -> Non
         span = task.foreach[0].iterable.span if task.foreach else task.name_span
         context.report.error("E303", f"the instances of `{task.name}` cannot be those of `{task.name}`", span)
     else:
-        first = min((unit.name for unit in cycle), key=list(manifest.tasks).index)
+        first = _first_of(manifest.tasks, cycle)
         context.report.error(
             "E302", f"the instances of these tasks depend on one another: {shown}", manifest.tasks[first].name_span
         )
+
+
+def _first_of(section: Iterable[str], units: Iterable[Unit]) -> str:
+    """The first name of a section that one of the units has."""
+    names = {unit.name for unit in units}
+    return next(name for name in section if name in names)
 
 
 def _mention(context: Context, node: Node, name: str) -> Span | None:

@@ -99,13 +99,12 @@ def check_manifest(source: Source) -> tuple[Manifest | None, list[Diagnostic]]:
 def parse_manifest(source: Source, tree: MappingNode) -> tuple[Manifest | None, list[Diagnostic]]:
     """The manifest in a tree, and what is wrong with its structure.
 
-    It is None when the errors reach into what shapes the graph; what is wrong elsewhere (an unknown key, an option of a
-    task) is left out, so that the later phases find their own errors in the same run.
+    It is None when the errors reach into what shapes the graph, or are too many to go on; what is wrong elsewhere (an
+    unknown key, an option of a task) is left out, so that the later phases find their own errors in the same run.
     """
     diagnostics = check_tree(tree)
-    if len(diagnostics) >= MAX_MISTAKES:
-        return None, diagnostics
-    diagnostics += check_names(tree)
+    if len(diagnostics) < MAX_MISTAKES:
+        diagnostics += check_names(tree)
     return _parsed(source, tree, tree.get("tasks"), diagnostics), diagnostics
 
 
@@ -124,6 +123,8 @@ def _parsed(
     source: Source, tree: MappingNode, tasks: Node | None, diagnostics: Sequence[Diagnostic]
 ) -> Manifest | None:
     errors = [one for one in diagnostics if one.severity is Severity.ERROR]
+    if len(errors) >= MAX_MISTAKES:
+        return None
     wrong, grave = _Wrong(errors), _Wrong(one for one in errors if one.code not in _HARMLESS)
     if not isinstance(tasks, MappingNode) or not _are_local(wrong, grave, tree, tasks):
         return None

@@ -131,13 +131,35 @@ REFUSED: dict[str, tuple[str, Made]] = {
     "all after all": ("E312", lambda: pair("args: ['${{ i }}'], after: [a]")),
     "sums of every instance": ("E207", lambda: family(over("range(200000)"), "${{ sum(range(i + 1700000)) }}")),
     "texts of every instance": ("E207", lambda: family(over("range(200000)"), "${{ i }}" + "a" * 100_000)),
-    "100,000 unknown tasks": ("E301", lambda: tasks(100_000, "call: 'json:loads', args: ['${{ tasks.u% }}']")),
+    "50,000 unknown tasks": ("E301", lambda: tasks(50_000, "call: 'json:loads', args: ['${{ tasks.u% }}']")),
     "unknown tasks like 10,000 others": (
         "E301",
         lambda: tasks(10_000, "call: 'json:loads', args: ['${{ tasks.y% }}']"),
     ),
     "200,000 unknown tasks in `after`": ("E301", lambda: listing("after", [f"u{n}" for n in range(200_000)])),
-    "50,000 values that name no value": ("E203", lambda: let(*(f"b{n}" for n in range(50_000)))),
+    "200,000 values that name no value": ("E203", lambda: let(*(f"b{n}" for n in range(200_000)))),
+    "20,000 modules that are not there": ("E401", lambda: tasks(20_000, "call: 'nowhere%:f'")),
+    "20,000 tasks that extend none": ("E301", lambda: tasks(20_000, "extends: u%")),
+    "20,000 loops over a number": (
+        "E311",
+        lambda: tasks(20_000, "call: 'json:loads', args: ['1'], foreach: {i: '${{ % }}'}"),
+    ),
+    "20,000 tasks with too little memory": (
+        "E501",
+        lambda: tasks(20_000, "call: 'json:loads', args: ['1'], resources: {memory: 1MiB}"),
+    ),
+    "20,000 params of another type": (
+        "E208",
+        lambda: HEAD + TASK + "params:\n" + "".join(f"  p{n}: {{type: int, default: x}}\n" for n in range(20_000)),
+    ),
+    "10,000 circles of two tasks": (
+        "E302",
+        lambda: (
+            HEAD
+            + "tasks:\n"
+            + "".join(f"  t{n}: {{call: 'json:loads', args: ['${{{{ tasks.t{n ^ 1} }}}}']}}\n" for n in range(20_000))
+        ),
+    ),
     "a circle of 20,000 values": ("E212", lambda: let(*(f"a{(n + 1) % 20_000}" for n in range(20_000)))),
     "a circle of 10,000 tasks": ("E302", lambda: tasks(10_000, "call: 'json:loads', args: ['${{ tasks.t% }}']")),
     "a circle of 10,000 that extend": ("E302", lambda: tasks(10_000, "extends: t%, args: ['1']")),

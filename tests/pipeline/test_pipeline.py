@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from compiler.diagnostics import ManifestError
+from compiler.diagnostics import MAX_MISTAKES, ManifestError
 from compiler.emit.bundle import Build
 from compiler.emit.write import write_bundle
 from compiler.manifest.model import Source
@@ -194,3 +194,13 @@ def test_launch_runs_a_bundle_without_treadle_or_the_source(workflow, tmp_path):
 def test_a_let_value_that_takes_the_name_of_a_root_is_one_mistake(workflow):
     source = Source(file="w.yaml", text=SQUARES + 'let: {params: "${{ params.n }}"}\n', root=workflow.parent)
     assert [one.code for one in check(source)] == ["E111"]
+
+
+def test_many_mistakes_end_the_check_and_the_first_one_says_so(workflow):
+    rows = "".join(f"  a{at}: ${{{{ nothing{at} }}}}\n" for at in range(MAX_MISTAKES + 100))
+    workflow.write_text("spec: 1\nname: many\nlet:\n" + rows + "tasks: {t: {call: 'nowhere:f'}}\n")
+    found = check(workflow)
+    assert {one.code for one in found} == {"E203"}
+    assert len(found) == MAX_MISTAKES
+    assert [bool(one.notes) for one in found] == [True] + [False] * (MAX_MISTAKES - 1)
+    assert "500" in found[0].notes[0]

@@ -28,6 +28,7 @@ class Inputs:
         self._required: set[str] = set()
         self._wanted: dict[str, None] = {}
         self._fetching: set[str] = set()
+        self._asked_too_early: set[str] = set()
 
     @property
     def is_fetching(self) -> bool:
@@ -57,6 +58,7 @@ class Inputs:
         """All in-edges of `task` have arrived: it waits for nothing but values; returns those to be fetched."""
         lacking = set(argument_slots(task)) - self.in_memory
         self._lacking[task.name] = lacking
+        self._asked_too_early |= (lacking & self._fetching) - self._required
         self._required |= lacking
         return lacking
 
@@ -73,10 +75,17 @@ class Inputs:
         return slots
 
     def fetched(self, found: Iterable[str], missing: Iterable[str]) -> list[str]:
-        """Returns the missing slots that some task cannot do without."""
+        """Returns the missing slots that some task cannot do without.
+
+        One that was asked for before its task was known to be complete may have been stored since: it is asked again.
+        """
         self._fetching.difference_update(found)
         self._fetching.difference_update(missing)
-        return [slot for slot in missing if slot in self._required and self._needs.get(slot)]
+        required = [slot for slot in missing if slot in self._required and self._needs.get(slot)]
+        again = self._asked_too_early.intersection(required)
+        self._asked_too_early.difference_update(found, missing)
+        self.want(again)
+        return [slot for slot in required if slot not in again]
 
     def arrived(self, slots: Iterable[str]) -> list[str]:
         """These slots are in memory now; returns the registered tasks that they feed, each once, in order."""

@@ -62,7 +62,7 @@ class Outbox:
 
     @property
     def fits_one_commit(self) -> bool:
-        return sum(len(out.edges) - out.sent for out in self._outgoing) <= ARRIVALS_PER_COMMIT
+        return sum(max(1, len(out.edges) - out.sent) for out in self._outgoing) <= ARRIVALS_PER_COMMIT
 
     def put(self, task: str, slot: str, edges: Iterable[OutEdge], *, with_value: bool) -> None:
         unique = tuple({edge.consumer: edge for edge in edges}.values())

@@ -229,7 +229,7 @@ class Worker:
 
     def _on_renewed(self, answer: Answer) -> None:
         self._is_renewing = False
-        if self._accepts(answer) and answer.todo is not None and self._in_flight is None:
+        if self._accepts(answer) and answer.todo is not None:
             self._take_grants(answer.todo)
 
     def _on_hinted(self, slots: tuple[str, ...]) -> None:
@@ -256,8 +256,10 @@ class Worker:
         return not self.has_left
 
     def _take_grants(self, todo: Mapping[str, int]) -> None:
-        new = [name for name in todo if name not in self.grants]
-        self.grants = dict(todo)
+        """Answers may come in another order than they were given: what is granted is added here, and only settling
+        takes it away, or an old answer would bring back grants that are settled, and hide as many new ones."""
+        new = [name for name in todo if name not in self.grants and name not in self._settling.settled]
+        self.grants.update((name, todo[name]) for name in new)
         self._locality.add(new)
         for name in new:
             self._admit(name)
@@ -275,7 +277,7 @@ class Worker:
         if stage not in (None, Stage.WAITING):
             return
         remote = self._outputs.stored(task)
-        if remote and self._stored.issuperset(remote):
+        if remote and self._stored.issuperset(remote) and not self._outputs.kept(task, self._is_open):
             self._resend(task, remote)
             return
         self._enter(task)
@@ -352,7 +354,10 @@ class Worker:
         )
 
     def _resend(self, task: Task, remote: tuple[str, ...]) -> None:
-        """`task` is stored but not settled: it is not run, its arrivals are sent again."""
+        """All that others need of `task` is stored, but it is not settled: it is not run, its arrivals are sent again.
+
+        A task of several outputs one of which was kept in the memory of a worker that died runs again.
+        """
         self._close(task)
         slots = slot_edges(task)
         self._settling.finished(task.name, len(remote), ())
@@ -397,6 +402,7 @@ class Worker:
             return
         self._announced.discard(name)
         self._lingering.disturbed()
+        self._refused_leaves = 0
         self._running = name
         self._stage[name] = Stage.RUNNING
         self._effects.append(ev.RunTask(name, self._attempts.current(name)))

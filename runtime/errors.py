@@ -28,6 +28,12 @@ class StoreUnavailable(RuntimeFault):
     code = "store-unavailable"
 
 
+class RebuildSuperseded(RuntimeFault):
+    """What this launcher was building is not what the store holds now: another rebuilds, or the store restarted."""
+
+    code = "rebuild-superseded"
+
+
 class LambdaUnavailable(RuntimeFault):
     """The Lambda endpoint cannot be reached or refuses what it is asked."""
 

@@ -17,14 +17,14 @@ from runtime.backends.redis import RedisBackend
 from runtime.bundle import LoadedBundle
 from runtime.config import WorkerSettings
 from runtime.envelope import Signer, default_key_path, load_or_create_key
-from runtime.errors import BundleInvalid, RunCancelled, RunFailed, RuntimeFault, Throttled
+from runtime.errors import RebuildSuperseded, RunCancelled, RunFailed, RuntimeFault, Throttled
 from runtime.given_inputs import resolve_inputs
 from runtime.payload import Payload, make_payload
-from runtime.ports import Call, Reference, RunEnd
+from runtime.ports import Call, Reference, RunEnd, RunStatus
 from runtime.results import Progress, RunResult, Sources, assemble, result_slots
 from runtime.run_inputs import publish_inputs
 from runtime.trust import Trust
-from runtime.watch import RunWatch, rebuild_state
+from runtime.watch import Move, RunWatch, next_move, rebuild_state
 
 SLOTS_PER_FETCH = 500
 GRACE_S = 2.0
@@ -84,6 +84,17 @@ class _Clock:
         return self.store_time + time.monotonic() - self.read_at
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The value of a run that is over, which may be None."""
+
+    value: object
+
+
+class _TargetGone(Exception):
+    """A target was stored and cannot be read any more."""
+
+
 class _Run:
     """One run, from publishing to cleaning."""
 
@@ -129,9 +140,7 @@ class _Run:
         for call, payload in payloads:
             self._invoked_at = self._invoked_at or self._clock.now()
             self._invoke(call, payload)
-        self._follow()
-        self._tell("collecting", force=True)
-        value = self._collect()
+        value = self._follow()
         self._await_workers()
         return self._result(value)
 
@@ -180,14 +189,17 @@ class _Run:
         self._sealed_inputs = publish_inputs(self._inputs, values, self._trust, self._settings.store_value_bytes)
 
     def _rebuild(self, *, first: bool = False) -> tuple[Call, ...]:
-        """Write the run's state from what can be read; returns whom to invoke."""
+        """Write the run's state from what can be read; returns whom to invoke: nobody when another rebuilds it."""
         coordinator = self._backend.coordinator
         coordinator.rebuild_start()
         self._watch.fence()
         readable, dangling = (frozenset[str](), frozenset[str]()) if first else self._backend.values.readable()
         state = rebuild_state(self._bundle, readable, dangling, fan_out=self._settings.fan_out)
-        coordinator.rebuild_part(state.part)
-        calls = coordinator.rebuild_end(state.rows)
+        try:
+            coordinator.rebuild_part(state.part)
+            calls = coordinator.rebuild_end(state.rows)
+        except RebuildSuperseded:
+            return ()
         if calls:
             self._clock = _Clock(store_time=calls[0].called_at)
         return calls
@@ -238,8 +250,8 @@ class _Run:
 
     # ---- follow -----------------------------------------------------------------------------------------
 
-    def _follow(self) -> None:
-        """Until every target is stored. Every wait has an end: the watch looks at the state itself."""
+    def _follow(self) -> object:
+        """Until every target can be read: the result. Every wait has an end: the watch looks at the state itself."""
         every_s = max(0.05, min(1.0, self._settings.lease_s / 4))
         look_at = time.monotonic() + every_s
         deadline = self._began + self._settings.deadline_s
@@ -247,27 +259,42 @@ class _Run:
             self._read_events(max(0.0, look_at - time.monotonic()))
             self._tell("running")
             if self._watch.failure or self._watch.has_all_targets or time.monotonic() >= look_at:
-                if self._look():
-                    return
+                if (found := self._look()) is not None:
+                    return found.value
                 look_at = time.monotonic() + every_s
             if time.monotonic() > deadline:
                 self._backend.coordinator.end(RunEnd.FAILED, "deadline")
                 raise RunFailed(f"the run did not end within its deadline of {self._settings.deadline_s:g} s")
 
-    def _look(self) -> bool:
-        """Read the state; call again what is due. True when every target can be read."""
+    def _look(self) -> _Found | None:
+        """Read the state; call again what is due. The result, when every target can be read."""
         status = self._backend.coordinator.status()
-        if status.meta == "rewind" or not status.meta:
-            for call in self._rebuild():
-                self._invoke(call, self._payload(call))
-            return False
-        if status.meta in ("failed", "cancelled"):
-            raise self._failure(status.meta, status.reason, status.errors)
-        if self._watch.has_all_targets or status.done >= self._watch.total:
-            return True
-        for call in self._backend.coordinator.watch(self._settings.fan_out):
+        match next_move(status, self._watch):
+            case Move.FAIL:
+                raise self._failure(status.meta, status.reason, status.errors)
+            case Move.REBUILD:
+                if not status.meta:
+                    self._publish()
+                self._call_all(self._rebuild())
+            case Move.WATCH:
+                self._call_all(self._backend.coordinator.watch(self._settings.fan_out))
+            case Move.COLLECT:
+                return self._find(status)
+        return None
+
+    def _find(self, status: RunStatus) -> _Found | None:
+        """The result; None when a target is gone, which the workers or a rebuild will bring back."""
+        self._tell("collecting", force=True)
+        try:
+            return _Found(self._collect())
+        except _TargetGone:
+            if self._watch.is_value_gone(status):
+                self._call_all(self._rebuild())
+        return None
+
+    def _call_all(self, calls: Iterable[Call]) -> None:
+        for call in calls:
             self._invoke(call, self._payload(call))
-        return False
 
     def _failure(self, meta: str, reason: str, errors: Mapping[str, str]) -> RuntimeFault:
         if meta == "cancelled":
@@ -308,7 +335,7 @@ class _Run:
             for slot, stored in zip(part, self._backend.values.fetch(part), strict=True):
                 sealed = self._backend.values.get_large(stored.key) if isinstance(stored, Reference) else stored
                 if sealed is None:
-                    raise BundleInvalid(f"the output {slot} was stored and cannot be read any more")
+                    raise _TargetGone(slot)
                 found[slot] = self._trust.open_value(slot, sealed)
         return found
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from runtime.bundle import LoadedBundle, RunGraph
 from runtime.plan import flexible_worker
-from runtime.ports import RebuildPart, RunEvent, WorkerRow
+from runtime.ports import RebuildPart, RunEvent, RunStatus, WorkerRow
 from runtime.spans import StartUp, TaskSpan, decode_spans
 
 EMPTY = frozenset[str]()
@@ -175,3 +176,31 @@ class RunWatch:
     @property
     def has_all_targets(self) -> bool:
         return len(self.seen) == len(self.targets)
+
+    def is_value_gone(self, status: RunStatus) -> bool:
+        """Some target cannot be read: True when nobody will store it anew, so that the run must be rebuilt.
+
+        A store that restarted may have forgotten what its events told; what was seen is no longer believed.
+        """
+        self.seen.clear()
+        return status.done >= self.total
+
+
+class Move(Enum):
+    """What a launcher does after a look at the state of its run."""
+
+    WATCH = "watch"
+    REBUILD = "rebuild"
+    COLLECT = "collect"
+    FAIL = "fail"
+
+
+def next_move(status: RunStatus, watch: RunWatch) -> Move:
+    """A run whose state is gone or half written is rebuilt like one that lost a value: nobody else will finish it."""
+    if status.meta in ("failed", "cancelled"):
+        return Move.FAIL
+    if status.meta != "run":
+        return Move.REBUILD
+    if watch.has_all_targets or status.done >= watch.total:
+        return Move.COLLECT
+    return Move.WATCH

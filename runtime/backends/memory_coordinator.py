@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from runtime.backends.memory_commit import CommitRun, call_of, confirm
 from runtime.backends.memory_state import MemoryState, Record, State
 from runtime.config import WorkerSettings
-from runtime.errors import RuntimeFault
+from runtime.errors import RebuildSuperseded
 from runtime.ports import (
     Answer,
     Begin,
@@ -251,7 +251,7 @@ class MemoryCoordinator:
             self._state.lock.notify_all()
 
 
-def _superseded() -> RuntimeFault:
-    return RuntimeFault(
+def _superseded() -> RebuildSuperseded:
+    return RebuildSuperseded(
         "another launcher rebuilds this run at the same time", hint="let one of them end, then attach to the run"
     )

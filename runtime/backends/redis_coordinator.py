@@ -25,7 +25,7 @@ from runtime.backends.batch import micros, read_answer, read_begin, read_calls, 
 from runtime.backends.keys import FIXED, REFERENCE, RunKeys
 from runtime.backends.redis_link import Argument, Link
 from runtime.config import WorkerSettings
-from runtime.errors import RuntimeFault
+from runtime.errors import RebuildSuperseded
 from runtime.ports import Answer, Begin, Call, Commit, RebuildPart, RunEnd, RunStatus, WorkerRow
 
 KEYS_PER_CALL = 400
@@ -205,7 +205,7 @@ class RedisCoordinator:
                 self._link.pipeline([("UNLINK", key) for key in found])
 
 
-def _superseded() -> RuntimeFault:
-    return RuntimeFault(
+def _superseded() -> RebuildSuperseded:
+    return RebuildSuperseded(
         "another launcher rebuilds this run at the same time", hint="let one of them end, then attach to the run"
     )

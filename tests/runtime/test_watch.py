@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from random import Random
 
-from runtime.ports import RunEvent
+from runtime.ports import RunEvent, RunStatus
 from runtime.spans import StartUp, TaskSpan, encode_spans
-from runtime.watch import RunWatch, rebuild_state
+from runtime.watch import Move, RunWatch, next_move, rebuild_state
 from tests.worker.graphs import bundle_of, random_bundle
 
 START = StartUp(run="r", worker="w", incarnation="t", env_class="e", state="cold", invoke_time=1.0, start_time=2.0)
@@ -97,3 +97,24 @@ def test_spans_are_awaited_of_workers_that_did_not_fall() -> None:
     assert watch.awaits_spans
     watch.fence()
     assert not watch.awaits_spans and not watch.live
+
+
+def status(meta: str, done: int = 0) -> RunStatus:
+    return RunStatus(meta=meta, reason="", stored=0, done=done, errors={})
+
+
+def test_a_run_whose_state_is_gone_half_written_or_marked_is_built_anew() -> None:
+    watch = RunWatch(total=2, targets=frozenset({"b"}))
+    for meta in ("", "building", "rewind"):
+        assert next_move(status(meta), watch) is Move.REBUILD
+    assert next_move(status("run"), watch) is Move.WATCH
+    assert next_move(status("failed"), watch) is Move.FAIL
+
+
+def test_what_a_store_forgot_after_its_events_told_it_is_waited_for_again() -> None:
+    watch = RunWatch(total=2, targets=frozenset({"b"}))
+    watch.take(RunEvent(id="1-1", kind="stored", data='{"tasks": ["a", "b"], "slots": ["b"], "now": 1}'))
+    assert next_move(status("run", done=1), watch) is Move.COLLECT
+    assert not watch.is_value_gone(status("run", done=1))
+    assert next_move(status("run", done=1), watch) is Move.WATCH
+    assert watch.is_value_gone(status("run", done=2))

@@ -328,7 +328,10 @@ class Signals(Protocol):
     def wait_events(self, after: str, timeout_s: float) -> list[RunEvent]: ...
 
     def emit_events(self, events: Sequence[tuple[str, str]]) -> None:
-        """Append (kind, data) pairs to the run's event stream, trimmed approximately."""
+        """Append (kind, data) pairs to the run's event stream, trimmed approximately.
+
+        Only to a stream that is there: what a worker says after the run was cleaned is not kept.
+        """
         ...
 
 

@@ -112,6 +112,6 @@ class MemorySignals:
 
     def emit_events(self, events: Sequence[tuple[str, str]]) -> None:
         with self._state.lock:
-            for kind, data in events:
+            for kind, data in events if self._state.events else ():
                 self._state.tell(kind, data)
             self._state.lock.notify_all()

@@ -50,6 +50,6 @@ class RedisSignals:
             return
         key = self._keys.fixed("events")
         adds: list[tuple[object, ...]] = [
-            ("XADD", key, "MAXLEN", "~", 10_000, "*", "kind", kind, "data", data) for kind, data in events
+            ("XADD", key, "NOMKSTREAM", "MAXLEN", "~", 10_000, "*", "kind", kind, "data", data) for kind, data in events
         ]
         self._link.pipeline([*adds, ("EXPIRE", key, self._life)])

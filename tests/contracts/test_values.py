@@ -78,9 +78,24 @@ def test_a_hint_wakes_a_waiting_worker(world: World) -> None:
     assert got == [{"a": b"value"}]
 
 
+def begun(world: World) -> str:
+    """A run whose stream is there; returns the id of its first event."""
+    world.launch({"w0": {"a": -1}})
+    world.begin("w0")
+    return world.signals.wait_events("0", 1.0)[-1].id
+
+
+def test_what_a_worker_says_of_a_run_that_was_cleaned_is_not_kept(world: World) -> None:
+    begun(world)
+    world.coordinator.finish()
+    world.signals.emit_events([("span", "{}")])
+    assert world.signals.wait_events("0", 0.001) == []
+
+
 def test_reading_goes_on_after_an_id(world: World) -> None:
+    start = begun(world)
     world.signals.emit_events([("span", '{"n": 1}'), ("span", '{"n": 2}')])
-    first, second = world.signals.wait_events("0", 1.0)
+    first, second = world.signals.wait_events(start, 1.0)
     assert [first.data, second.data] == ['{"n": 1}', '{"n": 2}']
     assert world.signals.wait_events(first.id, 1.0) == [second]
     world.signals.emit_events([])
@@ -88,6 +103,7 @@ def test_reading_goes_on_after_an_id(world: World) -> None:
 
 
 def test_a_stream_forgets_its_oldest_entries(world: World) -> None:
+    begun(world)
     for _ in range(3):
         world.signals.emit_events([("span", str(number)) for number in range(8_000)])
     kept = world.signals.wait_events("0", 1.0)
@@ -97,9 +113,10 @@ def test_a_stream_forgets_its_oldest_entries(world: World) -> None:
 
 def test_an_event_stream_is_read_while_the_run_writes_to_it(world: World) -> None:
     got: list[RunEvent] = []
+    start = begun(world)
 
     def follow() -> None:
-        after = "0"
+        after = start
         while len(got) < 20:
             got.extend(world.signals.wait_events(after, 30.0))
             after = got[-1].id

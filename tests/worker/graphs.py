@@ -31,9 +31,10 @@ def bundle_of(
     concurrency: int = 4,
     pins: dict[str, str] | None = None,
     outputs: dict[str, tuple[str, ...]] | None = None,
+    memory_mb: dict[str, int] | None = None,
 ) -> LoadedBundle:
     """A bundle of plain tasks that pass their inputs on."""
-    graph = graph_of(inputs, pins=pins, outputs=outputs)
+    graph = graph_of(inputs, pins=pins, outputs=outputs, memory_mb=memory_mb)
     plan = STRATEGIES[planner](graph, PlanOptions(workers=workers, concurrency=concurrency))
     return make_build(graph, plan, make_functions(graph)).loaded
 

@@ -1,0 +1,124 @@
+"""The launcher's side of a run in virtual time: publish, rebuild, invoke, watch, read the outputs, clean.
+
+Its decisions are `runtime.watch`'s; its life is a generator that yields the seconds until it goes on, and each of
+those pauses is a place where it may die. A successor then looks at the run and goes on from its state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from runtime.errors import RebuildSuperseded
+from runtime.ports import Call, Reference
+from runtime.watch import Move, RunWatch, next_move, rebuild_state
+
+if TYPE_CHECKING:
+    from tests.faults.world import World
+
+GRACE_S = 2.0
+
+
+class Launcher:
+    """One launcher's process."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.is_alive = True
+        self.coordinator = world.store.client()
+        self.watch = RunWatch(total=len(world.graph), targets=frozenset(world.targets))
+        self._after = "0"
+
+    def life(self, *, is_first: bool) -> Iterator[float]:
+        """From the launch, or from the look of a successor, to the end."""
+        if is_first:
+            self._publish()
+            yield from self._rebuild()
+        while True:
+            yield self.world.schedule.uniform(0.05, 1.0)
+            self._read_events()
+            status = self.coordinator.status()
+            match next_move(status, self.watch):
+                case Move.REBUILD:
+                    self.world.rebuilding(status.meta)
+                    if not status.meta:
+                        self._publish()
+                    yield from self._rebuild()
+                case Move.FAIL:
+                    records = f" {dict(status.errors)}" if status.errors else ""
+                    self.world.failed(f"the run {status.meta}: {status.reason}{records}")
+                    return
+                case Move.WATCH:
+                    for call in self.coordinator.watch(self.world.scenario.settings.fan_out):
+                        yield from self._invoke(call)
+                case Move.COLLECT:
+                    values = self._collect()
+                    if values is not None:
+                        yield from self._end(values)
+                        return
+                    if self.watch.is_value_gone(status):
+                        self.world.rebuilding("a value is gone")
+                        yield from self._rebuild()
+
+    def _publish(self) -> None:
+        world = self.world
+        world.store.values.put_blobs(world.blobs)
+        world.store.values.put_pages(world.pages)
+
+    def _rebuild(self) -> Iterator[float]:
+        world = self.world
+        world.trace("the launcher rebuilds")
+        self.coordinator.rebuild_start()
+        self.watch.fence()
+        world.wrote()
+        yield world.latency()
+        readable, dangling = world.store.values.readable()  # type: ignore[attr-defined]
+        state = rebuild_state(world.scenario.bundle, readable, dangling, fan_out=world.scenario.settings.fan_out)
+        yield world.latency()
+        try:
+            self.coordinator.rebuild_part(state.part)
+            yield world.latency()
+            calls = self.coordinator.rebuild_end(state.rows)
+        except RebuildSuperseded:
+            return
+        world.wrote()
+        for call in calls:
+            yield from self._invoke(call)
+
+    def _invoke(self, call: Call) -> Iterator[float]:
+        """Throttled calls are repeated six times, then left to the watch."""
+        yield self.world.latency()
+        for pause in (0.05, 0.1, 0.2, 0.4, 0.8, 1.6):
+            if not self.world.chance.strikes("throttle"):
+                self.world.send(call, {}, from_launcher=True)
+                yield self.world.latency()
+                self.coordinator.confirm(call.worker, call.called_at)
+                return
+            yield pause
+
+    def _read_events(self) -> None:
+        events = self.world.store.signals.wait_events(self._after, 0.0)
+        for event in events:
+            self.watch.take(event)
+        if events:
+            self._after = events[-1].id
+
+    def _collect(self) -> dict[str, object] | None:
+        """The targets' values, or None when one of them cannot be read."""
+        world = self.world
+        values: dict[str, object] = {}
+        for slot, stored in zip(world.targets, world.store.values.fetch(world.targets), strict=True):
+            sealed = world.store.values.get_large(stored.key) if isinstance(stored, Reference) else stored
+            if sealed is None:
+                return None
+            values[slot] = world.trust.open_value(slot, sealed)
+        return values
+
+    def _end(self, values: dict[str, object]) -> Iterator[float]:
+        give_up = self.world.now + GRACE_S
+        while self.watch.awaits_spans and self.world.now < give_up:
+            yield 0.05
+            self._read_events()
+        self.world.succeeded(values)
+        self.coordinator.finish()
+        self.world.cleaned()

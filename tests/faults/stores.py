@@ -1,0 +1,206 @@
+"""The store of a run under faults: memory, or the real scripts on a real Redis, whose clock the driver moves.
+
+Beside the ports it can do what happens to stores: forget the last writes, forget everything, lose one value.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Container, Sequence
+from random import Random
+from typing import Protocol
+
+import redis
+
+from runtime.backends.memory import MemoryBackend
+from runtime.backends.memory_state import MemoryState
+from runtime.backends.redis import Link, RedisBackend
+from runtime.backends.redis_link import _flat
+from runtime.config import WorkerSettings
+from runtime.ports import Coordinator, Reference, Signals, ValueStore
+from tests.contracts.world import CLOCK_KEY, Clock, ClockedScripts, set_clock
+
+
+class Store(Protocol):
+    """One run's ports, and what may befall the server behind them."""
+
+    values: ValueStore
+    signals: Signals
+    late: Container[str]
+    """What a zombie may leave, because it expires: a large value that it put after the end."""
+
+    def client(self) -> Coordinator:
+        """A coordinator of one process's own."""
+        ...
+
+    def set_time(self, now: float) -> None: ...
+
+    def snapshot(self) -> object: ...
+
+    def restore(self, snapshot: object) -> None: ...
+
+    def forget_all(self) -> None: ...
+
+    def lose_value(self, slots: Sequence[str], random: Random) -> str | None:
+        """Lose the bytes of a large value that is stored; returns its slot, None when there is none."""
+        ...
+
+    def absent_inputs(self, in_slots: dict[str, tuple[str, ...]]) -> str:
+        """A granted, unsettled task and an input that it lacks, or ""; "" where looking is too dear."""
+        ...
+
+    def left(self) -> list[str]:
+        """What is there of the run."""
+        ...
+
+    def grants(self) -> dict[str, list[str]]:
+        """Who holds what, for a report."""
+        ...
+
+
+class MemoryStore:
+    """Over `MemoryBackend`: some hundred runs a second."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._clock = Clock()
+        self.late = ("large",)
+        self.backend = MemoryBackend(settings, self._clock)
+        self.values = self.backend.values
+        self.signals = self.backend.signals
+
+    @property
+    def state(self) -> MemoryState:
+        return self.backend.state
+
+    def client(self) -> Coordinator:
+        return self.backend.another_client()
+
+    def set_time(self, now: float) -> None:
+        self._clock.now = now
+
+    def snapshot(self) -> object:
+        names = [name for name in MemoryState.__slots__ if name not in ("clock", "lock", "entries", "newest_ms")]
+        return copy.deepcopy({name: getattr(self.state, name) for name in names})
+
+    def restore(self, snapshot: object) -> None:
+        assert isinstance(snapshot, dict)
+        for name, value in snapshot.items():
+            setattr(self.state, name, value)
+
+    def forget_all(self) -> None:
+        self.state.clear()
+        self.state.blobs.clear()
+        self.state.rebuild = self.state.called = 0
+
+    def lose_value(self, slots: Sequence[str], random: Random) -> str | None:
+        large = [slot for slot in slots if isinstance(self.state.out.get(slot), Reference)]
+        if not large:
+            return None
+        slot = random.choice(large)
+        reference = self.state.out[slot]
+        assert isinstance(reference, Reference)
+        return slot if self.state.large.pop(reference.key, None) is not None else None
+
+    def absent_inputs(self, in_slots: dict[str, tuple[str, ...]]) -> str:
+        state = self.state
+        if state.meta != "run":
+            return ""
+        for worker, grants in state.todo.items():
+            for task in grants:
+                if task not in state.done:
+                    for slot in in_slots[task]:
+                        stored = state.out.get(slot)
+                        if stored is None or (isinstance(stored, Reference) and stored.key not in state.large):
+                            return f"{task} is granted to {worker} and {slot} is absent"
+        return ""
+
+    def left(self) -> list[str]:
+        if self.state.is_empty():
+            return []
+        names = [name for name in MemoryState.__slots__ if name not in ("clock", "lock", "blobs", "rebuild")]
+        return [name for name in names if getattr(self.state, name) and name not in COUNTERS]
+
+    def grants(self) -> dict[str, list[str]]:
+        return {worker: list(tasks) for worker, tasks in self.state.todo.items() if tasks}
+
+
+COUNTERS = ("entries", "newest_ms", "newest", "last_begin", "called")
+
+
+class LargeKeys:
+    """Every key of a large value."""
+
+    def __contains__(self, key: object) -> bool:
+        return "{run/" in str(key)
+
+
+class PromptLink(Link):
+    """Streams are read without waiting: in virtual time nothing comes meanwhile."""
+
+    def read_stream(self, key: str, after: str, timeout_s: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        reply = self.command("XREAD", "STREAMS", key, after)
+        streams = reply.values() if isinstance(reply, dict) else [entries for _, entries in reply or ()]
+        return [entry for entries in streams for entry in _flat(entries)]
+
+
+class RedisStore:
+    """Over `RedisBackend` on a server of the test's own; nothing else may be in it."""
+
+    def __init__(self, client: redis.Redis, settings: WorkerSettings) -> None:
+        client.flushall()
+        self._redis = client
+        self.late = LargeKeys()
+        self._settings = settings
+        self._clock = Clock()
+        self._link = PromptLink(client, where="the test's server", scripts=ClockedScripts())
+        backend = RedisBackend(self._link, "test", "run", settings)
+        self._keys = backend.keys
+        self.values = backend.values
+        self.signals = backend.signals
+
+    def client(self) -> Coordinator:
+        return RedisBackend(self._link, "test", "run", self._settings).coordinator
+
+    def set_time(self, now: float) -> None:
+        if now != self._clock.now:
+            self._clock.now = now
+            set_clock(self._redis, self._clock)
+
+    def _names(self) -> list[bytes]:
+        return [key for key in self._redis.scan_iter() if key != CLOCK_KEY.encode()]
+
+    def snapshot(self) -> object:
+        return {key: self._redis.dump(key) for key in self._names()}
+
+    def restore(self, snapshot: object) -> None:
+        assert isinstance(snapshot, dict)
+        self.forget_all()
+        for key, value in snapshot.items():
+            self._redis.restore(key, int(self._settings.life_s * 1000), value)
+
+    def forget_all(self) -> None:
+        for key in self._names():
+            self._redis.delete(key)
+
+    def lose_value(self, slots: Sequence[str], random: Random) -> str | None:
+        found = dict(zip(slots, self.values.fetch(slots), strict=True))
+        large = [slot for slot, value in found.items() if isinstance(value, Reference)]
+        if not large:
+            return None
+        slot = random.choice(large)
+        reference = found[slot]
+        assert isinstance(reference, Reference)
+        return slot if self._redis.delete(reference.key) else None
+
+    def absent_inputs(self, in_slots: dict[str, tuple[str, ...]]) -> str:
+        return ""
+
+    def left(self) -> list[str]:
+        return [key.decode() for key in self._names() if b":blob:" not in key]
+
+    def grants(self) -> dict[str, list[str]]:
+        return {
+            key.decode(): [task.decode() for task in self._redis.hkeys(key)]
+            for key in self._names()
+            if b":todo:" in key
+        }

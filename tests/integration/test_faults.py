@@ -21,7 +21,16 @@ from runtime.errors import LambdaUnavailable, RunFailed, RuntimeFault, StoreUnav
 from runtime.local.redis_server import start_redis
 from runtime.local.stack import ensure_stack
 from tests.faults.kill_environments import SHORT_LEASES, build_tree, runs_with_kill, small_bench
-from tests.integration.running import DEPLOYMENT, PLANNERS, Bench, compile_at, descendants_of, wait_for, write_workflow
+from tests.integration.running import (
+    DEPLOYMENT,
+    PLANNERS,
+    Bench,
+    compile_at,
+    descendants_of,
+    run_sequentially,
+    wait_for,
+    write_workflow,
+)
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +268,15 @@ def test_redis_killed_in_mid_run_is_one_clear_error(own_home: None, tmp_path: Pa
             bench.run(build, SHORT_LEASES)
     assert "cannot be reached" in fault.value.message
     assert fault.value.exit_code == 4
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_redis_that_forgets_everything_in_mid_run_is_told_again(four: Bench, tmp_path: Path, planner: str) -> None:
+    build = compile_at(gated(tmp_path), planner, folder=str(tmp_path), size=40)
+    with while_the_gate_is_closed(tmp_path, four, lambda _: four.client.flushall()):
+        result = four.run(build, SHORT_LEASES)
+    assert result.result == run_sequentially(build)
+    assert four.left_keys() == []
 
 
 def test_service_killed_in_mid_run_takes_its_redis_along(own_home: None, tmp_path: Path) -> None:

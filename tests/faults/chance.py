@@ -27,6 +27,7 @@ Kind = Literal[
     "lose_value",
     "clock_jump",
     "launcher_death",
+    "cancel",
 ]
 Fault = tuple[Kind, int]
 

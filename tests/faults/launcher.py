@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from runtime.errors import RebuildSuperseded
-from runtime.ports import Call, Reference
+from runtime.ports import Call, Reference, RunEnd
 from runtime.watch import Move, RunWatch, next_move, rebuild_state
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ class Launcher:
         while True:
             yield self.world.schedule.uniform(0.05, 1.0)
             self._read_events()
+            if self.world.chance.strikes("cancel"):
+                self.coordinator.end(RunEnd.CANCELLED, "cancelled by the user")
+                yield from self._clean("cancelled")
+                return
             status = self.coordinator.status()
             match next_move(status, self.watch):
                 case Move.REBUILD:
@@ -45,8 +49,8 @@ class Launcher:
                         self._publish()
                     yield from self._rebuild()
                 case Move.FAIL:
-                    records = f" {dict(status.errors)}" if status.errors else ""
-                    self.world.failed(f"the run {status.meta}: {status.reason}{records}")
+                    self.world.failing(status)
+                    yield from self._clean("failed")
                     return
                 case Move.WATCH:
                     for call in self.coordinator.watch(self.world.scenario.settings.fan_out):
@@ -120,5 +124,10 @@ class Launcher:
             yield 0.05
             self._read_events()
         self.world.succeeded(values)
+        yield from self._clean("succeeded")
+
+    def _clean(self, how: str) -> Iterator[float]:
+        """From here on there are only zombies. A launcher that dies before it leaves the run to its successor."""
+        yield self.world.latency()
         self.coordinator.finish()
-        self.world.cleaned()
+        self.world.cleaned(how)

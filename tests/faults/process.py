@@ -169,6 +169,9 @@ class Process:
         if task.name in self.world.scenario.flaky and self.world.executions[task.name] == 1:
             self._feed(ev.Failed(task.name, f'{{"task": "{task.name}", "message": "once"}}'))
             return
+        if task.name in self.world.scenario.failing:
+            self._feed(ev.Failed(task.name, f'{{"task": "{task.name}", "message": "always"}}'))
+            return
         self.exchange.keep(self.world.outputs(task, {**inputs, **packed}))
         self._feed(ev.Executed(task.name))
 

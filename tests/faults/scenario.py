@@ -18,7 +18,7 @@ from runtime.plan import Retry
 from tests.faults.chance import Kind
 from tests.worker.graphs import bundle_of, random_inputs
 
-SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24)
+SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 24, 40)
 PLANNERS = tuple(STRATEGIES)
 DEADLY: tuple[Kind, ...] = ("crash", "freeze", "time_up", "rollback", "flush", "lose_value", "clock_jump", "lose_call")
 RATES: Mapping[Kind, tuple[float, ...]] = {
@@ -37,6 +37,7 @@ RATES: Mapping[Kind, tuple[float, ...]] = {
     "lose_value": (0.02, 0.1),
     "clock_jump": (0.02, 0.05),
     "launcher_death": (0.05, 0.2),
+    "cancel": (0.0, 0.02),
 }
 BUDGETS: Mapping[Kind, int] = {
     "crash": 8,
@@ -54,6 +55,7 @@ BUDGETS: Mapping[Kind, int] = {
     "lose_value": 2,
     "clock_jump": 3,
     "launcher_death": 3,
+    "cancel": 1,
 }
 MANY = 100_000
 
@@ -63,7 +65,8 @@ class Scenario:
     """One run to be: the same seed, planner and size give the same one.
 
     `durations`: seconds that a task may take. `padded`: bytes that every third task's value is longer by. `flaky`
-    tasks fail at their first execution. `is_deterministic`: executions of a task give equal values.
+    tasks fail at their first execution, `failing` ones at each: such a run shall fail. `is_deterministic`:
+    executions of a task give equal values.
     """
 
     seed: int
@@ -79,6 +82,7 @@ class Scenario:
     durations: tuple[float, ...]
     padded: int
     flaky: frozenset[str]
+    failing: frozenset[str]
     is_deterministic: bool
     retry: Retry
     rates: Mapping[Kind, float] = field(default_factory=dict)
@@ -97,7 +101,7 @@ class Scenario:
         )
 
     def retry_of(self, task: str) -> Retry:
-        return Retry(max=MANY, kills_only=False) if task in self.flaky else self.retry
+        return Retry(max=MANY, kills_only=False) if task in self.flaky - self.failing else self.retry
 
 
 def draw(seed: int, *, planner: str | None = None, size: int | None = None) -> Scenario:
@@ -131,6 +135,7 @@ def draw(seed: int, *, planner: str | None = None, size: int | None = None) -> S
         durations=random.choice(((0.001,), (0.001, 0.01, 0.1), (0.001, 0.1, 3.0, 14.0))),
         padded=random.choice((0, 300)),
         flaky=frozenset(name for name in names if random.random() < 0.1) if random.random() < 0.3 else frozenset(),
+        failing=frozenset(random.sample(names, 1)) if random.random() < 0.1 else frozenset(),
         is_deterministic=random.random() < 0.7,
         retry=Retry() if is_tight else Retry(max=MANY),
         rates=rates,
@@ -139,8 +144,9 @@ def draw(seed: int, *, planner: str | None = None, size: int | None = None) -> S
 
 
 def _faults(random: Random, is_tight: bool) -> tuple[dict[Kind, float], dict[Kind, int]]:
-    """About a third of the kinds strike in a scenario; in a tight one two deadly faults do, of one or two kinds."""
-    rates = {kind: random.choice(choices) for kind, choices in RATES.items() if random.random() < 0.35}
+    """About a third of the kinds strike, sometimes all; in a tight scenario two deadly faults, of one or two kinds."""
+    share = random.choice((0.2, 0.35, 0.35, 0.5, 1.0))
+    rates = {kind: random.choice(choices) for kind, choices in RATES.items() if random.random() < share}
     budgets = {kind: BUDGETS[kind] for kind in rates}
     if is_tight:
         deadly = [kind for kind in rates if kind in DEADLY]

@@ -24,7 +24,7 @@ from runtime import outbox
 from runtime.envelope import Signer
 from runtime.pages import decode_subdag, encode_subdag
 from runtime.plan import Ref, Task, map_refs
-from runtime.ports import Call
+from runtime.ports import Call, RunStatus
 from runtime.trust import Trust
 from tests.faults.chance import Chance
 from tests.faults.launcher import Launcher
@@ -290,18 +290,26 @@ class World:
         if why != "rewind" and not self.chance.struck:
             raise Violation(f"a rebuild without a fault: {why or 'no state'}")
 
-    def failed(self, why: str) -> None:
-        self._over = why
-        raise Violation(why)
+    def failing(self, status: RunStatus) -> None:
+        """The run has failed: only a task that always fails, and its record, may have brought that about.
+
+        A successor may also find it cancelled, when a launcher died before it had cleaned.
+        """
+        is_cancelled = status.meta == "cancelled" and any(kind == "cancel" for kind, _ in self.chance.struck)
+        if not (is_cancelled or (status.errors and self.scenario.failing.issuperset(status.errors))):
+            raise Violation(f"the run {status.meta}: {status.reason} {dict(status.errors)}")
 
     def succeeded(self, values: dict[str, object]) -> None:
         self.trace("the launcher has the results")
-        self._over = "succeeded"
         self._results = values
         self._count_stores()
+        if self.scenario.failing:
+            raise Violation(f"{set(self.scenario.failing)} always fails, and the run has a result")
 
-    def cleaned(self) -> None:
+    def cleaned(self, how: str) -> None:
         """The launcher has cleaned: at this moment nothing at all is there."""
+        self.trace(f"the run has {how}, the launcher has cleaned")
+        self._over = how
         if left := self.store.left():
             raise Violation(f"the launcher has cleaned and there is left: {left}")
 
@@ -315,15 +323,18 @@ class World:
                 raise Violation(f"{slot} was committed {count} times")
 
     def _check_end(self) -> None:
+        if left := [name for name in self.store.left() if name not in self.store.late]:
+            raise Violation(f"the run is over and a zombie left: {left}")
+        if self._over == "succeeded":
+            self._check_results(self._results or {})
+
+    def _check_results(self, got: Mapping[str, object]) -> None:
         expected = sequential(self)
-        got = self._results or {}
         for slot, digest in expected.items():
             value = got.get(slot)
             plain = value.partition("/")[0].rstrip(".") if isinstance(value, str) else value
             if plain != digest:
                 raise Violation(f"{slot} is {plain!r}, sequentially {digest!r}")
-        if left := [name for name in self.store.left() if name not in self.store.late]:
-            raise Violation(f"the run is over and a zombie left: {left}")
 
 
 def output_digests(task: Task, inputs: Mapping[str, object]) -> dict[str, str | None]:

@@ -129,6 +129,6 @@ PLANTED = {
     "no_watch": Planted(0.38, ((MemoryCoordinator, "watch", _nobody),)),
     "no_rebuild": Planted(0.06, ((launcher, "next_move", _no_rebuild),)),
     "no_fence_no_meta": Planted(0.07, ((MemoryCoordinator, "_fence", _unfenced),)),
-    "no_fence": Planted(0.01, ((MemoryCoordinator, "_fence", _any_token),)),
+    "no_fence": Planted(0.02, ((MemoryCoordinator, "_fence", _any_token),)),
     "last_writer_wins": Planted(0.05, ((CommitRun, "_put", _last_writer),)),
 }

@@ -65,8 +65,8 @@ class Scenario:
     """One run to be: the same seed, planner and size give the same one.
 
     `durations`: seconds that a task may take. `padded`: bytes that every third task's value is longer by. `flaky`
-    tasks fail at their first execution, `failing` ones at each: such a run shall fail. `is_deterministic`:
-    executions of a task give equal values.
+    tasks fail at their first execution and wait `delay_s` for the next, `failing` ones at each: such a run shall fail.
+    `is_deterministic`: executions of a task give equal values.
     """
 
     seed: int
@@ -82,6 +82,7 @@ class Scenario:
     durations: tuple[float, ...]
     padded: int
     flaky: frozenset[str]
+    delay_s: float
     failing: frozenset[str]
     is_deterministic: bool
     retry: Retry
@@ -101,7 +102,9 @@ class Scenario:
         )
 
     def retry_of(self, task: str) -> Retry:
-        return Retry(max=MANY, kills_only=False) if task in self.flaky - self.failing else self.retry
+        return (
+            Retry(max=MANY, kills_only=False, delay_s=self.delay_s) if task in self.flaky - self.failing else self.retry
+        )
 
 
 def draw(seed: int, *, planner: str | None = None, size: int | None = None) -> Scenario:
@@ -135,6 +138,7 @@ def draw(seed: int, *, planner: str | None = None, size: int | None = None) -> S
         durations=random.choice(((0.001,), (0.001, 0.01, 0.1), (0.001, 0.1, 3.0, 14.0))),
         padded=random.choice((0, 300)),
         flaky=frozenset(name for name in names if random.random() < 0.1) if random.random() < 0.3 else frozenset(),
+        delay_s=random.choice((0.0, 0.02, 7.0)),
         failing=frozenset(random.sample(names, 1)) if random.random() < 0.1 else frozenset(),
         is_deterministic=random.random() < 0.7,
         retry=Retry() if is_tight else Retry(max=MANY),

@@ -20,20 +20,20 @@ def on_redis() -> Iterator[MakeStore]:
         yield make_store
 
 
-@pytest.mark.parametrize("first", range(0, 400, 100))
+@pytest.mark.parametrize("first", (0, 100))
 def test_every_invariant_holds_under_drawn_faults_in_memory(first: int) -> None:
     outcomes = [run_seed(seed) for seed in range(first, first + 100)]
     assert [str(outcome) for outcome in outcomes if outcome.violation] == []
 
 
 def test_every_invariant_holds_under_drawn_faults_with_the_scripts_on_redis(on_redis: MakeStore) -> None:
-    outcomes = [run_seed(seed, make_store=on_redis) for seed in range(40)]
+    outcomes = [run_seed(seed, make_store=on_redis) for seed in range(25)]
     assert [str(outcome) for outcome in outcomes if outcome.violation] == []
 
 
 @pytest.mark.parametrize("bug", PLANTED)
 def test_a_planted_bug_is_found_as_often_as_it_should_be(bug: str) -> None:
-    seeds = 150
+    seeds = 100
     wanted = PLANTED[bug].share * seeds
     found = 0
     with PLANTED[bug].put_in():

@@ -44,12 +44,12 @@ class Launcher:
             status = self.coordinator.status()
             match next_move(status, self.watch):
                 case Move.REBUILD:
-                    self.world.rebuilding(status.meta)
+                    self.world.referee.rebuilding(status.meta)
                     if not status.meta:
                         self._publish()
                     yield from self._rebuild()
                 case Move.FAIL:
-                    self.world.failing(status)
+                    self.world.referee.failing(status)
                     yield from self._clean("failed")
                     return
                 case Move.WATCH:
@@ -61,7 +61,7 @@ class Launcher:
                         yield from self._end(values)
                         return
                     if self.watch.is_value_gone(status):
-                        self.world.rebuilding("a value is gone")
+                        self.world.referee.rebuilding("rewind")
                         yield from self._rebuild()
 
     def _publish(self) -> None:
@@ -123,11 +123,11 @@ class Launcher:
         while self.watch.awaits_spans and self.world.now < give_up:
             yield 0.05
             self._read_events()
-        self.world.succeeded(values)
+        self.world.referee.succeeded(values)
         yield from self._clean("succeeded")
 
     def _clean(self, how: str) -> Iterator[float]:
         """From here on there are only zombies. A launcher that dies before it leaves the run to its successor."""
         yield self.world.latency()
         self.coordinator.finish()
-        self.world.cleaned(how)
+        self.world.referee.cleaned(how)

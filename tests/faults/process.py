@@ -124,7 +124,8 @@ class Process:
                         self.exchange.seal(slots)
                         waiting.append(ev.Sealed(task))
                     case ev.ReportLost(slot):
-                        self.world.lost(self, slot)
+                        self.world.trace(f"{self.machine.worker} misses {slot}")
+                        self.world.referee.misses(self.machine.worker, slot)
                         self.exchange.perform(effect)
                     case _:
                         self._accept(effect)

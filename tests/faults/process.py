@@ -97,10 +97,14 @@ class Process:
         machine = self.machine
         begin = self.exchange.ports.coordinator.begin(machine.worker, machine.token, self.call.called_at)
         self._hints_after = f"{int(begin.now * 1000)}-0"
-        self._renew_at = self.world.now + machine.settings.renew_s
         self.world.trace(f"{machine.worker} {machine.token[:4]} begins: {begin.status.value} {dict(begin.todo)}")
-        self.later(machine.settings.renew_s, self._renew)
-        self.later(self.world.latency(), lambda: self._feed(ev.Begun(begin)))
+
+        def hear() -> None:
+            self._renew_at = self.world.now + machine.settings.renew_s
+            self.later(machine.settings.renew_s, self._renew)
+            self._feed(ev.Begun(begin))
+
+        self.later(self.world.latency(), hear)
 
     def _renew(self) -> None:
         if self.world.now >= self._renew_at:

@@ -1,7 +1,8 @@
-"""How often a task may be tried: attempts counted across incarnations, and what follows when one failed.
+"""How often a task was tried: attempts counted across incarnations, and what follows when one failed.
 
 Normally an attempt is written when it failed. After a death of the worker (*cautiously*) it is written before
-it runs, so that a task that kills its process is known by name and counts against its own `retry`.
+it runs, so that a task that kills its process is known by name and counts against its own `retry`. An attempt that
+was announced and has no end when the next incarnation begins was killed.
 """
 
 from __future__ import annotations
@@ -9,50 +10,79 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runtime.events import Failed
-from runtime.failures import error_record
+from runtime.failures import brief_record, error_record
 from runtime.plan import Task
-from runtime.ports import Attempt, Failure
+from runtime.ports import Attempt, Failure, Tried
+from runtime.retries import KILLED, NAMES_OF_A_DEATH, repeats, wait_s
 
 
 class Attempts:
-    """Numbers of attempts, from 1, by task."""
+    """Numbers of attempts, from 1, by task. `token` is the chance that waits are drawn from."""
 
-    def __init__(self, worker: str) -> None:
+    def __init__(self, worker: str, token: str) -> None:
         self.is_cautious = False
         self._worker = worker
+        self._token = token
         self._made: dict[str, int] = {}
+        self._announced: set[str] = set()
+        self._killed: set[str] = set()
+        self._suspect: set[str] = set()
 
-    def begin(self, written: Mapping[str, int], tries: int) -> None:
+    def begin(self, written: Mapping[str, Tried], tries: int) -> None:
         """What `begin` returned: attempts written so far, and how often the worker began without progress."""
-        self._made.update(written)
+        self._made = {task: tried.number for task, tried in written.items()}
+        self._killed = {task for task, tried in written.items() if tried.is_open}
+        self._suspect = set(self._killed)
         self.is_cautious = tries > 1
 
     def current(self, task: str) -> int:
         """The number of the attempt that runs or is about to."""
-        return self._made.get(task, 0) + (not self.is_cautious)
+        return self._made.get(task, 0) + (task not in self._announced)
 
-    def announce(self, task: Task) -> Attempt | Failure:
-        """Cautiously: the next attempt, to be written before it runs; a failure when there is none left."""
-        made = self._made.get(task.name, 0)
-        if made > task.retry.max:
-            return Failure(task=task.name, record=self._killed(task, made))
-        self._made[task.name] = made + 1
-        return Attempt(task=task.name, number=made + 1)
+    def was_killed(self, task: str) -> bool:
+        """The newest attempt of `task` ended with the process of an earlier incarnation."""
+        return task in self._killed
+
+    def must_announce(self, task: str) -> bool:
+        """The next attempt of `task` is to be written before it runs."""
+        return (self.is_cautious or task in self._suspect) and task not in self._announced
+
+    def announce(self, task: str) -> Attempt:
+        """The next attempt, to be written before it runs."""
+        number = self._made[task] = self._made.get(task, 0) + 1
+        self._announced.add(task)
+        return Attempt(task=task, number=number)
 
     def failed(self, task: Task, event: Failed) -> Attempt | Failure:
-        """An attempt failed: it is written and may be repeated, or the task has failed for good."""
+        """An attempt failed: it is written and will be repeated, or the task has failed for good."""
         number = self._made[task.name] = self.current(task.name)
-        if (event.killed or not task.retry.kills_only) and number <= task.retry.max:
-            return Attempt(task=task.name, number=number)
+        self._announced.discard(task.name)
+        if repeats(task.retry, event.names) and number <= task.retry.max:
+            return self._repeated(task, number, event.brief)
         return Failure(task=task.name, record=event.record)
 
-    def _killed(self, task: Task, made: int) -> str:
+    def killed(self, task: Task) -> Attempt | Failure:
+        """The same for the attempt that ended with an earlier incarnation."""
+        self._killed.discard(task.name)
+        number = self._made[task.name]
+        if repeats(task.retry, NAMES_OF_A_DEATH) and number <= task.retry.max:
+            return self._repeated(task, number, brief_record(KILLED, "the process ended in this attempt"))
+        return Failure(task=task.name, record=self._death(task, number))
+
+    def _repeated(self, task: Task, number: int, error: str) -> Attempt:
+        pause = wait_s(task.retry, number, f"{self._token} {task.name}")
+        return Attempt(task=task.name, number=number, error=error, delay_s=pause)
+
+    def _death(self, task: Task, number: int) -> str:
+        may_repeat = repeats(task.retry, NAMES_OF_A_DEATH)
+        each = "in its attempt" if number == 1 else f"in each of its {number} attempts"
         return error_record(
             task=task.name,
-            attempt=made,
+            attempt=number,
+            attempts=task.retry.max + 1 if may_repeat else 0,
             worker=self._worker,
-            kind="Killed",
-            message=f"the process of {task.name} was killed in each of its {made} attempts",
+            kind=KILLED,
+            message=f"the process of {task.name} was killed {each if may_repeat else f'in attempt {number}'}",
             line=task.line,
             file=task.file,
             hint="look at the environment's log; raise resources.memory if it ran out of memory",

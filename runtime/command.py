@@ -23,6 +23,7 @@ from runtime.command_fault import CommandFault
 from runtime.executable import Executable, decode_executable
 from runtime.guardian import Guardian
 from runtime.process import MAX_OUTPUT_BYTES, Finished, Program, run_process
+from runtime.retries import NAMES_OF_A_DEATH
 from runtime.shipped_files import ShippedFiles
 from runtime.words import CommandInput, CommandOutput, output_value, stdin_bytes, word_bytes
 
@@ -108,7 +109,8 @@ class Command:
             limit = f"{MAX_OUTPUT_BYTES >> 20} MiB"
             raise CommandFault("CommandOutput", f"{command} wrote more than {limit} to its output", stderr=stderr)
         if finished.code != 0:
-            raise CommandFault("ExitCode", f"{command} {_end_text(finished.code)}", stderr=stderr)
+            names = ("ExitCode", *(NAMES_OF_A_DEATH if finished.code < 0 else ()))
+            raise CommandFault("ExitCode", f"{command} {_end_text(finished.code)}", stderr=stderr, names=names)
         try:
             return output_value(self._executable.stdout, finished.stdout)
         except CommandOutput as err:

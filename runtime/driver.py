@@ -25,9 +25,10 @@ from runtime.code import CodeLoader
 from runtime.errors import NotSerializable, RuntimeFault
 from runtime.exchange import Exchange, Ports
 from runtime.execute import Execution, TaskFailure, alarm_handler
-from runtime.failures import error_record
+from runtime.failures import brief_record, error_record
 from runtime.metrics import MetricsSink
 from runtime.plan import Task
+from runtime.retries import repeats
 from runtime.spans import StartUp, TaskSpan
 from runtime.trust import Packed, Trust
 from runtime.worker import Worker
@@ -276,15 +277,17 @@ class Driver:
         exec_s = time.monotonic() - began
         self._sink.add(self._span(task, run.attempt, started_at, exec_s))
         if outcome.failure is not None:
-            self._feed(ev.Failed(task.name, self._record(task, run.attempt, outcome.failure)))
+            self._feed(self._failed(task, run.attempt, outcome.failure))
             return
         self._exchange.keep(outcome.outputs)
         self._feed(ev.Executed(task.name))
 
-    def _record(self, task: Task, attempt: int, failure: TaskFailure) -> str:
-        return error_record(
+    def _failed(self, task: Task, attempt: int, failure: TaskFailure) -> ev.Failed:
+        names = failure.names or (failure.kind,)
+        record = error_record(
             task=task.name,
             attempt=attempt,
+            attempts=task.retry.max + 1 if repeats(task.retry, names) else 0,
             worker=self._worker.worker,
             kind=failure.kind,
             message=failure.message,
@@ -294,13 +297,14 @@ class Driver:
             hint=failure.hint,
             stderr=failure.stderr,
         )
+        return ev.Failed(task.name, record, brief_record(failure.kind, failure.message), names)
 
     def _seal(self, seal: ev.Seal) -> ev.Event:
         try:
             self._exchange.seal(seal.slots)
         except NotSerializable as err:
             failure = TaskFailure(kind="NotSerializable", message=err.message, hint=err.hint)
-            return ev.Failed(seal.task, self._record(self._worker.tasks[seal.task], seal.attempt, failure))
+            return self._failed(self._worker.tasks[seal.task], seal.attempt, failure)
         return ev.Sealed(seal.task)
 
     # ---- spans ------------------------------------------------------------------------------------------

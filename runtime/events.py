@@ -36,11 +36,12 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An attempt failed. `record` is the JSON error record; `killed` when the process died in it."""
+    """An attempt failed. `record` is the JSON error record, `brief` a short one; `names` is what `retry.on` may say."""
 
     task: str
     record: str
-    killed: bool = False
+    brief: str
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from runtime.code import CodeLoader, user_traceback
 from runtime.command_fault import CommandFault
 from runtime.environ import VariableError, Variables, variable_text
 from runtime.errors import RuntimeFault
+from runtime.failure_names import names_of
 from runtime.plan import Blob, Input, Leaf, Task, Variable, map_refs, slot_name
 from runtime.selection import SelectionError, select
 from runtime.trust import Packed
@@ -25,13 +26,14 @@ from runtime.user_errors import message_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFailure:
-    """Why an attempt failed, in the user's terms."""
+    """Why an attempt failed, in the user's terms. `names` is what `retry.on` may call it; () is `kind` alone."""
 
     kind: str
     message: str
     traceback: str = ""
     hint: str = ""
     stderr: str = ""
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,9 @@ class Execution:
             return _failed(type(err).__name__, str(err))
         except CommandFault as err:
             return Outcome(
-                failure=TaskFailure(kind=err.kind, message=err.message, hint=err.hint, stderr=err.stderr),
+                failure=TaskFailure(
+                    kind=err.kind, message=err.message, hint=err.hint, stderr=err.stderr, names=err.names
+                ),
             )
         except RuntimeFault:
             raise
@@ -79,7 +83,10 @@ class Execution:
                 raise  # no code of the user's ran here: somebody interrupts this process
             return Outcome(
                 failure=TaskFailure(
-                    kind=type(err).__name__, message=message_of(err), traceback=user_traceback(err, self._loader)
+                    kind=type(err).__name__,
+                    message=message_of(err),
+                    traceback=user_traceback(err, self._loader),
+                    names=names_of(err, task.retry.on),
                 )
             )
         return self._outputs(task, result)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from runtime.ports import RunStatus
+
+BRIEF_LIMIT = 300
 MESSAGE_LIMIT = 4_000
 TRACEBACK_LIMIT = 16_000
 
@@ -13,6 +16,7 @@ def error_record(
     *,
     task: str,
     attempt: int,
+    attempts: int = 0,
     worker: str,
     kind: str,
     message: str,
@@ -24,12 +28,14 @@ def error_record(
 ) -> str:
     """JSON text of a record; `kind` is the exception's type name, or Killed, Timeout, NotSerializable, ExitCode.
 
+    `attempts` is how many there are in all, 0 when a failure of this kind is not repeated.
     `line` is the manifest's line of the task, in `file` when that is not the main one. `stderr` is the end of a
     command's error output. Long texts are cut in the middle.
     """
     record: Mapping[str, object] = {
         "task": task,
         "attempt": attempt,
+        "attempts": attempts,
         "worker": worker,
         "type": kind,
         "message": _cut(message, MESSAGE_LIMIT),
@@ -40,6 +46,22 @@ def error_record(
         "stderr": _cut(stderr, TRACEBACK_LIMIT),
     }
     return json.dumps(record, ensure_ascii=False)
+
+
+def brief_record(kind: str, message: str) -> str:
+    """What is kept of an attempt that failed and was repeated, as JSON text."""
+    return json.dumps({"type": kind, "message": _cut(message, BRIEF_LIMIT)}, ensure_ascii=False)
+
+
+def whole_records(status: RunStatus) -> tuple[dict[str, object], ...]:
+    """The error records of a run that failed, each with its attempts before: `earlier`, a list of short records."""
+    return tuple(
+        {
+            **json.loads(text),
+            "earlier": [{"attempt": number, **json.loads(brief)} for number, brief in status.earlier.get(task, ())],
+        }
+        for task, text in sorted(status.errors.items())
+    )
 
 
 def _cut(text: str, limit: int) -> str:

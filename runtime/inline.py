@@ -1,12 +1,13 @@
 """A whole workflow in this process, one task after another, for a debugger: the real worker over memory.
 
-One pinned worker holds every task, so nothing is invoked and only outputs are stored. User code runs on the
-caller's thread; what is written and read goes through the same envelopes as elsewhere.
+One pinned worker holds every task and sits out every wait, so nothing is invoked and only outputs are stored. User
+code runs on the caller's thread; what is written and read goes through the same envelopes as elsewhere.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from runtime.driver import Driver, Invocation
 from runtime.envelope import Signer
 from runtime.errors import RunFailed
 from runtime.exchange import Ports
+from runtime.failures import whole_records
 from runtime.given_inputs import resolve_inputs
 from runtime.pages import decode_subdag
 from runtime.plan import EnvClass, InEdge, OutEdge, Task
@@ -58,7 +60,8 @@ def run_inline(
     progress(Progress(state="running", done=0, total=len(tasks), workers=1))
     try:
         loader.activate(bundle.units)
-        worker = Worker(worker=WORKER, token=secrets.token_hex(8), env=env, settings=settings, tasks=tasks)
+        token = secrets.token_hex(8)
+        worker = Worker(worker=WORKER, token=token, env=env, settings=settings, tasks=tasks, hold_s=math.inf)
         ports = Ports(
             coordinator=backend.coordinator, values=backend.values, signals=backend.signals, invoke=_invoke_nobody
         )
@@ -131,8 +134,7 @@ def _collect(
 ) -> object:
     status = backend.coordinator.status()
     if status.meta == "failed":
-        records = tuple(json.loads(text) for _, text in sorted(status.errors.items()))
-        raise RunFailed(status.reason, records=records)
+        raise RunFailed(status.reason, records=whole_records(status))
     graph = bundle.graph()
     if bundle.result_kind == "sinks":
         flagged = enumerate(graph.targets)

@@ -18,6 +18,7 @@ from runtime.bundle import LoadedBundle
 from runtime.config import WorkerSettings
 from runtime.envelope import Signer, default_key_path, load_or_create_key
 from runtime.errors import RebuildSuperseded, RunCancelled, RunFailed, RuntimeFault, Throttled
+from runtime.failures import whole_records
 from runtime.given_inputs import resolve_inputs
 from runtime.payload import Payload, make_payload
 from runtime.ports import Call, Reference, RunEnd, RunStatus
@@ -271,7 +272,7 @@ class _Run:
         status = self._backend.coordinator.status()
         match next_move(status, self._watch):
             case Move.FAIL:
-                raise self._failure(status.meta, status.reason, status.errors)
+                raise self._failure(status)
             case Move.REBUILD:
                 if not status.meta:
                     self._publish()
@@ -296,11 +297,10 @@ class _Run:
         for call in calls:
             self._invoke(call, self._payload(call))
 
-    def _failure(self, meta: str, reason: str, errors: Mapping[str, str]) -> RuntimeFault:
-        if meta == "cancelled":
-            return RunCancelled(f"the run {self.id} was cancelled: {reason}")
-        records = tuple(json.loads(text) for _, text in sorted(errors.items()))
-        return RunFailed(reason or "the run failed", records=records)
+    def _failure(self, status: RunStatus) -> RuntimeFault:
+        if status.meta == "cancelled":
+            return RunCancelled(f"the run {self.id} was cancelled: {status.reason}")
+        return RunFailed(status.reason or "the run failed", records=whole_records(status))
 
     def _read_events(self, timeout_s: float) -> None:
         events = self._backend.signals.wait_events(self._after, timeout_s)

@@ -17,7 +17,11 @@ from runtime.plan import EnvClass
 
 
 class Mode(Enum):
-    """What a commit does with its worker when it is done."""
+    """What a commit does with its worker when it is done.
+
+    Who leaves or hands over with grants that all wait for their next attempt falls asleep: the watch calls it when
+    the first of them is due, a new grant at once.
+    """
 
     STAY = "none"
     LEAVE = "leave"
@@ -86,10 +90,15 @@ class Settle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """Attempt number `number` (from 1) of a task is about to run, or has failed."""
+    """Attempt number `number` (from 1) of a task is about to run, or has failed with `error` and will be repeated.
+
+    `error` is a short record, JSON text; "" announces the attempt. `delay_s`: how long the next one waits.
+    """
 
     task: str
     number: int
+    error: str = ""
+    delay_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,10 +176,23 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """The newest attempt of a task that the store knows of: its number, from 1.
+
+    `is_open`: it was announced, and nothing is known of its end. `due`: the store's time before which the next attempt
+    may not begin, 0 when it need not wait.
+    """
+
+    number: int
+    is_open: bool = False
+    due: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Begin:
     """The store's answer to a worker that begins. `done` are the worker's settled tasks, `stored` its stored slots.
 
-    `attempts`: task → highest attempt number written. `tries` counts this worker's begins since its last
+    `attempts`: what is written of attempts, by task. `tries` counts this worker's begins since its last
     new stored output, this one included.
     """
 
@@ -178,7 +200,7 @@ class Begin:
     todo: Mapping[str, int]
     done: frozenset[str] = frozenset()
     stored: frozenset[str] = frozenset()
-    attempts: Mapping[str, int] | None = None
+    attempts: Mapping[str, Tried] | None = None
     tries: int = 1
     now: float = 0.0
 
@@ -220,13 +242,17 @@ class RunEnd(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStatus:
-    """The launcher's look at a run: `meta` is "building", "run", "failed", "cancelled", "rewind" or "" (gone)."""
+    """The launcher's look at a run: `meta` is "building", "run", "failed", "cancelled", "rewind" or "" (gone).
+
+    `errors`: task → record of its failure. `earlier`: of these tasks, (number, short record) of attempts before.
+    """
 
     meta: str
     reason: str
     stored: int
     done: int
     errors: Mapping[str, str]
+    earlier: Mapping[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
 
 
 class Coordinator(Protocol):

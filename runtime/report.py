@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 
 from runtime.display import json_entry, pretty
 from runtime.errors import RunFailed, RuntimeFault
@@ -78,9 +79,9 @@ def fault_object(fault: RuntimeFault) -> dict[str, object]:
 
 def _record_lines(record: Mapping[str, object]) -> list[str]:
     place = f", {record.get('file') or 'manifest'} line {record['line']}" if record.get("line") else ""
-    lines = [
-        f"  task {record.get('task')} failed in attempt {record.get('attempt')} on worker {record.get('worker')}{place}"
-    ]
+    of_all = f" of {record['attempts']}" if record.get("attempts") else ""
+    attempt = f"attempt {record.get('attempt')}{of_all}"
+    lines = [f"  task {record.get('task')} failed in {attempt} on worker {record.get('worker')}{place}"]
     text = str(record.get("traceback") or f"{record.get('type')}: {record.get('message')}")
     lines.extend(f"    {line}" for line in text.splitlines())
     if record.get("stderr"):
@@ -88,7 +89,17 @@ def _record_lines(record: Mapping[str, object]) -> list[str]:
         lines.extend(f"      {_tame(line)}" for line in str(record["stderr"]).splitlines()[-SHOWN_STDERR_LINES:])
     if record.get("hint"):
         lines.append(f"    help: {record['hint']}")
-    return lines
+    return [*lines, *_earlier_lines(record.get("earlier"))]
+
+
+def _earlier_lines(earlier: object) -> Iterator[str]:
+    """The attempts before, those that ended alike on one line."""
+    groups = groupby(earlier if isinstance(earlier, list) else (), key=lambda one: (one["type"], one["message"]))
+    for (kind, message), group in groups:
+        numbers = [one["attempt"] for one in group]
+        which = f"attempt {numbers[0]}" if len(numbers) == 1 else f"attempts {numbers[0]} to {numbers[-1]}"
+        first, *more = message.splitlines() or [""]
+        yield f"    {which} before: {kind}{first and ': '}{_tame(first)}{' …' if more else ''}"
 
 
 def _tame(text: str) -> str:

@@ -31,6 +31,7 @@ from runtime.outputs import Outputs, slot_edges
 from runtime.plan import EnvClass, Task, is_flexible
 from runtime.ports import Answer, Attempt, Called, Commit, Failure, Mode, Status
 from runtime.settling import Settling
+from runtime.waiting import HOLD_S, Waiting
 
 SLACK_GRANTS = 4
 """How many waiting grants a flexible worker may have before it leaves new ones to others."""
@@ -46,7 +47,10 @@ class Stage(Enum):
 
 
 class Worker:
-    """One incarnation of one worker. `tasks` are the records at hand: a pinned SubDag, or the first pages."""
+    """One incarnation of one worker. `tasks` are the records at hand: a pinned SubDag, or the first pages.
+
+    `hold_s` is the longest wait for the next attempt of a task that it sits out with nothing else to do.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class Worker:
         settings: WorkerSettings,
         tasks: Mapping[str, Task],
         pages: Iterable[int] = (),
+        hold_s: float = HOLD_S,
     ) -> None:
         self.worker = worker
         self.token = token
@@ -74,7 +79,7 @@ class Worker:
         self._inputs = Inputs()
         self._settling = Settling()
         self._outbox = Outbox(self._settling, env, settings.fan_out)
-        self._attempts = Attempts(worker)
+        self._attempts = Attempts(worker, token)
         self._outputs = Outputs(self._locality, lambda: self._attempts.is_cautious)
         self._stored: set[str] = set()
         self._probed: set[str] = set()
@@ -83,8 +88,7 @@ class Worker:
         self._ready: deque[str] = deque()
         self._running: str | None = None
         self._announcing: str | None = None
-        self._announced: set[str] = set()
-        self._retrying: set[str] = set()
+        self._waiting = Waiting(hold_s)
         self._spilling: set[str] = set()
         self._in_flight: tuple[Mode, tuple[str, ...], tuple[str, ...], frozenset[str]] | None = None
         self._refused_leaves = 0
@@ -149,7 +153,9 @@ class Worker:
         self._settling.settled.update(begin.done)
         self._stage.update(dict.fromkeys(begin.done, Stage.DONE))
         self._stored.update(begin.stored)
-        self._attempts.begin(begin.attempts or {}, begin.tries)
+        attempts = begin.attempts or {}
+        self._attempts.begin(attempts, begin.tries)
+        self._waiting.begin({task: tried.due - begin.now + self._now for task, tried in attempts.items() if tried.due})
         if not self._is_flexible:
             mine = [task for task in self.tasks.values() if task.name not in self._stage]
             self._unfinished = len(mine)
@@ -178,11 +184,18 @@ class Worker:
         task = self.tasks[event.task]
         is_running = self._stage.get(task.name) is Stage.RUNNING
         outcome = self._attempts.failed(task, event) if is_running else Failure(task=task.name, record=event.record)
+        self._after_attempt(task.name, outcome)
+
+    def _after_attempt(self, task: str, outcome: Attempt | Failure) -> None:
+        """A failed attempt is written; the next one, if there is one, waits for its time."""
         self._outbox.note(outcome)
         if isinstance(outcome, Attempt):
-            self._stage[task.name] = Stage.READY
-            self._retrying.add(task.name)
-            self._effects.append(ev.SetTimer(f"retry:{task.name}", task.retry.delay_s))
+            self._stage[task] = Stage.READY
+            self._hold(task, outcome.delay_s)
+
+    def _hold(self, task: str, pause: float) -> None:
+        self._waiting.hold(task, self._now + pause)
+        self._effects.append(ev.SetTimer(f"retry:{task}", pause))
 
     def _on_fetched(self, event: ev.Fetched) -> None:
         lost = self._inputs.fetched(event.found, event.missing)
@@ -215,7 +228,6 @@ class Worker:
             self._leave("left" if mode is Mode.LEAVE else "handed over")
             return
         if self._announcing is not None and self._announcing in announced:
-            self._announced.add(self._announcing)
             self._ready.appendleft(self._announcing)
             self._announcing = None
         if answer.todo is not None:
@@ -223,9 +235,16 @@ class Worker:
         self._stored.update(stored)
         self._drop(self._inputs.release(stored))
         if mode is Mode.LEAVE and not self._is_busy():
-            self._refused_leaves += 1
-            assert self._refused_leaves < 3, f"{self.worker} can neither leave nor go on: {self.waits_for()}"
-            self._lingering.disturbed()
+            self._stay_after_all()
+
+    def _stay_after_all(self) -> None:
+        """The store refused the leave, though nothing is known to be done: by its clock the first wait is over."""
+        self._lingering.disturbed()
+        if self._waiting and not self._outbox:
+            self._release(self._waiting.first())
+            return
+        self._refused_leaves += 1
+        assert self._refused_leaves < 3, f"{self.worker} can neither leave nor go on: {self.waits_for()}"
 
     def _on_renewed(self, answer: Answer) -> None:
         self._is_renewing = False
@@ -243,8 +262,11 @@ class Worker:
         kind, _, task = name.partition(":")
         if kind == "linger":
             self._lingering.fired(self._now, self._called)
-        elif task in self._retrying:
-            self._retrying.discard(task)
+        else:
+            self._release(task)
+
+    def _release(self, task: str) -> None:
+        if self._waiting.release(task):
             self._ready.append(task)
 
     # ---- grants and inputs ------------------------------------------------------------------------------
@@ -302,7 +324,10 @@ class Worker:
         if self._inputs.lacking(task):
             return False
         self._stage[task.name] = Stage.READY
-        self._ready.append(task.name)
+        if pause := self._waiting.pause(task.name, self._now):
+            self._hold(task.name, pause)
+        else:
+            self._ready.append(task.name)
         return True
 
     def _probe(self, task: Task) -> None:
@@ -397,10 +422,9 @@ class Worker:
         if self._announcing is not None:
             return
         name = self._ready.popleft()
-        if self._attempts.is_cautious and name not in self._announced:
+        if self._attempts.must_announce(name):
             self._announce(self.tasks[name])
             return
-        self._announced.discard(name)
         self._lingering.disturbed()
         self._refused_leaves = 0
         self._running = name
@@ -408,18 +432,19 @@ class Worker:
         self._effects.append(ev.RunTask(name, self._attempts.current(name)))
 
     def _announce(self, task: Task) -> None:
-        """After a death each attempt is written before it runs."""
-        outcome = self._attempts.announce(task)
-        self._outbox.note(outcome)
-        if isinstance(outcome, Attempt):
-            self._announcing = task.name
+        """After a death each attempt is written before it runs; one that ended in a death has failed by that."""
+        if self._attempts.was_killed(task.name):
+            self._after_attempt(task.name, self._attempts.killed(task))
+            return
+        self._outbox.note(self._attempts.announce(task.name))
+        self._announcing = task.name
 
     def _is_busy(self) -> bool:
         return bool(
             self._running is not None
             or (self._ready and not self._is_stopping)
             or self._announcing is not None
-            or self._retrying
+            or (self._waiting.is_worth_staying(self._now) and not self._is_stopping)
             or self._inputs.is_fetching
             or self._pages_wanted
             or self._pages_loading
@@ -430,7 +455,13 @@ class Worker:
         return not self._is_flexible and self._unfinished > 0
 
     def _mode_of_next(self) -> Mode:
-        if self._is_busy() or self._is_stopping or self._may_wait() or not self._outbox.fits_one_commit:
+        if (
+            self._is_busy()
+            or self._is_stopping
+            or self._waiting
+            or self._may_wait()
+            or not self._outbox.fits_one_commit
+        ):
             return Mode.STAY
         return Mode.LEAVE
 

@@ -29,10 +29,11 @@ from runtime.ports import (
     Settle,
     Status,
     Store,
+    Tried,
 )
 
 COMMIT_KINDS = ("meta", "workers", "queue", "out", "done")
-FIRST_KEY = 12
+FIRST_KEY = 13
 """Index of the first key after the fixed ones (Lua counts from 1)."""
 
 
@@ -118,7 +119,8 @@ class CommitScript:
             case Settle():
                 return ["settle", self.value(json.dumps(item.tasks, separators=(",", ":")))]
             case Attempt():
-                return ["attempt", item.task, item.number]
+                error = self.value(item.error) if item.error else 0
+                return ["attempt", item.task, item.number, error, micros(item.delay_s)]
             case Called():
                 return ["called", item.worker, micros(item.called_at)]
             case Failure():
@@ -153,7 +155,7 @@ def write_commit(commit: Commit, keys: RunKeys, settings: WorkerSettings) -> tup
     )
     fixed = [keys.fixed(kind) for kind in COMMIT_KINDS]
     own = [keys.done_of(commit.worker), keys.todo(commit.worker)]
-    late = [keys.fixed(kind) for kind in ("att", "errors", "events", "need")]
+    late = [keys.fixed(kind) for kind in ("att", "errors", "events", "need", "tried")]
     return [*fixed, *own, *late, *script.names], script.args
 
 
@@ -165,6 +167,17 @@ def read_pairs(text: bytes) -> dict[str, int]:
     """ "name\\nnumber\\n…" as a mapping."""
     lines = read_lines(text)
     return dict(zip(lines[::2], map(int, lines[1::2]), strict=True))
+
+
+def read_attempts(text: bytes) -> dict[str, Tried]:
+    """ "name\\nnumber due\\n…": due is -1 for an attempt whose end is not known."""
+    lines = read_lines(text)
+    return {name: _read_tried(*value.split(" ")) for name, value in zip(lines[::2], lines[1::2], strict=True)}
+
+
+def _read_tried(number: str, due: str) -> Tried:
+    is_open = due == "-1"
+    return Tried(number=int(number), is_open=is_open, due=0.0 if is_open else int(due) / 1_000_000)
 
 
 def read_calls(text: bytes) -> tuple[Call, ...]:
@@ -218,7 +231,7 @@ def read_begin(reply: list[bytes]) -> Begin:
         todo=read_pairs(todo),
         done=frozenset(name[1:] for name in members if name[0] == "="),
         stored=frozenset(name[1:] for name in members if name[0] == "+"),
-        attempts=read_pairs(attempts),
+        attempts=read_attempts(attempts),
         tries=int(tries),
         now=seconds(now),
     )

@@ -14,7 +14,8 @@ spreads them over a cluster. Blobs belong to the deployment. An ACL of `treadle:
     done             set     settled tasks
     done:<worker>    set     "=" + task settled by this worker, "+" + slot it stored before it settled
     need             hash    consumer → width, of fan-ins whose width is known at run time only
-    att              hash    task → highest attempt number
+    att              hash    task → its newest attempt: number, time before which the next may not begin (-1: no end)
+    tried            hash    "number task" → short record of an attempt that failed and was repeated
     errors           hash    task → record (JSON)
     events, hint:<worker>    streams, trimmed
     pages            hash    number → page; `graph`: the whole graph for dashboards
@@ -30,7 +31,21 @@ from dataclasses import dataclass
 from runtime.errors import RuntimeFault
 
 GLOB_SPECIALS = "\\*?[]^-"
-FIXED = ("meta", "workers", "queue", "out", "done", "need", "att", "errors", "events", "pages", "inputs", "graph")
+FIXED = (
+    "meta",
+    "workers",
+    "queue",
+    "out",
+    "done",
+    "need",
+    "att",
+    "tried",
+    "errors",
+    "events",
+    "pages",
+    "inputs",
+    "graph",
+)
 INLINE = b"v"
 REFERENCE = b"r"
 

@@ -23,6 +23,7 @@ from runtime.ports import (
     Settle,
     Status,
     Store,
+    Tried,
 )
 
 
@@ -56,8 +57,7 @@ class CommitRun:
                 case Settle():
                     self._settle(item.tasks)
                 case Attempt():
-                    known = self.state.attempts.get(item.task, 0)
-                    self.state.attempts[item.task] = max(known, item.number)
+                    self._attempt(item)
                 case Called():
                     confirm(self.state, item.worker, item.called_at)
                 case Failure():
@@ -66,6 +66,15 @@ class CommitRun:
         if failures:
             return self._fail(failures)
         return self._keep_record()
+
+    def _attempt(self, item: Attempt) -> None:
+        """An attempt is announced, or ended by a failure; what is known of a newer one, or of its end, stays."""
+        known = self.state.attempts.get(item.task, Tried(number=0))
+        if known.number < item.number or (known.number == item.number and known.is_open and item.error):
+            due = self.now + item.delay_s if item.delay_s else 0.0
+            self.state.attempts[item.task] = Tried(number=item.number, is_open=not item.error, due=due)
+            if item.error:
+                self.state.tried[item.task][item.number] = item.error
 
     def _store(self, item: Store) -> None:
         value: bytes | Reference | None = item.value
@@ -200,18 +209,30 @@ class CommitRun:
         )
 
     def _leave(self) -> bool:
-        """Idle when nothing is granted; called again when tasks are handed over; else it stays."""
+        """Idle when nothing is granted, asleep when all grants wait; called again at a hand-over; else it stays.
+
+        Who falls asleep has lost no process: the next begin is as cautious as this one was, and not more.
+        """
         me, holds = self.me, bool(self.state.todo.get(self.commit.worker))
-        if holds and self.commit.mode is not Mode.HANDOVER:
+        wake = self._wake_time() if holds else None
+        if holds and wake is None and self.commit.mode is not Mode.HANDOVER:
             return False
         me.state, me.token = State.IDLE, ""
-        if holds:
+        if wake is not None:
+            me.state, me.due, me.tries = State.ASLEEP, wake, int(me.tries > 1)
+        elif holds:
             me.state, me.k, me.confirmed = State.CALLED, 0, False
             me.called_at, me.due = self.now, self.now + self.settings.call_limit_s
             self.state.called += 1
             self.granted[self.commit.worker] = []
         self.state.tell("left", json.dumps({"worker": self.commit.worker, "handover": holds}))
         return True
+
+    def _wake_time(self) -> float | None:
+        """When the first of this worker's grants is due; None when one need not wait."""
+        nothing = Tried(number=0)
+        dues = [self.state.attempts.get(task, nothing).due for task in self.state.todo[self.commit.worker]]
+        return min(dues) if min(dues) > self.now else None
 
     def _calls(self) -> tuple[Call, ...]:
         """Those that this commit called; a batch sent again asks again for the calls of its lost answer."""

@@ -48,6 +48,7 @@ class MemoryCoordinator:
             state.meta, state.reason, state.workers = "building", "", None
             for task in state.errors:
                 state.attempts.pop(task, None)
+                state.tried.pop(task, None)
             for stale in (state.errors, state.done, state.need, state.todo, state.arrived, state.hints):
                 stale.clear()
             state.done_of.clear()
@@ -101,7 +102,7 @@ class MemoryCoordinator:
             if state.meta != "run" or not state.workers:
                 return Begin(status=Status.ENDED, todo={}, now=now)
             record = state.workers.get(worker)
-            if record is None or record.state is State.IDLE:
+            if record is None or record.state is State.IDLE or (record.state is State.ASLEEP and record.due > now):
                 return Begin(status=Status.NOTHING, todo={}, now=now)
             is_again = record.state is State.RUNNING and record.token == token and record.seq == 0
             if not is_again:
@@ -192,7 +193,7 @@ class MemoryCoordinator:
 
     def _may_call(self, record: Record, is_any_living: bool, now: float) -> bool:
         """Rule 8, for a worker that is due."""
-        if record.state is State.RUNNING:
+        if record.state is not State.CALLED:
             return True
         factor = 1 << min(record.k, MAX_K)
         patience = self._settings.call_limit_s * factor
@@ -206,7 +207,7 @@ class MemoryCoordinator:
 
     def _call_again(self, record: Record, now: float) -> None:
         """The token is kept: whoever held it goes on if nobody has begun."""
-        if record.state is State.RUNNING:
+        if record.state is not State.CALLED:
             self._state.called += 1
             record.k = 0
         else:
@@ -243,6 +244,9 @@ class MemoryCoordinator:
                 stored=len(state.out),
                 done=len(state.done),
                 errors=dict(state.errors),
+                earlier={
+                    task: tuple(sorted(state.tried[task].items())) for task in state.errors if task in state.tried
+                },
             )
 
     def finish(self) -> None:

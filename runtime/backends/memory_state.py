@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any
 
 from runtime.plan import EnvClass
-from runtime.ports import HintMessage, Reference, RunEvent
+from runtime.ports import HintMessage, Reference, RunEvent, Tried
 
 EVENTS_KEPT = 10_000
 HINTS_KEPT = 1_000
@@ -26,6 +26,8 @@ class State(Enum):
     IDLE = "idle"
     CALLED = "called"
     RUNNING = "running"
+    ASLEEP = "asleep"
+    """It left grants that wait for their next attempt: it is called when the first of them is due."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,7 +70,8 @@ class MemoryState:
     todo: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     arrived: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     need: dict[str, int] = field(default_factory=dict)
-    attempts: dict[str, int] = field(default_factory=dict)
+    attempts: dict[str, Tried] = field(default_factory=dict)
+    tried: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
     errors: dict[str, str] = field(default_factory=dict)
     events: list[RunEvent] = field(default_factory=list)
     hints: dict[str, list[HintMessage]] = field(default_factory=lambda: defaultdict(list))
@@ -104,7 +107,7 @@ class MemoryState:
 
     def _kinds(self) -> tuple[dict[Any, Any] | set[str] | list[RunEvent], ...]:
         """What a run has once."""
-        tables = (self.out, self.need, self.attempts, self.errors, self.pages, self.inputs, self.large)
+        tables = (self.out, self.need, self.attempts, self.tried, self.errors, self.pages, self.inputs, self.large)
         return (*tables, self.done, self.events)
 
     def clear(self) -> None:

@@ -62,7 +62,7 @@ class RedisCoordinator:
 
     def rebuild_start(self) -> None:
         self._rebuild = secrets.token_hex(8)
-        keys = self._fixed("meta", "workers", "errors", "att", "out", "done", "queue", "events", "need")
+        keys = self._fixed("meta", "workers", "errors", "att", "out", "done", "queue", "events", "need", "tried")
         if self._link.script("rebuild_start", keys, [self._rebuild, self._life]):
             for pattern in self._keys.stale_patterns():
                 for found in self._link.scan(pattern):
@@ -185,16 +185,20 @@ class RedisCoordinator:
         self._link.script("end", self._fixed("meta", "workers", "events"), [how.value, reason, self._life])
 
     def status(self) -> RunStatus:
-        meta, reason, stored, done, errors = self._link.script(
-            "status", self._fixed("meta", "out", "done", "errors"), []
+        meta, reason, stored, done, errors, tried = self._link.script(
+            "status", self._fixed("meta", "out", "done", "errors", "att", "tried"), []
         )
         texts = [text.decode() for text in errors]
+        earlier: dict[str, tuple[tuple[int, str], ...]] = {}
+        for task, number, record in batches([part.decode() for part in tried], 3):
+            earlier[task] = (*earlier.get(task, ()), (int(number), record))
         return RunStatus(
             meta=meta.decode(),
             reason=reason.decode(),
             stored=stored,
             done=done,
             errors=dict(zip(texts[::2], texts[1::2], strict=True)),
+            earlier=earlier,
         )
 
     def finish(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.ports import Attempt, Failure, Mode, RunEnd, Status
+from runtime.ports import Attempt, Failure, Mode, RunEnd, Status, Tried
 from tests.contracts.world import START_S, World, pinned, settle, store
 
 
@@ -176,7 +176,7 @@ def test_attempts_are_kept_as_their_maximum_and_returned_by_begin(world: World) 
     world.begin("w0")
     world.commit("w0", Attempt(task="a", number=2), Attempt(task="a", number=1))
     world.advance(10.0)
-    assert world.begin("w0", "t2").attempts == {"a": 2}
+    assert world.begin("w0", "t2").attempts == {"a": Tried(number=2, is_open=True)}
 
 
 def test_a_failure_ends_the_run_for_everyone(world: World) -> None:

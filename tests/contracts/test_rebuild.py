@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runtime.errors import RuntimeFault
-from runtime.ports import Arrival, Attempt, Failure, RebuildPart, Reference, Status, Store
+from runtime.ports import Arrival, Attempt, Failure, RebuildPart, Reference, Status, Store, Tried
 from tests.contracts.world import ENV, START_S, World, flexible, pinned, row, settle, store
 
 
@@ -160,7 +160,7 @@ def test_a_failed_run_that_is_launched_again_tries_its_failed_tasks_afresh(world
     world.launch({"w0": {"a": -1, "b": -1}})
     status = world.coordinator.status()
     assert (status.meta, status.reason, status.errors) == ("run", "", {})
-    assert world.begin("w0", "t2").attempts == {"b": 1}
+    assert world.begin("w0", "t2").attempts == {"b": Tried(number=1, is_open=True)}
 
 
 def test_readable_names_what_is_stored_and_what_dangles(world: World) -> None:

@@ -253,7 +253,9 @@ class World:
         try:
             value = self.work(task, incarnation.values)
         except ArithmeticError as err:
-            self._feed(incarnation, ev.Failed(task.name, f'{{"task": "{task.name}", "message": "{err}"}}'))
+            self._feed(
+                incarnation, ev.Failed(task.name, f'{{"message": "{err}"}}', str(err) or "-", (type(err).__name__,))
+            )
             return
         if task.outputs:
             assert isinstance(value, dict)

@@ -6,7 +6,7 @@ local function answer(status) return {status .. ' ' .. int(now) .. ' 0', '', '',
 
 if not is_run(KEYS[1]) or redis.call('EXISTS', KEYS[2]) == 0 then return answer('ended') end
 local record = load_record(redis.call('HGET', KEYS[2], worker))
-if not record or record.state == IDLE then return answer('nothing') end
+if not record or record.state == IDLE or (record.state == ASLEEP and record.due > now) then return answer('nothing') end
 local again = record.state == RUNNING and record.token == token and record.seq == 0
 if not again then
   if redis.call('HLEN', KEYS[4]) == 0 then return answer('nothing') end

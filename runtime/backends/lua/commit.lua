@@ -1,4 +1,4 @@
--- KEYS meta workers queue out done done_of todo att errors events need, then those that the batch names
+-- KEYS meta workers queue out done done_of todo att errors events need tried, then those that the batch names
 -- ARGV batch (JSON), then values
 -- The event of a commit: {"worker": its name, "slots": newly stored, "tasks": newly settled, "now": microseconds}.
 -- Returns {status now called left, calls, todo or nil, slot, winner, …}. Fenced or ended: nothing is written.
@@ -7,11 +7,11 @@
 --   dests: [[worker, todo key, hint key, env, subdag, flexible]…]
 --   items: ["store", task, slot, value, last, groups, joins, reach key]
 --            groups: [[dest, need, page, first key, count] or [dest, 1, page, consumers]…]   joins: [[dest, need, page, key]…]
---          ["settle", tasks]  ["attempt", task, n]  ["called", worker, at]  ["error", task, record]
+--          ["settle", tasks]  ["attempt", task, n, error or 0, delay]  ["called", worker, at]  ["error", task, record]
 -- Where a number stands for a key or a value it is an index into KEYS or ARGV, 0 for none. A group is a run of
 -- consumers whose arrival sets are consecutive KEYS, their names being the ends of those keys; those that need one
 -- slot alone are named, and have no set of their own.
-local META, WORKERS, QUEUE, OUT, DONE, DONE_OF, TODO, ATT, ERRORS, EVENTS, NEED = unpack(KEYS, 1, 11)
+local META, WORKERS, QUEUE, OUT, DONE, DONE_OF, TODO, ATT, ERRORS, EVENTS, NEED, TRIED = unpack(KEYS, 1, 12)
 local batch = cjson.decode(ARGV[1])
 local W, now, life = batch.worker, clock(), batch.life
 local ARRIVED = string.sub(META, 1, -5) .. 'arr:'
@@ -200,9 +200,32 @@ local function store(item)
   end
 end
 
-local function attempt(task, number)
-  if tonumber(redis.call('HGET', ATT, task) or 0) < number then redis.call('HSET', ATT, task, number) end
+-- An attempt is announced, or ended by a failure; what is known of a newer one, or of its end, stays.
+local function attempt(task, number, error, delay)
+  local newest, due = tried(redis.call('HGET', ATT, task))
+  if newest > number or (newest == number and (due ~= -1 or error == 0)) then return end
+  if error == 0 then
+    redis.call('HSET', ATT, task, number .. ' -1')
+  else
+    redis.call('HSET', ATT, task, number .. ' ' .. int(delay > 0 and now + delay or 0))
+    redis.call('HSET', TRIED, number .. ' ' .. task, ARGV[error])
+    touched[TRIED] = true
+  end
   touched[ATT] = true
+end
+
+-- When the first of this worker's grants is due; nothing when one need not wait.
+local function wake_time()
+  if redis.call('EXISTS', ATT) == 0 then return nil end
+  local tasks, first = redis.call('HKEYS', TODO), nil
+  for from = 1, #tasks, 1000 do
+    for _, value in ipairs(redis.call('HMGET', ATT, unpack(tasks, from, math.min(from + 999, #tasks)))) do
+      local _, due = tried(value)
+      if due <= now then return nil end
+      if not first or due < first then first = due end
+    end
+  end
+  return first
 end
 
 local function confirm(name, at)
@@ -217,7 +240,7 @@ for _, item in ipairs(batch.items) do
   local kind = item[1]
   if kind == 'store' then store(item)
   elseif kind == 'settle' then settle_all(ARGV[item[2]])
-  elseif kind == 'attempt' then attempt(item[2], item[3])
+  elseif kind == 'attempt' then attempt(item[2], item[3], item[4], item[5])
   elseif kind == 'called' then confirm(item[2], item[3])
   else failures[#failures + 1] = item end
 end
@@ -254,8 +277,12 @@ if progress then me.tries = 0 end
 local left = 0
 if batch.mode ~= 'none' then
   local holds = redis.call('HLEN', TODO) > 0
+  local wake = holds and wake_time()
   if not holds then
     me.state, me.token, left = IDLE, '', 1
+  elseif wake then
+    -- No process was lost: the next begin is as cautious as this one was, and not more.
+    me.state, me.token, me.due, me.tries, left = ASLEEP, '', wake, me.tries > 1 and 1 or 0, 1
   elseif batch.mode == 'handover' then
     me.state, me.token, me.k, me.called_at, me.confirmed, left = CALLED, '', 0, now, 0, 1
     me.due, called = now + batch.limit, called + 1

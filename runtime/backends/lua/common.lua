@@ -2,7 +2,8 @@
 -- A worker's record in the hash `workers` is one byte of state and the packed rest, so that a look over all
 -- workers skips the idle ones without unpacking them. Times are whole microseconds of Redis's own clock.
 
-local IDLE, CALLED, RUNNING = 'i', 'c', 'r'
+-- Asleep: it left grants that all wait for their next attempt, and is called when the first of them is due.
+local IDLE, CALLED, RUNNING, ASLEEP = 'i', 'c', 'r', 's'
 
 local function clock()
   local t = redis.call('TIME')
@@ -32,6 +33,13 @@ end
 -- the client's parser pays for each element of a reply, not for its bytes.
 local function int(n)
   return string.format('%.0f', n)
+end
+
+-- What is known of a task's newest attempt: its number, and the time before which the next may not begin (-1: no end).
+local function tried(value)
+  if not value then return 0, 0 end
+  local number, due = string.match(value, '^(%d+) (-?%d+)$')
+  return tonumber(number), tonumber(due)
 end
 
 local function is_run(meta)

@@ -9,7 +9,7 @@ for i = 1, #all, 2 do
     local record = load_record(all[i + 1])
     if record.due > now then
       living = living or record.state == RUNNING
-    elseif record.state == RUNNING then
+    elseif record.state ~= CALLED then
       first[#first + 1] = all[i]
     else
       waiting[#waiting + 1] = {all[i], record}

@@ -1,9 +1,11 @@
--- KEYS meta workers errors att out done queue events need   ARGV nonce life
+-- KEYS meta workers errors att out done queue events need tried   ARGV nonce life
 -- Fences everyone. Returns 1 when anything of an earlier life of this run is there, so that its sets are to be cleared.
 local earlier = redis.call('EXISTS', unpack(KEYS))
 redis.call('DEL', KEYS[2])
 -- A run that failed and is launched again tries its failed tasks afresh.
 for _, task in ipairs(redis.call('HKEYS', KEYS[3])) do
+  local newest = string.match(redis.call('HGET', KEYS[4], task) or '0', '^%d+')
+  for number = 1, tonumber(newest) do redis.call('HDEL', KEYS[10], number .. ' ' .. task) end
   redis.call('HDEL', KEYS[4], task)
 end
 redis.call('UNLINK', KEYS[3], KEYS[6], KEYS[9])

@@ -11,8 +11,8 @@ for i = 4, #ARGV do
       if record.state == CALLED then called = called - 1 end
       record.state = IDLE
       save_record(KEYS[2], ARGV[i], record)
-    elseif #calls < n and (record.state == RUNNING or may_repeat(record, queue, ARGV[3] == '1', now, limit)) then
-      if record.state == RUNNING then
+    elseif #calls < n and (record.state ~= CALLED or may_repeat(record, queue, ARGV[3] == '1', now, limit)) then
+      if record.state ~= CALLED then
         called, record.k = called + 1, 0
       else
         record.k = math.min(record.k + 1, 2)

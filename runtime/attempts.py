@@ -1,8 +1,9 @@
 """How often a task was tried: attempts counted across incarnations, and what follows when one failed.
 
-Normally an attempt is written when it failed. After a death of the worker (*cautiously*) it is written before
-it runs, so that a task that kills its process is known by name and counts against its own `retry`. An attempt that
-was announced and has no end when the next incarnation begins was killed.
+Normally an attempt is written when it failed. After a death of the worker (*cautiously*), and for a task with
+attempts in earlier incarnations, it is written before it runs, so that a task that kills its process is known by name
+and counts against its own `retry`. An attempt that was announced and has no end when the next incarnation begins
+was killed.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Attempts:
         """What `begin` returned: attempts written so far, and how often the worker began without progress."""
         self._made = {task: tried.number for task, tried in written.items()}
         self._killed = {task for task, tried in written.items() if tried.is_open}
-        self._suspect = set(self._killed)
+        self._suspect = set(written)
         self.is_cautious = tries > 1
 
     def current(self, task: str) -> int:

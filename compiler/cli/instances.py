@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from compiler.graph.model import Family, Graph
 from compiler.manifest.model import Call
-from runtime.plan import Blob, Input, Key, Leaf, Value, Variable, map_refs, path_text, slot_name
+from runtime.plan import Blob, Input, Key, Leaf, Retry, Value, Variable, map_refs, path_text, slot_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +100,26 @@ def _options(graph: Graph, instance: int, family: Family) -> dict[str, object]:
         "tmp_mb": resources.tmp_mb,
         "arch": resources.arch,
         "timeout_s": option.timeout_s,
-        "retries": option.retry.max,
+        "retry": _retry(option.retry),
         "io": option.io.kind if option.io else None,
         "requirements": list(option.requirements),
         "env": {name: _variable_text(value) for name, value in option.environ},
         **dict(option.other),
     }
     return {name: value for name, value in every.items() if value not in (None, [], {}, False)}
+
+
+def _retry(retry: Retry) -> dict[str, object]:
+    """What is repeated and when; without `on`, every failure."""
+    every: dict[str, object] = {
+        "max": retry.max,
+        "delay_s": retry.delay_s,
+        "backoff": retry.backoff if retry.backoff != 1 else None,
+        "max_delay_s": retry.max_delay_s,
+        "jitter": retry.jitter if retry.jitter != "none" else None,
+        "on": ["Killed"] if retry.kills_only else list(retry.on),
+    }
+    return {name: value for name, value in every.items() if name == "max" or value}
 
 
 def _variable_text(value: Variable) -> str:

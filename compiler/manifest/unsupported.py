@@ -11,9 +11,6 @@ from compiler.diagnostics import Span
 from compiler.manifest.model import Manifest, TaskDef
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 
-_RETRY_LATER = ("backoff", "max_delay", "jitter", "on")
-"""Fields of `retry` that wait; `max` and `delay` are executed."""
-
 
 def find_unsupported(manifest: Manifest, tree: MappingNode) -> tuple[tuple[str, Span], ...]:
     """Each feature with its place, in the order of the file."""
@@ -49,17 +46,8 @@ def _task(task: TaskDef) -> Iterator[tuple[str, Span]]:
 
 def _options(options: Mapping[str, Node], spans: Mapping[str, Span]) -> Iterator[tuple[str, Span]]:
     for name, node in options.items():
-        if name == "retry":
-            yield from _retry(node)
-        elif (is_later := _LATER_OPTIONS.get(name)) is not None and is_later(node):
+        if (is_later := _LATER_OPTIONS.get(name)) is not None and is_later(node):
             yield name, spans[name]
-
-
-def _retry(node: Node) -> Iterator[tuple[str, Span]]:
-    if isinstance(node, MappingNode):
-        for key in node.keys:
-            if key.value in _RETRY_LATER:
-                yield f"retry.{key.value}", key.span
 
 
 def _is_written(node: Node) -> bool:

@@ -150,8 +150,6 @@ tasks:
         ("the secret input `b`", 3),
         ("optimize", 4),
         ("metrics", 5),
-        ("retry.backoff", 6),
-        ("retry.jitter", 6),
         ("on_error", 12),
         ("cache", 14),
         ("idempotent", 15),

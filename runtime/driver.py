@@ -103,7 +103,7 @@ class Driver:
                 if self._invocation.deadline is not None:
                     with self._lock:
                         self._accept(ev.SetTimer(TIME_UP, self._invocation.deadline - time.monotonic()))
-                with alarm_handler():
+                with alarm_handler(), self._execution.listening():
                     self._main_loop()
         finally:
             with self._lock:

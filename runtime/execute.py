@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
@@ -20,6 +20,7 @@ from runtime.errors import RuntimeFault
 from runtime.failure_names import names_of
 from runtime.plan import Blob, Input, Leaf, Task, Variable, map_refs, slot_name
 from runtime.selection import SelectionError, select
+from runtime.stderr_tail import StderrTail
 from runtime.trust import Packed
 from runtime.user_errors import message_of
 
@@ -58,6 +59,11 @@ class Execution:
         self._loader = loader
         self._literals = literals
         self._inputs = inputs
+        self._stderr = StderrTail()
+
+    def listening(self) -> AbstractContextManager[None]:
+        """Inside this block, what tasks write to their error output is kept for the record of their failure."""
+        return self._stderr.listening()
 
     def run(self, task: Task, inputs: dict[str, object]) -> Outcome:
         """Call the task's function, or run its command, with the values of its in-edges (slot → value or `Packed`).
@@ -67,7 +73,8 @@ class Execution:
         try:
             result = self._command(task, inputs) if task.function.kind == "exec" else self._call(task, inputs)
         except TaskTimeout:
-            return _failed("Timeout", f"{task.name} ran longer than its timeout of {task.timeout_s:g} s")
+            message = f"{task.name} ran longer than its timeout of {task.timeout_s:g} s"
+            return Outcome(failure=TaskFailure(kind="Timeout", message=message, stderr=self._stderr.text()))
         except (SelectionError, VariableError) as err:
             return _failed(type(err).__name__, str(err))
         except CommandFault as err:
@@ -86,12 +93,14 @@ class Execution:
                     kind=type(err).__name__,
                     message=message_of(err),
                     traceback=user_traceback(err, self._loader),
+                    stderr=self._stderr.text(),
                     names=names_of(err, task.retry.on),
                 )
             )
         return self._outputs(task, result)
 
     def _call(self, task: Task, inputs: dict[str, object]) -> object:
+        self._stderr.clear()
         function = self._loader.load(task.function)
         args, kwargs = self._bind(task, inputs)
         with Variables(self._environ(task)), _time_limit(task.timeout_s):

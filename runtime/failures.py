@@ -29,8 +29,8 @@ def error_record(
     """JSON text of a record; `kind` is the exception's type name, or Killed, Timeout, NotSerializable, ExitCode.
 
     `attempts` is how many there are in all, 0 when a failure of this kind is not repeated.
-    `line` is the manifest's line of the task, in `file` when that is not the main one. `stderr` is the end of a
-    command's error output. Long texts are cut in the middle.
+    `line` is the manifest's line of the task, in `file` when that is not the main one. `stderr` is the end of what
+    it wrote to its error output. Long texts are cut in the middle.
     """
     record: Mapping[str, object] = {
         "task": task,

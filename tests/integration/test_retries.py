@@ -14,6 +14,7 @@ from tests.integration.running import PLANNERS, Bench, compile_at, write_workflo
 
 FUNCTIONS = '''
 import pathlib
+import sys
 import time
 
 
@@ -41,6 +42,7 @@ def flaky(folder, times, number, pause=0.0):
 
 
 def refuse(folder, times, number):
+    print("about to refuse", file=sys.stderr)
     (pathlib.Path(folder) / "attempts").open("a").write("x\\n")
     raise Refused("no")
 
@@ -95,6 +97,7 @@ def test_a_failure_that_is_not_named_is_not_repeated(bench: Bench, tmp_path: Pat
         bench.run(compile_at(path, planner, folder=str(tmp_path), times=9), SETTINGS)
     (record,) = failed.value.records
     assert (record["type"], record["attempt"], record["attempts"], record["earlier"]) == ("Refused", 1, 0, [])
+    assert record["stderr"] == "about to refuse\n"
     assert len(attempts_in(tmp_path)) == 1
     assert bench.left_keys() == []
 

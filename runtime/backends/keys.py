@@ -15,7 +15,7 @@ spreads them over a cluster. Blobs belong to the deployment. An ACL of `treadle:
     done:<worker>    set     "=" + task settled by this worker, "+" + slot it stored before it settled
     need             hash    consumer → width, of fan-ins whose width is known at run time only
     att              hash    task → its newest attempt: number, time before which the next may not begin (-1: no end)
-    tried            hash    "number task" → short record of an attempt that failed and was repeated
+    tried            hash    "number task" → short record of a repeated attempt that failed, the last 20 of a task
     errors           hash    task → record (JSON)
     events, hint:<worker>    streams, trimmed
     pages            hash    number → page; `graph`: the whole graph for dashboards

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from runtime.backends.batch import subdag_of
-from runtime.backends.memory_state import MemoryState, Record, State
+from runtime.backends.memory_state import ATTEMPTS_KEPT, MemoryState, Record, State
 from runtime.config import WorkerSettings
 from runtime.ports import (
     Answer,
@@ -75,6 +75,7 @@ class CommitRun:
             self.state.attempts[item.task] = Tried(number=item.number, is_open=not item.error, due=due)
             if item.error:
                 self.state.tried[item.task][item.number] = item.error
+                self.state.tried[item.task].pop(item.number - ATTEMPTS_KEPT, None)
 
     def _store(self, item: Store) -> None:
         value: bytes | Reference | None = item.value

@@ -18,6 +18,7 @@ from runtime.ports import HintMessage, Reference, RunEvent, Tried
 
 EVENTS_KEPT = 10_000
 HINTS_KEPT = 1_000
+ATTEMPTS_KEPT = 20
 
 
 class State(Enum):

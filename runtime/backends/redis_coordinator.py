@@ -7,6 +7,9 @@ protocol's table:
   set per consumer: a fan-out is a few commands. A rebuild, which does not know widths, writes both forms.
 - A rebuild has a nonce: a part or an end that belongs to an earlier one is refused, so that two launchers that
   rebuild at once cannot mix their states.
+- A worker that leaves grants which all wait for their next attempt is *asleep*: neither called nor running, due when
+  the first of them is. The watch calls it then, a new grant at once; its `tries` do not grow by sleeping. `att` holds
+  for each task when its next attempt may begin, or that its newest one has no end yet.
 - `begin` with the token that is running already and has not committed is a lost reply: the same answer again.
 - A batch sent again asks again for the calls of its lost answer; a worker invoked twice is harmless.
 - `watch` renews the expiry of the run's keys four times in their life, by SCAN; scripts set it when a key is written.

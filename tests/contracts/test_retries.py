@@ -147,6 +147,14 @@ def test_a_failure_comes_with_the_attempts_before_it(world: World) -> None:
     assert dict(status.earlier) == {"a": tuple((number, f'{{"type": "E{number}"}}') for number in range(1, 12))}
 
 
+def test_of_many_attempts_the_last_ones_are_kept(world: World) -> None:
+    world.launch({"w0": {"a": -1}})
+    world.begin("w0")
+    world.commit("w0", *(failed("a", number) for number in range(1, 100)))
+    world.commit("w0", Failure(task="a", record="{}"))
+    assert [number for number, _ in world.coordinator.status().earlier["a"]] == list(range(80, 100))
+
+
 def test_a_run_that_is_built_anew_keeps_the_waits_and_forgets_what_failed(world: World) -> None:
     world.launch({"w0": {"a": -1, "b": -1}})
     world.begin("w0")

@@ -209,6 +209,7 @@ local function attempt(task, number, error, delay)
   else
     redis.call('HSET', ATT, task, number .. ' ' .. int(delay > 0 and now + delay or 0))
     redis.call('HSET', TRIED, number .. ' ' .. task, ARGV[error])
+    redis.call('HDEL', TRIED, (number - ATTEMPTS_KEPT) .. ' ' .. task)
     touched[TRIED] = true
   end
   touched[ATT] = true

@@ -36,6 +36,7 @@ local function int(n)
 end
 
 -- What is known of a task's newest attempt: its number, and the time before which the next may not begin (-1: no end).
+local ATTEMPTS_KEPT = 20
 local function tried(value)
   if not value then return 0, 0 end
   local number, due = string.match(value, '^(%d+) (-?%d+)$')

@@ -4,8 +4,8 @@ local earlier = redis.call('EXISTS', unpack(KEYS))
 redis.call('DEL', KEYS[2])
 -- A run that failed and is launched again tries its failed tasks afresh.
 for _, task in ipairs(redis.call('HKEYS', KEYS[3])) do
-  local newest = string.match(redis.call('HGET', KEYS[4], task) or '0', '^%d+')
-  for number = 1, tonumber(newest) do redis.call('HDEL', KEYS[10], number .. ' ' .. task) end
+  local newest = tried(redis.call('HGET', KEYS[4], task))
+  for number = math.max(1, newest - ATTEMPTS_KEPT), newest do redis.call('HDEL', KEYS[10], number .. ' ' .. task) end
   redis.call('HDEL', KEYS[4], task)
 end
 redis.call('UNLINK', KEYS[3], KEYS[6], KEYS[9])

@@ -1,10 +1,10 @@
 -- KEYS meta out done errors att tried
--- Of the tasks in `errors` also their earlier attempts: task, number, short record, …
+-- Of the tasks in `errors` also their last attempts before: task, number, short record, …
 local meta = redis.call('HMGET', KEYS[1], 'state', 'reason')
 local errors, earlier = redis.call('HGETALL', KEYS[4]), {}
 for i = 1, #errors, 2 do
-  local newest = redis.call('HGET', KEYS[5], errors[i]) or '0'
-  for number = 1, tonumber(string.match(newest, '^%d+')) do
+  local newest = tried(redis.call('HGET', KEYS[5], errors[i]))
+  for number = math.max(1, newest - ATTEMPTS_KEPT), newest do
     local record = redis.call('HGET', KEYS[6], number .. ' ' .. errors[i])
     if record then
       earlier[#earlier + 1] = errors[i]

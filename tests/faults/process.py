@@ -6,6 +6,7 @@ answers are heard after another, and before each the process may die, freeze, or
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -172,10 +173,10 @@ class Process:
         self.world.executions[task.name] += 1
         self.world.trace(f"{self.machine.worker} {self.machine.token[:4]} ran {task.name}, attempt {attempt}")
         if task.name in self.world.scenario.flaky and self.world.executions[task.name] == 1:
-            self._feed(ev.Failed(task.name, f'{{"task": "{task.name}", "message": "once"}}'))
+            self._feed(_failed(task, "once"))
             return
         if task.name in self.world.scenario.failing:
-            self._feed(ev.Failed(task.name, f'{{"task": "{task.name}", "message": "always"}}'))
+            self._feed(_failed(task, "always"))
             return
         self.exchange.keep(self.world.outputs(task, {**inputs, **packed}))
         self._feed(ev.Executed(task.name))
@@ -233,3 +234,8 @@ def _shown(commit: Commit) -> str:
 def _item(item: object) -> str:
     name = getattr(item, "slot", None) or getattr(item, "task", None) or getattr(item, "tasks", None)
     return f"{type(item).__name__} {name or getattr(item, 'worker', '')}"
+
+
+def _failed(task: Task, message: str) -> ev.Failed:
+    record = json.dumps({"task": task.name, "message": message})
+    return ev.Failed(task.name, record, message, ("Exception",))

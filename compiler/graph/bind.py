@@ -15,10 +15,10 @@ from compiler.graph.context import Context, Ends
 from compiler.graph.copies import Copies, Part
 from compiler.graph.domains import Domain
 from compiler.graph.report import Stopped
-from compiler.manifest.budget import MAX_VALUE_DEPTH
-from compiler.manifest.faults import ExprFault, Poisoned
-from compiler.manifest.operators import subscript
-from compiler.manifest.symbols import (
+from compiler.manifest.expressions.budget import MAX_VALUE_DEPTH
+from compiler.manifest.expressions.faults import ExprFault, Poisoned
+from compiler.manifest.expressions.operators import subscript
+from compiler.manifest.expressions.symbols import (
     DynRef,
     Given,
     InputValue,
@@ -29,7 +29,7 @@ from compiler.manifest.symbols import (
     TaskRef,
     describe,
 )
-from compiler.manifest.templates import TemplateFault, TreeTemplate
+from compiler.manifest.expressions.templates import TemplateFault, TreeTemplate
 from compiler.suggest import did_you_mean
 from runtime.plan import Input, Ref, Value
 

@@ -11,16 +11,14 @@ from typing import Protocol
 
 from compiler.diagnostics import Related
 from compiler.graph.report import Report, Stopped
-from compiler.manifest.budget import STEPS_PER_INSTANCE, Budget
-from compiler.manifest.compilation import Scope
-from compiler.manifest.faults import ExprFault, Poisoned
-from compiler.manifest.functions import measure
-from compiler.manifest.model import ForeachEntry, Manifest
-from compiler.manifest.operators import NoInstance, refuse_secret
-from compiler.manifest.params import Params, declared_type
-from compiler.manifest.symbols import InputValue, Namespace, NoResult, SecretValue, show
-from compiler.manifest.syntax_tree import SyntaxTrees
-from compiler.manifest.templates import (
+from compiler.manifest.expressions.budget import STEPS_PER_INSTANCE, Budget
+from compiler.manifest.expressions.compilation import Scope
+from compiler.manifest.expressions.faults import ExprFault, Poisoned
+from compiler.manifest.expressions.functions import measure
+from compiler.manifest.expressions.operators import NoInstance, refuse_secret
+from compiler.manifest.expressions.symbols import InputValue, Namespace, NoResult, SecretValue, show
+from compiler.manifest.expressions.syntax_tree import SyntaxTrees
+from compiler.manifest.expressions.templates import (
     Template,
     TemplateFault,
     TreeTemplate,
@@ -29,6 +27,8 @@ from compiler.manifest.templates import (
     has_expression,
     scalars,
 )
+from compiler.manifest.model import ForeachEntry, Manifest
+from compiler.manifest.params import Params, declared_type
 from compiler.manifest.tree import Node, ScalarNode
 
 Watch = Callable[[int, int], None]

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from compiler.diagnostics import Span
 from compiler.graph.model import SEPARATOR, Family, Graph
-from compiler.manifest.symbols import Given, Outputs, TaskRef
+from compiler.manifest.expressions.symbols import Given, Outputs, TaskRef
 from runtime.plan import Input, Ref, Value, map_refs
 
 

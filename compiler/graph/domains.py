@@ -14,10 +14,8 @@ from compiler.diagnostics import Diagnostic, Related, Span
 from compiler.graph.context import Context
 from compiler.graph.copies import Copies
 from compiler.graph.merge import TaskSource
-from compiler.manifest.faults import Poisoned
-from compiler.manifest.model import ForeachEntry
-from compiler.manifest.phrases import expression_hint
-from compiler.manifest.symbols import (
+from compiler.manifest.expressions.faults import Poisoned
+from compiler.manifest.expressions.symbols import (
     SYMBOLIC,
     DynRef,
     Item,
@@ -27,7 +25,9 @@ from compiler.manifest.symbols import (
     describe,
     show,
 )
-from compiler.manifest.templates import TemplateFault, TreeTemplate
+from compiler.manifest.expressions.templates import TemplateFault, TreeTemplate
+from compiler.manifest.model import ForeachEntry
+from compiler.manifest.phrases import expression_hint
 from compiler.manifest.tree import MappingNode, SequenceNode
 from runtime.plan import Key, instance_name
 

@@ -26,10 +26,10 @@ from compiler.graph.settings import OptionTable, family_options
 from compiler.graph.splicing import Splicer
 from compiler.graph.unused import check_unused
 from compiler.graph.verify import find_cycles, lint_graph
-from compiler.manifest.faults import ExprFault, Poisoned
+from compiler.manifest.expressions.faults import ExprFault, Poisoned
+from compiler.manifest.expressions.templates import TemplateFault, TreeTemplate
 from compiler.manifest.model import Manifest, Workflow
 from compiler.manifest.params import resolve_params
-from compiler.manifest.templates import TemplateFault, TreeTemplate
 from runtime.plan import Key, Value
 
 DEFAULT_MAX_INSTANCES = 200_000

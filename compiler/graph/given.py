@@ -9,11 +9,11 @@ from compiler.diagnostics import ManifestError
 from compiler.graph.bind import select_path
 from compiler.graph.context import Context
 from compiler.graph.domains import Domain
-from compiler.manifest.faults import ExprFault, Poisoned
+from compiler.manifest.expressions.faults import ExprFault, Poisoned
+from compiler.manifest.expressions.symbols import SYMBOLIC, Level
+from compiler.manifest.expressions.templates import TemplateFault, TreeTemplate
 from compiler.manifest.model import Manifest, Workflow
 from compiler.manifest.params import accept_input
-from compiler.manifest.symbols import SYMBOLIC, Level
-from compiler.manifest.templates import TemplateFault, TreeTemplate
 from runtime.plan import path_text
 
 

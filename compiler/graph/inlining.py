@@ -19,12 +19,12 @@ from compiler.graph.merge import TaskSource, merge_tasks
 from compiler.graph.model import Graph
 from compiler.graph.order import param_nodes
 from compiler.graph.verify import lint_graph
-from compiler.manifest.faults import ExprFault, Poisoned
-from compiler.manifest.functions import plain
+from compiler.manifest.expressions.faults import ExprFault, Poisoned
+from compiler.manifest.expressions.functions import plain
+from compiler.manifest.expressions.symbols import SYMBOLIC, Level, NoResult, SecretValue, TaskRef, describe
+from compiler.manifest.expressions.templates import TemplateFault, TreeTemplate
 from compiler.manifest.model import Manifest, Workflow
 from compiler.manifest.params import given_params, lone_params
-from compiler.manifest.symbols import SYMBOLIC, Level, NoResult, SecretValue, TaskRef, describe
-from compiler.manifest.templates import TemplateFault, TreeTemplate
 from compiler.suggest import closest, did_you_mean
 
 Expand = Callable[[Context, Mapping[str, TaskSource], "Inliner"], Graph]

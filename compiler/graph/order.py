@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from compiler.diagnostics import Diagnostic, Related, Span
 from compiler.graph.context import Context
 from compiler.graph.merge import TaskSource
-from compiler.manifest import expression_nodes as nodes
+from compiler.manifest.expressions import nodes
+from compiler.manifest.expressions.templates import split, syntax_trees
 from compiler.manifest.model import Manifest, Workflow
-from compiler.manifest.templates import split, syntax_trees
 from compiler.manifest.tree import Node, ScalarNode
 
 

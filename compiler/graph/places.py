@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from compiler.diagnostics import Position, Span
-from compiler.manifest.budget import MAX_TEMPLATE
+from compiler.manifest.expressions.budget import MAX_TEMPLATE
 from compiler.manifest.lines import split_lines
 from compiler.manifest.model import Source
 from compiler.manifest.tree import ScalarNode

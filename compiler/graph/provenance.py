@@ -14,12 +14,12 @@ from compiler.diagnostics import Span
 from compiler.graph.evaluated import evaluated_options
 from compiler.graph.layers import Layer, LayerFinder, layers_of
 from compiler.graph.model import Family, Graph
-from compiler.manifest import expression_nodes as nodes
+from compiler.manifest.expressions import nodes
+from compiler.manifest.expressions.symbols import SYMBOLIC, show
+from compiler.manifest.expressions.syntax_tree import SyntaxTrees
+from compiler.manifest.expressions.templates import has_expression, syntax_trees
 from compiler.manifest.model import Call, Exec
 from compiler.manifest.plain import to_plain
-from compiler.manifest.symbols import SYMBOLIC, show
-from compiler.manifest.syntax_tree import SyntaxTrees
-from compiler.manifest.templates import has_expression, syntax_trees
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 from runtime.plan import Value
 

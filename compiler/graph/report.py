@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from compiler.diagnostics import MAX_MISTAKES, Diagnostic, Related, Span
 from compiler.graph.places import Places
-from compiler.manifest.faults import StaticFault
+from compiler.manifest.expressions.faults import StaticFault
+from compiler.manifest.expressions.symbols import show
+from compiler.manifest.expressions.templates import Template, TemplateFault
 from compiler.manifest.model import Source
-from compiler.manifest.symbols import show
-from compiler.manifest.templates import Template, TemplateFault
 from compiler.manifest.tree import ScalarNode
 
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from compiler.graph.context import Context
 from compiler.graph.settings import evaluate_section
+from compiler.manifest.expressions.templates import scalars
 from compiler.manifest.model import Manifest
 from compiler.manifest.options import parse_sla
 from compiler.manifest.plain import to_plain
-from compiler.manifest.templates import scalars
 from compiler.manifest.tree import MappingNode, Node
 
 

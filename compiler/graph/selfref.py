@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from compiler.graph.bind import compile_arguments
 from compiler.graph.context import Context
 from compiler.graph.domains import Domain
-from compiler.manifest.faults import ExprFault, Poisoned
-from compiler.manifest.symbols import Predicate, TaskRef
-from compiler.manifest.templates import Template, TemplateFault
+from compiler.manifest.expressions.faults import ExprFault, Poisoned
+from compiler.manifest.expressions.symbols import Predicate, TaskRef
+from compiler.manifest.expressions.templates import Template, TemplateFault
 
 
 def refuse_self_reference(domain: Domain, context: Context) -> None:

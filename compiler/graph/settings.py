@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from compiler.graph.context import Context
 from compiler.graph.domains import Domain
-from compiler.manifest.faults import ExprFault, Poisoned
-from compiler.manifest.functions import plain
+from compiler.manifest.expressions.faults import ExprFault, Poisoned
+from compiler.manifest.expressions.functions import plain
+from compiler.manifest.expressions.symbols import SYMBOLIC, InputValue, SecretValue, describe
+from compiler.manifest.expressions.templates import TemplateFault, TreeTemplate
 from compiler.manifest.model import TaskOptions
 from compiler.manifest.options import (
     parse_env,
@@ -24,8 +26,6 @@ from compiler.manifest.options import (
 )
 from compiler.manifest.plain import to_node
 from compiler.manifest.schema import check_value
-from compiler.manifest.symbols import SYMBOLIC, InputValue, SecretValue, describe
-from compiler.manifest.templates import TemplateFault, TreeTemplate
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 from compiler.suggest import did_you_mean
 from runtime.plan import Input, path_text

@@ -20,10 +20,10 @@ from compiler.graph.domains import Domain
 from compiler.graph.given import GivenInputs
 from compiler.graph.model import SEPARATOR
 from compiler.graph.settings import OptionTable
-from compiler.manifest.faults import ExprFault, Poisoned
+from compiler.manifest.expressions.faults import ExprFault, Poisoned
+from compiler.manifest.expressions.operators import as_text
+from compiler.manifest.expressions.symbols import SYMBOLIC, InputValue, describe
 from compiler.manifest.model import Manifest, TaskOptions
-from compiler.manifest.operators import as_text
-from compiler.manifest.symbols import SYMBOLIC, InputValue, describe
 from runtime.plan import Input, Key, Ref, Value, Variable, map_refs
 
 FILE_MARK = "-r "

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from compiler.graph.context import Context
 from compiler.graph.merge import TaskSource
-from compiler.manifest.faults import Poisoned
+from compiler.manifest.expressions.faults import Poisoned
+from compiler.manifest.expressions.templates import TemplateFault, scalars
 from compiler.manifest.model import Exec, Manifest
-from compiler.manifest.templates import TemplateFault, scalars
 from compiler.manifest.tree import Node, ScalarNode
 
 

@@ -14,8 +14,8 @@ from itertools import chain
 
 from compiler.diagnostics import MAX_MISTAKES, Diagnostic, ManifestError, Related
 from compiler.graph.model import SEPARATOR, Family, Graph
+from compiler.manifest.expressions.templates import scalars
 from compiler.manifest.model import Manifest
-from compiler.manifest.templates import scalars
 from compiler.manifest.tree import ScalarNode
 
 HUGE_FAN_IN = 10_000

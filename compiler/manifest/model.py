@@ -1,7 +1,7 @@
 """The manifest as parsed: every section typed, every value that may hold an expression still a located `Node`.
 
 After `compiler.manifest.parse` no code looks at raw mappings again. Expressions are evaluated by
-`compiler.graph.expand` with `compiler.manifest.expressions`, and the values that come out are parsed
+`compiler.graph.expand` with `compiler.manifest.expressions.compile`, and the values that come out are parsed
 to the typed options at the end of this page by `compiler.manifest.options`.
 """
 

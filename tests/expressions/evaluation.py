@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from compiler.manifest.budget import Budget
-from compiler.manifest.compilation import Scope
-from compiler.manifest.expressions import compile_expression
-from compiler.manifest.faults import ExprFault, StaticFault
-from compiler.manifest.functions import plain
-from compiler.manifest.symbols import Namespace, TaskRef
-from compiler.manifest.syntax_tree import SyntaxTrees
+from compiler.manifest.expressions.budget import Budget
+from compiler.manifest.expressions.compilation import Scope
+from compiler.manifest.expressions.compile import compile_expression
+from compiler.manifest.expressions.faults import ExprFault, StaticFault
+from compiler.manifest.expressions.functions import plain
+from compiler.manifest.expressions.symbols import Namespace, TaskRef
+from compiler.manifest.expressions.syntax_tree import SyntaxTrees
 
 
 class OneTask:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from compiler.manifest.budget import Budget
-from compiler.manifest.expression_nodes import Node
-from compiler.manifest.faults import ExprFault
-from compiler.manifest.syntax_tree import SyntaxTree, SyntaxTrees
+from compiler.manifest.expressions.budget import Budget
+from compiler.manifest.expressions.faults import ExprFault
+from compiler.manifest.expressions.nodes import Node
+from compiler.manifest.expressions.syntax_tree import SyntaxTree, SyntaxTrees
 from tests.expressions.evaluation import code, outcome
 
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.graph.places import Places
+from compiler.manifest.expressions.syntax_tree import SyntaxTrees
+from compiler.manifest.expressions.templates import TemplateFault, compile_scalar, split
 from compiler.manifest.load import load_tree
 from compiler.manifest.model import Source
-from compiler.manifest.syntax_tree import SyntaxTrees
-from compiler.manifest.templates import TemplateFault, compile_scalar, split
 from compiler.manifest.tree import ScalarNode
 from tests.expressions.evaluation import scope
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from compiler.cli.main import VERBS
-from compiler.manifest.functions import FILTERS, FUNCTIONS
+from compiler.manifest.expressions.functions import FILTERS, FUNCTIONS
 from compiler.manifest.model import Source
 from compiler.manifest.schema import manifest_schema
 from compiler.pipeline import check

@@ -1,8 +1,8 @@
 """The nodes of an expression: those of Jinja's syntax tree that can stand in one, under the same names.
 
 They are classes of our own so that only a manifest whose expressions need Jinja's parser imports Jinja, which takes
-longer than anything else that `validate` imports. `compiler.manifest.jinja_parser` makes them of Jinja's; what they
-mean is said by `compiler.manifest.expressions`.
+longer than anything else that `validate` imports. `compiler.manifest.expressions.jinja_parser` makes them of Jinja's;
+what they mean is said by `compiler.manifest.expressions.compile`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ the same answer.
 
 from __future__ import annotations
 
-from compiler.manifest.faults import ExprFault
+from compiler.manifest.expressions.faults import ExprFault
 
 MAX_ELEMENTS = 2_000_000
 MAX_TEXT = 1_048_576

@@ -1,6 +1,6 @@
 """One expression on its way from syntax tree to closure: the scope it stands in, what is wrong with it so far.
 
-Which node is compiled how is said by a table of handlers (`compiler.manifest.expressions`).
+Which node is compiled how is said by a table of handlers (`compiler.manifest.expressions.compile`).
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from compiler.manifest import expression_nodes as nodes
-from compiler.manifest.budget import Budget
-from compiler.manifest.faults import ExprFault, Extent, Poisoned, StaticFault
-from compiler.manifest.functions import FUNCTIONS
-from compiler.manifest.syntax_tree import SyntaxTree
+from compiler.manifest.expressions import nodes
+from compiler.manifest.expressions.budget import Budget
+from compiler.manifest.expressions.faults import ExprFault, Extent, Poisoned, StaticFault
+from compiler.manifest.expressions.functions import FUNCTIONS
+from compiler.manifest.expressions.syntax_tree import SyntaxTree
 from compiler.suggest import did_you_mean
 
 Frame = list[object]

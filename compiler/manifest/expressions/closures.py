@@ -1,18 +1,18 @@
 """How operators, comparisons, conditionals and displays become closures.
 
-Ints, which is what most indices are, take a short way; everything else goes through `compiler.manifest.operators`.
+Ints, which is what most indices are, take a short way; everything else goes through
+`compiler.manifest.expressions.operators`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from compiler.manifest import expression_nodes as nodes
-from compiler.manifest import operators
-from compiler.manifest.budget import check_text
-from compiler.manifest.compilation import Closure, Compilation, Frame
-from compiler.manifest.faults import ExprFault
-from compiler.manifest.symbols import RUN_TIME, Predicate, RunTime, describe
+from compiler.manifest.expressions import nodes, operators
+from compiler.manifest.expressions.budget import check_text
+from compiler.manifest.expressions.compilation import Closure, Compilation, Frame
+from compiler.manifest.expressions.faults import ExprFault
+from compiler.manifest.expressions.symbols import RUN_TIME, Predicate, RunTime, describe
 
 FAST = {
     nodes.Add: (operators.add, int.__add__),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from compiler.manifest import expression_nodes as nodes
-from compiler.manifest import operators
-from compiler.manifest.compilation import Closure, Compilation, Frame, poison
-from compiler.manifest.faults import ExprFault, Extent, Poisoned
-from compiler.manifest.functions import FILTERS, FUNCTIONS, Function
-from compiler.manifest.symbols import Level, Namespace, show
+from compiler.manifest.expressions import nodes, operators
+from compiler.manifest.expressions.compilation import Closure, Compilation, Frame, poison
+from compiler.manifest.expressions.faults import ExprFault, Extent, Poisoned
+from compiler.manifest.expressions.functions import FILTERS, FUNCTIONS, Function
+from compiler.manifest.expressions.symbols import Level, Namespace, show
 from compiler.suggest import did_you_mean
 
 ROOTS = ("params", "inputs", "secrets", "tasks")

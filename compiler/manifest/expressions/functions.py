@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from compiler.manifest.budget import MAX_VALUE_DEPTH, Budget, check_elements, check_text
-from compiler.manifest.faults import ExprFault
-from compiler.manifest.operators import as_text, is_number, less, refuse_symbolic
-from compiler.manifest.symbols import Level, TaskRef, describe
+from compiler.manifest.expressions.budget import MAX_VALUE_DEPTH, Budget, check_elements, check_text
+from compiler.manifest.expressions.faults import ExprFault
+from compiler.manifest.expressions.operators import as_text, is_number, less, refuse_symbolic
+from compiler.manifest.expressions.symbols import Level, TaskRef, describe
 
 Implementation = Callable[..., object]
 

@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from compiler.manifest import operators
-from compiler.manifest.budget import MAX_PARTS, MAX_TEMPLATE, Budget, check_text
-from compiler.manifest.compilation import Closure, Frame, Scope, poison
-from compiler.manifest.expressions import compile_expression
-from compiler.manifest.faults import ExprFault, Poisoned, StaticFault
+from compiler.manifest.expressions import operators
+from compiler.manifest.expressions.budget import MAX_PARTS, MAX_TEMPLATE, Budget, check_text
+from compiler.manifest.expressions.compilation import Closure, Frame, Scope, poison
+from compiler.manifest.expressions.compile import compile_expression
+from compiler.manifest.expressions.faults import ExprFault, Poisoned, StaticFault
+from compiler.manifest.expressions.syntax_tree import SyntaxTree, SyntaxTrees
 from compiler.manifest.plain import to_plain
-from compiler.manifest.syntax_tree import SyntaxTree, SyntaxTrees
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 
 _OPENING = re.compile(r"\$\$\{\{|\$\{\{")

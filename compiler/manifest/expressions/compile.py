@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from compiler.manifest import expression_nodes as nodes
-from compiler.manifest import operators
-from compiler.manifest.closures import (
+from compiler.manifest.expressions import nodes, operators
+from compiler.manifest.expressions.closures import (
     compile_binary,
     compile_compare,
     compile_concat,
@@ -27,9 +26,9 @@ from compiler.manifest.closures import (
     junction,
     unary,
 )
-from compiler.manifest.compilation import Closure, Compilation, Handler, Scope, poison
-from compiler.manifest.faults import StaticFault
-from compiler.manifest.lookups import (
+from compiler.manifest.expressions.compilation import Closure, Compilation, Handler, Scope, poison
+from compiler.manifest.expressions.faults import StaticFault
+from compiler.manifest.expressions.lookups import (
     compile_call,
     compile_const,
     compile_filter,
@@ -37,7 +36,7 @@ from compiler.manifest.lookups import (
     compile_getitem,
     compile_name,
 )
-from compiler.manifest.syntax_tree import SyntaxTree
+from compiler.manifest.expressions.syntax_tree import SyntaxTree
 
 HANDLERS: Mapping[type[nodes.Node], Handler] = {
     nodes.Const: compile_const,

@@ -1,7 +1,7 @@
 """Values that stand for what is known only at run time: references to tasks, items, inputs, secrets.
 
 They move through lists, dicts, slices and conditionals like any value, and refuse everything else:
-`compiler.manifest.operators` raises E214 or E216 for them. What they become in a graph is decided by
+`compiler.manifest.expressions.operators` raises E214 or E216 for them. What they become in a graph is decided by
 `compiler.graph.bind`.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, Union
 
 from compiler.diagnostics import Span
-from compiler.manifest.faults import ExprFault
+from compiler.manifest.expressions.faults import ExprFault
 from runtime.plan import Key, instance_name, path_text
 from runtime.value_types import ANY, Type, a_type
 

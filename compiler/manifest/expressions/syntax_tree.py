@@ -1,7 +1,7 @@
 """The tree of one expression, and the place of every node in its text. Nothing is evaluated here.
 
 A node says at which token it begins, and `extent` finds where it ends. Trees are kept by their text. What is more than
-a name with attributes is parsed by `compiler.manifest.jinja_parser`, imported when it is needed.
+a name with attributes is parsed by `compiler.manifest.expressions.jinja_parser`, imported when it is needed.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from compiler.manifest import expression_nodes as nodes
-from compiler.manifest.budget import MAX_EXPRESSION
-from compiler.manifest.faults import Extent, StaticFault
+from compiler.manifest.expressions import nodes
+from compiler.manifest.expressions.budget import MAX_EXPRESSION
+from compiler.manifest.expressions.faults import Extent, StaticFault
 
 if TYPE_CHECKING:
-    from compiler.manifest.jinja_parser import JinjaParser
+    from compiler.manifest.expressions.jinja_parser import JinjaParser
 
 PREFIX = "{{ "
 """What stands before the text of an expression when it is cut into tokens."""
@@ -112,7 +112,7 @@ class SyntaxTrees:
                 code="E201", message="the expression is empty", extent=whole, hint="write a value between the braces"
             )
         if self._parser is None:
-            from compiler.manifest.jinja_parser import JinjaParser
+            from compiler.manifest.expressions.jinja_parser import JinjaParser
 
             self._parser = JinjaParser()
         return self._parser.parse(source)

@@ -1,8 +1,8 @@
 """What each operator does to typed values, and what it refuses: by type E206, by size E207, by time E214 and E216.
 
 A bool is no int. Numbers add, subtract, multiply and divide; texts and lists add; nothing else does. Sizes are
-checked before anything is computed. Run-time values (`compiler.manifest.symbols`) are refused everywhere here
-but in `subscript`, and in comparisons of a `when`.
+checked before anything is computed. Run-time values (`compiler.manifest.expressions.symbols`) are refused everywhere
+here but in `subscript`, and in comparisons of a `when`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from compiler.manifest.budget import MAX_INT_BITS, Budget, check_bits, check_elements, check_text
-from compiler.manifest.faults import ExprFault, Poisoned
-from compiler.manifest.symbols import (
+from compiler.manifest.expressions.budget import MAX_INT_BITS, Budget, check_bits, check_elements, check_text
+from compiler.manifest.expressions.faults import ExprFault, Poisoned
+from compiler.manifest.expressions.symbols import (
     RUN_TIME,
     SYMBOLIC,
     DynRef,

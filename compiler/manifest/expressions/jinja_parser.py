@@ -2,7 +2,7 @@
 
 Jinja's nodes carry a line and no column. Its token stream is therefore renumbered before it reaches the
 parser: a token's "line" becomes its index, so that each node says at which token it begins.
-Importing Jinja takes long; `compiler.manifest.syntax_tree` imports this module when an expression needs it.
+Importing Jinja takes long; `compiler.manifest.expressions.syntax_tree` imports this module when an expression needs it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from jinja2 import nodes as jinja
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 
-from compiler.manifest import expression_nodes as nodes
-from compiler.manifest.budget import MAX_SYNTAX_DEPTH, MAX_TOKENS
-from compiler.manifest.faults import Extent, StaticFault
-from compiler.manifest.syntax_tree import BRACKETS, PREFIX, SyntaxTree
+from compiler.manifest.expressions import nodes
+from compiler.manifest.expressions.budget import MAX_SYNTAX_DEPTH, MAX_TOKENS
+from compiler.manifest.expressions.faults import Extent, StaticFault
+from compiler.manifest.expressions.syntax_tree import BRACKETS, PREFIX, SyntaxTree
 
 _SILENT = frozenset(
     ("whitespace", "comment", "comment_begin", "comment_end", "linecomment", "linecomment_begin", "linecomment_end")

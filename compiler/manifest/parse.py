@@ -8,11 +8,11 @@ manifest with mistakes still yields what the later phases can check. What `run` 
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from compiler.diagnostics import MAX_MISTAKES, Diagnostic, ManifestError, Position, Severity, Span
+from compiler.diagnostics import MAX_MISTAKES, Diagnostic, ManifestError, Severity, Span
+from compiler.manifest.breakage import BODIES, HARMLESS, TASK_OPTIONS, Wrong, are_local, is_broken
 from compiler.manifest.fragments import check_fragment
 from compiler.manifest.load import load_tree
 from compiler.manifest.model import (
@@ -34,45 +34,8 @@ from compiler.manifest.names import check_names
 from compiler.manifest.options import parse_sla
 from compiler.manifest.plain import to_plain
 from compiler.manifest.schema import check_tree
-from compiler.manifest.tree import KeySpans, MappingNode, Node, ScalarNode, SequenceNode
+from compiler.manifest.tree import KeySpans, MappingNode, Node, ScalarNode, SequenceNode, pairs_of
 from compiler.manifest.unsupported import find_unsupported
-from compiler.manifest.vocabulary import MERGE_KEY, intended_key
-
-TASK_OPTIONS = frozenset(
-    {
-        *("resources", "retry", "timeout", "io", "sla", "optimize", "requirements", "cache", "env"),
-        *("on_error", "idempotent", "description", "labels"),
-    }
-)
-BODIES = ("call", "exec", "use", "workflow")
-_LOCAL_SECTIONS = frozenset(
-    {
-        *("spec", "name", "description", "labels", "sla", "optimize", "metrics", "defaults", "outputs"),
-        *("workers", "requirements", "result"),
-    }
-)
-"""Sections whose mistakes leave the graph as it is."""
-
-_LOCAL_ENTRIES = ("tasks", "functions", "let", "params", "inputs", "secrets")
-"""Sections of which a mistake leaves out one entry: it is still known by name, and what uses it is silent."""
-
-_LOCAL_FIELDS = TASK_OPTIONS | {"worker", "fanout"}
-"""Fields of a task whose mistakes leave its instances and edges as they are."""
-
-_SHAPING_FIELDS = (*BODIES, "args", "with", "foreach", "where", "fanout", "extends")
-"""Fields of a task without which its call or its instances are others."""
-
-_FIELDS = (*_SHAPING_FIELDS, "when", "after", "worker", "outputs", *sorted(TASK_OPTIONS))
-_KNOWN_FIELDS = frozenset(_FIELDS)
-
-_NAMING_SECTIONS = ("params", "inputs", "let", "functions", "include", "imports", "secrets")
-_SECTIONS = (
-    *("spec", "name", "description", "labels", *_NAMING_SECTIONS, "defaults", "requirements", "sla", "optimize"),
-    *("workers", "metrics", "tasks", "outputs", "result"),
-)
-
-_HARMLESS = frozenset({"E102", "E114"})
-"""Codes of keys that are left out."""
 
 
 def load_manifest(source: Source) -> Manifest:
@@ -125,55 +88,16 @@ def _parsed(
     errors = [one for one in diagnostics if one.severity is Severity.ERROR]
     if len(errors) >= MAX_MISTAKES:
         return None
-    wrong, grave = _Wrong(errors), _Wrong(one for one in errors if one.code not in _HARMLESS)
-    if not isinstance(tasks, MappingNode) or not _are_local(wrong, grave, tree, tasks):
+    wrong, grave = Wrong(errors), Wrong(one for one in errors if one.code not in HARMLESS)
+    if not isinstance(tasks, MappingNode) or not are_local(wrong, grave, tree, tasks):
         return None
     manifest = _build(source, tree, _text(tree.get("name")) or "", tasks, wrong=wrong, grave=grave)
     warnings = tuple(one for one in diagnostics if one.severity is Severity.WARNING)
     return replace(manifest, warnings=warnings, unsupported=find_unsupported(manifest, tree))
 
 
-class _Wrong:
-    """The places of errors, to be asked which parts of the file hold one."""
-
-    def __init__(self, errors: Iterable[Diagnostic]) -> None:
-        self._starts = sorted(one.span.start for one in errors if one.span is not None)
-
-    def count_in(self, key: ScalarNode, value: Node) -> int:
-        """How many errors begin between a key and the end of its value."""
-        if not self._starts:
-            return 0
-        end = max(value.span.end, Position(value.span.start.line, value.span.start.column + 1))
-        return max(0, bisect_left(self._starts, end) - bisect_left(self._starts, key.span.start))
-
-    def is_at(self, key: ScalarNode) -> bool:
-        """Whether an error is about a key itself."""
-        at = bisect_left(self._starts, key.span.start)
-        return at < len(self._starts) and self._starts[at] == key.span.start
-
-    def __len__(self) -> int:
-        return len(self._starts)
-
-
-def _are_local(wrong: _Wrong, grave: _Wrong, tree: MappingNode, tasks: MappingNode) -> bool:
-    """Whether later phases can do without the parts of the manifest that errors are about."""
-    if any(wrong.is_at(key) and _is_meant_to_name(str(key.value)) for key in tree.keys):
-        return False
-    parts = [pair for pair in _pairs(tree) if pair[0].value in _LOCAL_SECTIONS]
-    parts += _pairs(tasks)
-    for name in _LOCAL_ENTRIES:
-        section = tree.get(name)
-        parts += _pairs(section) if isinstance(section, MappingNode) and section is not tasks else ()
-    return sum(grave.count_in(key, value) for key, value in parts) >= len(grave)
-
-
-def _is_meant_to_name(name: str) -> bool:
-    """Whether a mistyped or foreign key stands for a section that gives the names which later phases would miss."""
-    return name not in _SECTIONS and name[:2] != "x-" and intended_key(name, _SECTIONS) in _NAMING_SECTIONS
-
-
 def _build(
-    source: Source, tree: MappingNode, name: str, tasks_node: MappingNode, *, wrong: _Wrong, grave: _Wrong
+    source: Source, tree: MappingNode, name: str, tasks_node: MappingNode, *, wrong: Wrong, grave: Wrong
 ) -> Manifest:
     root = _table(tree)
     defaults, default_spans = _options(_submapping(root, "defaults"), wrong)
@@ -210,10 +134,6 @@ def _build(
     )
 
 
-def _pairs(node: MappingNode) -> Iterator[tuple[ScalarNode, Node]]:
-    return zip(node.keys, node.values, strict=True)
-
-
 def _submapping(root: Mapping[str, Node], key: str) -> MappingNode | None:
     node = root.get(key)
     return node if isinstance(node, MappingNode) else None
@@ -221,11 +141,11 @@ def _submapping(root: Mapping[str, Node], key: str) -> MappingNode | None:
 
 def _section(root: Mapping[str, Node], key: str) -> Iterator[tuple[ScalarNode, Node]]:
     node = _submapping(root, key)
-    return iter(()) if node is None else _pairs(node)
+    return iter(()) if node is None else pairs_of(node)
 
 
 def _table(node: MappingNode) -> dict[str, Node]:
-    return {str(key.value): value for key, value in _pairs(node)}
+    return {str(key.value): value for key, value in pairs_of(node)}
 
 
 def _items(node: Node | None) -> tuple[Node, ...]:
@@ -249,12 +169,12 @@ def _sla(node: Node | None) -> Sla:
         return Sla()
 
 
-def _param(key: ScalarNode, node: Node, wrong: _Wrong) -> Param:
+def _param(key: ScalarNode, node: Node, wrong: Wrong) -> Param:
     """A declaration `{type, default, …}` without what is wrong in it, or the bare literal that is the default."""
     name = str(key.value)
     if not isinstance(node, MappingNode):
         return Param(name=name, span=key.span, has_default=True, default=to_plain(node), default_span=node.span)
-    fields = {str(field.value): value for field, value in _pairs(node) if not wrong.count_in(field, value)}
+    fields = {str(field.value): value for field, value in pairs_of(node) if not wrong.count_in(field, value)}
     declared, default, enum = fields.get("type"), fields.get("default"), fields.get("enum")
     return Param(
         name=name,
@@ -290,18 +210,18 @@ def _imports(root: Mapping[str, Node]) -> dict[str, Import]:
     return found
 
 
-def _sound(tree: MappingNode, name: str, wrong: _Wrong) -> Node | None:
+def _sound(tree: MappingNode, name: str, wrong: Wrong) -> Node | None:
     """The value of a section in which nothing is wrong."""
-    return next((value for key, value in _pairs(tree) if key.value == name and not wrong.count_in(key, value)), None)
+    return next((value for key, value in pairs_of(tree) if key.value == name and not wrong.count_in(key, value)), None)
 
 
-def _workers(node: MappingNode, wrong: _Wrong) -> dict[str, Node]:
+def _workers(node: MappingNode, wrong: Wrong) -> dict[str, Node]:
     """The declared workers; one in which something is wrong has no size."""
     empty = MappingNode((), (), node.span)
-    return {str(key.value): empty if wrong.count_in(key, value) else value for key, value in _pairs(node)}
+    return {str(key.value): empty if wrong.count_in(key, value) else value for key, value in pairs_of(node)}
 
 
-def _functions(root: Mapping[str, Node], wrong: _Wrong) -> dict[str, FunctionDef]:
+def _functions(root: Mapping[str, Node], wrong: Wrong) -> dict[str, FunctionDef]:
     functions = {}
     for key, node in _section(root, "functions"):
         if isinstance(node, MappingNode) and (body := _body(node)):
@@ -311,28 +231,28 @@ def _functions(root: Mapping[str, Node], wrong: _Wrong) -> dict[str, FunctionDef
     return functions
 
 
-def _options(node: MappingNode | None, wrong: _Wrong) -> tuple[dict[str, Node], Mapping[str, Span]]:
+def _options(node: MappingNode | None, wrong: Wrong) -> tuple[dict[str, Node], Mapping[str, Span]]:
     """The options of a task without those that hold an error, and where its keys are."""
     if node is None:
         return {}, {}
     written = {
         str(key.value): value
-        for key, value in _pairs(node)
+        for key, value in pairs_of(node)
         if key.value in TASK_OPTIONS and not (wrong and wrong.count_in(key, value))
     }
     return written, KeySpans(node.keys)
 
 
-def _tasks(root: Mapping[str, Node], node: MappingNode, wrong: _Wrong, grave: _Wrong) -> dict[str, TaskDef]:
+def _tasks(root: Mapping[str, Node], node: MappingNode, wrong: Wrong, grave: Wrong) -> dict[str, TaskDef]:
     """The tasks. One that is broken has a name and nothing else, so that its consumers are silent; and so has one that
     stands on a broken task or function.
     """
-    pairs = [(key, value) for key, value in _pairs(node) if not _is_extension(key)]
+    pairs = [(key, value) for key, value in pairs_of(node) if not _is_extension(key)]
     tasks = {str(key.value): _task(key, value, wrong) for key, value in pairs}
     if not wrong:
         return tasks
-    lost = {str(key.value) for key, value in _section(root, "functions") if _is_broken(key, value, wrong, grave)}
-    bad = {str(key.value) for key, value in pairs if _is_broken(key, value, wrong, grave)}
+    lost = {str(key.value) for key, value in _section(root, "functions") if is_broken(key, value, wrong, grave)}
+    bad = {str(key.value) for key, value in pairs if is_broken(key, value, wrong, grave)}
     bad |= {name for name, task in tasks.items() if isinstance(task.body, Use) and task.body.name in lost}
     for name in _standing_on(bad, tasks):
         tasks[name] = TaskDef(name=name, name_span=tasks[name].name_span, body=None)
@@ -353,29 +273,11 @@ def _standing_on(bad: set[str], tasks: Mapping[str, TaskDef]) -> set[str]:
     return found
 
 
-def _is_broken(key: ScalarNode, node: Node, wrong: _Wrong, grave: _Wrong) -> bool:
-    """Whether errors of a task or function reach into what it is, rather than into its options."""
-    count = grave.count_in(key, node)
-    if not isinstance(node, MappingNode):
-        return count > 0
-    if any(wrong.is_at(name) and _is_meant_to_shape(str(name.value)) for name in node.keys):
-        return True
-    local = (grave.count_in(name, value) for name, value in _pairs(node) if name.value in _LOCAL_FIELDS)
-    return count > 0 and count > sum(local)
-
-
-def _is_meant_to_shape(name: str) -> bool:
-    """Whether a mistyped or foreign key stands for a field that shapes the task."""
-    if name in _KNOWN_FIELDS or name[:2] == "x-":
-        return False
-    return name == MERGE_KEY or intended_key(name, _FIELDS) in _SHAPING_FIELDS
-
-
-def _task(key: ScalarNode, node: Node, wrong: _Wrong) -> TaskDef:
+def _task(key: ScalarNode, node: Node, wrong: Wrong) -> TaskDef:
     name = str(key.value)
     if not isinstance(node, MappingNode):
         return TaskDef(name=name, name_span=key.span, body=None)
-    fields = {str(key.value): value for key, value in _pairs(node)}
+    fields = {str(key.value): value for key, value in pairs_of(node)}
     options, option_spans = _options(node, wrong)
     args, with_, foreach = fields.get("args"), fields.get("with"), fields.get("foreach")
     extends = fields.get("extends")
@@ -422,13 +324,13 @@ def _foreach(node: Node | None) -> tuple[ForeachEntry, ...]:
         ForeachEntry(
             variables=tuple(part.strip() for part in str(key.value).split(",")), key_span=key.span, iterable=value
         )
-        for key, value in _pairs(node)
+        for key, value in pairs_of(node)
     )
 
 
 def _body(node: MappingNode) -> Body | None:
     """The body of a task or a shared function; of two that exclude each other, the first."""
-    for key, value in _pairs(node):
+    for key, value in pairs_of(node):
         if key.value in BODIES and (body := _one_body(str(key.value), value)):
             return body
     return None

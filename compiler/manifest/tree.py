@@ -100,3 +100,8 @@ class KeySpans(Mapping[str, Span]):
 
 
 Node = Union[ScalarNode, SequenceNode, MappingNode]
+
+
+def pairs_of(node: MappingNode) -> Iterator[tuple[ScalarNode, Node]]:
+    """The keys of a mapping with their values, as written."""
+    return zip(node.keys, node.values, strict=True)

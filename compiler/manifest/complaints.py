@@ -198,7 +198,8 @@ def _enum(failure: Failure, place: Place) -> list[Diagnostic]:
 
 
 def _const(failure: Failure, place: Place) -> list[Diagnostic]:
-    message = f"{place.name} is {failure.wanted}, not {show(place.node)}"
+    is_text = isinstance(place.node, ScalarNode) and place.node.value == str(failure.wanted)
+    message = f"{place.name} is {failure.wanted}, not {'the text ' if is_text else ''}{show(place.node)}"
     hint = f"write {failure.wanted}"
     return [Diagnostic(code=_code(failure), message=message, span=place.node.span, hint=hint)]
 

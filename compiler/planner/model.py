@@ -5,7 +5,7 @@ What a plan looks like in bytes is `compiler.emit`'s business.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runtime.plan import Entry, EnvClass
@@ -52,7 +52,3 @@ class Plan:
 
     def env(self, instance: int) -> EnvClass:
         return self.classes[self.env_of[instance]]
-
-    def tasks_of(self, worker: int) -> Iterable[int]:
-        """The instances of one worker, in the order of its SubDag."""
-        return (instance for instance in self.order if self.worker_of[instance] == worker)

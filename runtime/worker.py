@@ -16,22 +16,22 @@ alone on the main thread; with both there a long task would hold back the commit
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from enum import Enum
 
 from runtime import events as ev
-from runtime.attempts import Attempts
 from runtime.config import WorkerSettings
 from runtime.inputs import Inputs
 from runtime.lingering import Lingering
 from runtime.locality import Locality
 from runtime.outbox import Outbox
 from runtime.outputs import Outputs, slot_edges
+from runtime.paging import Paging
 from runtime.plan import EnvClass, Task, is_flexible
 from runtime.ports import Answer, Attempt, Called, Commit, Failure, Mode, Status
 from runtime.settling import Settling
-from runtime.waiting import HOLD_S, Waiting
+from runtime.turns import Turns
+from runtime.waiting import HOLD_S
 
 SLACK_GRANTS = 4
 """How many waiting grants a flexible worker may have before it leaves new ones to others."""
@@ -72,23 +72,17 @@ class Worker:
         self.has_left = False
         self._has_begun = False
         self._is_flexible = is_flexible(worker)
-        self._pages = set(pages)
+        self._paging = Paging(pages)
         self._stage: dict[str, Stage] = {}
         self._unfinished = 0
         self._locality = Locality(worker, env, self.tasks)
         self._inputs = Inputs()
         self._settling = Settling()
         self._outbox = Outbox(self._settling, env, settings.fan_out)
-        self._attempts = Attempts(worker, token)
-        self._outputs = Outputs(self._locality, lambda: self._attempts.is_cautious)
+        self._turns = Turns(worker, token, hold_s)
+        self._outputs = Outputs(self._locality, lambda: self._turns.is_cautious)
         self._stored: set[str] = set()
         self._probed: set[str] = set()
-        self._pages_wanted: set[int] = set()
-        self._pages_loading = False
-        self._ready: deque[str] = deque()
-        self._running: str | None = None
-        self._announcing: str | None = None
-        self._waiting = Waiting(hold_s)
         self._spilling: set[str] = set()
         self._in_flight: tuple[Mode, tuple[str, ...], tuple[str, ...], frozenset[str]] | None = None
         self._refused_leaves = 0
@@ -153,9 +147,7 @@ class Worker:
         self._settling.settled.update(begin.done)
         self._stage.update(dict.fromkeys(begin.done, Stage.DONE))
         self._stored.update(begin.stored)
-        attempts = begin.attempts or {}
-        self._attempts.begin(attempts, begin.tries)
-        self._waiting.begin({task: tried.due - begin.now + self._now for task, tried in attempts.items() if tried.due})
+        self._turns.begin(begin, self._now)
         if not self._is_flexible:
             mine = [task for task in self.tasks.values() if task.name not in self._stage]
             self._unfinished = len(mine)
@@ -168,7 +160,7 @@ class Worker:
     def _on_executed(self, task: str) -> None:
         remote = self._outputs.stored(self.tasks[task])
         if remote:
-            self._effects.append(ev.Seal(task, self._attempts.current(task), remote))
+            self._effects.append(ev.Seal(task, self._turns.attempt(task), remote))
         else:
             self._finish(self.tasks[task])
 
@@ -179,23 +171,18 @@ class Worker:
             self._finish(self.tasks[task])
 
     def _on_failed(self, event: ev.Failed) -> None:
-        if self._running == event.task:
-            self._running = None
         task = self.tasks[event.task]
         is_running = self._stage.get(task.name) is Stage.RUNNING
-        outcome = self._attempts.failed(task, event) if is_running else Failure(task=task.name, record=event.record)
-        self._after_attempt(task.name, outcome)
+        self._turns.ended(task.name)
+        outcome = self._turns.failed(task, event) if is_running else Failure(task=task.name, record=event.record)
+        self._after_attempt(outcome)
 
-    def _after_attempt(self, task: str, outcome: Attempt | Failure) -> None:
+    def _after_attempt(self, outcome: Attempt | Failure) -> None:
         """A failed attempt is written; the next one, if there is one, waits for its time."""
         self._outbox.note(outcome)
         if isinstance(outcome, Attempt):
-            self._stage[task] = Stage.READY
-            self._hold(task, outcome.delay_s)
-
-    def _hold(self, task: str, pause: float) -> None:
-        self._waiting.hold(task, self._now + pause)
-        self._effects.append(ev.SetTimer(f"retry:{task}", pause))
+            self._stage[outcome.task] = Stage.READY
+            self._effects.append(self._turns.hold(outcome.task, outcome.delay_s, self._now))
 
     def _on_fetched(self, event: ev.Fetched) -> None:
         lost = self._inputs.fetched(event.found, event.missing)
@@ -205,13 +192,12 @@ class Worker:
             self._leave("lost")
 
     def _on_pages(self, event: ev.PagesLoaded) -> None:
-        self._pages_loading = False
+        self._paging.loaded(event.tasks.values())
         if event.missing:
             self._leave("lost")
             return
         new = {name: task for name, task in event.tasks.items() if name not in self.tasks}
         self.tasks.update(new)
-        self._pages.update(task.page for task in event.tasks.values())
         self._locality.loaded(new)
         for name in self.grants:
             self._admit(name)
@@ -227,9 +213,7 @@ class Worker:
         if answer.left:
             self._leave("left" if mode is Mode.LEAVE else "handed over")
             return
-        if self._announcing is not None and self._announcing in announced:
-            self._ready.appendleft(self._announcing)
-            self._announcing = None
+        self._turns.announced(announced)
         if answer.todo is not None:
             self._take_grants(answer.todo)
         self._stored.update(stored)
@@ -240,8 +224,8 @@ class Worker:
     def _stay_after_all(self) -> None:
         """The store refused the leave, though nothing is known to be done: by its clock the first wait is over."""
         self._lingering.disturbed()
-        if self._waiting and not self._outbox:
-            self._release(self._waiting.first())
+        if self._turns.has_waiting and not self._outbox:
+            self._turns.release_first()
             return
         self._refused_leaves += 1
         assert self._refused_leaves < 3, f"{self.worker} can neither leave nor go on: {self.waits_for()}"
@@ -263,11 +247,7 @@ class Worker:
         if kind == "linger":
             self._lingering.fired(self._now, self._called)
         else:
-            self._release(task)
-
-    def _release(self, task: str) -> None:
-        if self._waiting.release(task):
-            self._ready.append(task)
+            self._turns.release(task)
 
     # ---- grants and inputs ------------------------------------------------------------------------------
 
@@ -290,10 +270,8 @@ class Worker:
         """Bring a granted task into play: all its inputs are in memory or in the store."""
         task = self.tasks.get(name)
         if task is None:
-            assert self._is_flexible and self.grants[name] not in self._pages, (
-                f"page {self.grants[name]} does not hold {name}"
-            )
-            self._pages_wanted.add(self.grants[name])
+            assert self._is_flexible, f"{name} is none of {self.worker}'s tasks"
+            self._paging.want(self.grants[name], name)
             return
         stage = self._stage.get(name)
         if stage not in (None, Stage.WAITING):
@@ -324,10 +302,7 @@ class Worker:
         if self._inputs.lacking(task):
             return False
         self._stage[task.name] = Stage.READY
-        if pause := self._waiting.pause(task.name, self._now):
-            self._hold(task.name, pause)
-        else:
-            self._ready.append(task.name)
+        self._effects.extend(self._turns.ready(task.name, self._now))
         return True
 
     def _probe(self, task: Task) -> None:
@@ -351,7 +326,7 @@ class Worker:
 
     def _finish(self, task: Task) -> None:
         """`task` ran and what is to be stored is sealed: deliver its outputs, feed its local consumers."""
-        self._running = None
+        self._turns.ended(task.name)
         self._close(task)
         remote = self._outputs.stored(task)
         slots = slot_edges(task)
@@ -402,10 +377,8 @@ class Worker:
 
     def _advance(self) -> None:
         self._start_next()
-        if self._pages_wanted and not self._pages_loading:
-            self._pages_loading = True
-            self._effects.append(ev.LoadPages(tuple(sorted(self._pages_wanted))))
-            self._pages_wanted.clear()
+        if numbers := self._paging.take_wanted():
+            self._effects.append(ev.LoadPages(numbers))
         if wanted := self._inputs.take_wanted():
             self._effects.append(ev.Fetch(wanted))
         if self._in_flight is not None or self._spilling:
@@ -417,37 +390,24 @@ class Worker:
 
     def _start_next(self) -> None:
         is_leaving = self._in_flight is not None and self._in_flight[0] is not Mode.STAY
-        if self._running is not None or self._is_stopping or is_leaving or not self._ready:
+        if self._is_stopping or is_leaving:
             return
-        if self._announcing is not None:
-            return
-        name = self._ready.popleft()
-        if self._attempts.must_announce(name):
-            self._announce(self.tasks[name])
-            return
-        self._lingering.disturbed()
-        self._refused_leaves = 0
-        self._running = name
-        self._stage[name] = Stage.RUNNING
-        self._effects.append(ev.RunTask(name, self._attempts.current(name)))
-
-    def _announce(self, task: Task) -> None:
-        """After a death each attempt is written before it runs; one that ended in a death has failed by that."""
-        if self._attempts.was_killed(task.name):
-            self._after_attempt(task.name, self._attempts.killed(task))
-            return
-        self._outbox.note(self._attempts.announce(task.name))
-        self._announcing = task.name
+        match self._turns.next(self.tasks):
+            case ev.RunTask() as run:
+                self._lingering.disturbed()
+                self._refused_leaves = 0
+                self._stage[run.task] = Stage.RUNNING
+                self._effects.append(run)
+            case Attempt(error="") as announcement:
+                self._outbox.note(announcement)
+            case Attempt() | Failure() as death:
+                self._after_attempt(death)
 
     def _is_busy(self) -> bool:
-        return bool(
-            self._running is not None
-            or (self._ready and not self._is_stopping)
-            or self._announcing is not None
-            or (self._waiting.is_worth_staying(self._now) and not self._is_stopping)
+        return (
+            self._turns.is_busy(self._now, is_stopping=self._is_stopping)
             or self._inputs.is_fetching
-            or self._pages_wanted
-            or self._pages_loading
+            or self._paging.is_busy
         )
 
     def _may_wait(self) -> bool:
@@ -458,7 +418,7 @@ class Worker:
         if (
             self._is_busy()
             or self._is_stopping
-            or self._waiting
+            or self._turns.has_waiting
             or self._may_wait()
             or not self._outbox.fits_one_commit
         ):
@@ -484,7 +444,7 @@ class Worker:
                 self._outputs.store_too(task, kept)
                 self._spilling.add(name)
                 self._inputs.hold(kept)
-                self._effects.append(ev.Seal(name, self._attempts.current(name), tuple(kept)))
+                self._effects.append(ev.Seal(name, self._turns.attempt(name), tuple(kept)))
                 for slot, edges in kept.items():
                     self._settling.respilled(name, [edge.consumer for edge in edges])
                     self._outbox.put(name, slot, edges, with_value=True)
@@ -497,7 +457,7 @@ class Worker:
         batch = self._outbox.take()
         take = 0
         if self._is_flexible and not self._is_stopping and batch.share:
-            take = max(0, batch.share + SLACK_GRANTS - len(self._ready))
+            take = max(0, batch.share + SLACK_GRANTS - self._turns.backlog)
         self._seq += 1
         announced = frozenset(item.task for item in batch.items if isinstance(item, Attempt))
         self._in_flight = (mode, batch.settled, batch.stored, announced)

@@ -10,12 +10,14 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from runtime.backends.awslambda import LambdaInvoker
 from runtime.backends.redis import Link, RedisBackend
 from runtime.code import CodeLoader
+from runtime.config import WorkerSettings
 from runtime.driver import Driver, Invocation
 from runtime.envelope import Signer
 from runtime.errors import BundleInvalid, RuntimeFault, StoreUnavailable
@@ -23,7 +25,7 @@ from runtime.exchange import Ports
 from runtime.pages import decode_subdag
 from runtime.payload import Payload, make_payload, read_payload
 from runtime.plan import Task
-from runtime.ports import Call, RunEnd
+from runtime.ports import Call, Coordinator
 from runtime.run_inputs import RunInputs
 from runtime.trust import Trust
 from runtime.worker import Worker
@@ -56,39 +58,37 @@ class Environment:
         self._trust = Trust(signer=self._signer, deployment=self.deployment, run="")
 
     def serve(self, event: Mapping[str, Any], remaining_s: float, *, is_cold: bool) -> dict[str, object]:
-        """Run the worker of one payload to its end; returns what the invocation answers."""
-        run = str(event.get("run", ""))
-        trust = Trust(signer=self._signer, deployment=self.deployment, run=run)
-        payload = read_payload(event, unseal=trust.open_subdag)
-        backend = RedisBackend(self._link, self.deployment, run, payload.settings)
-        self._backend, self._trust = backend, trust
-        try:
-            reason = self._drive(payload, backend, trust, remaining_s, is_cold=is_cold)
-        except StoreUnavailable:
-            raise
-        except RuntimeFault as fault:
-            backend.coordinator.end(RunEnd.FAILED, f"worker {payload.worker}: {fault.code}: {fault.message}")
-            raise
-        except Exception as err:
-            backend.coordinator.end(RunEnd.FAILED, f"worker {payload.worker}: internal error: {err!r}")
-            raise
-        return {"run": run, "worker": payload.worker, "reason": reason}
+        """Run the worker of one payload to its end; returns what the invocation answers.
 
-    def _drive(
-        self, payload: Payload, backend: RedisBackend, trust: Trust, remaining_s: float, *, is_cold: bool
-    ) -> str:
-        deadline = time.monotonic() + remaining_s - payload.settings.time_margin_s
+        A fault fails the run if this invocation is its worker. One that has not begun by then begins for that: who
+        may not begin, because another lives or the run is over, has no say.
+        """
+        token = secrets.token_hex(8)
+        run, name = str(event.get("run", "")), str(event.get("worker", ""))
+        trust = Trust(signer=self._signer, deployment=self.deployment, run=run)
+        coordinator = RedisBackend(self._link, self.deployment, run, WorkerSettings()).coordinator
+        with _failing(coordinator, name, token, called_at=event.get("at")):
+            payload = read_payload(event, unseal=trust.open_subdag)
+            backend = RedisBackend(self._link, self.deployment, run, payload.settings)
+            self._backend, self._trust = backend, trust
+            deadline = time.monotonic() + remaining_s - payload.settings.time_margin_s
+            invocation = self._invocation(payload, trust, token, deadline, is_cold=is_cold)
+        with _failing(coordinator, name, token):
+            reason = self._drive(payload, invocation, backend)
+        return {"run": run, "worker": name, "reason": reason}
+
+    def _invocation(self, payload: Payload, trust: Trust, token: str, deadline: float, *, is_cold: bool) -> Invocation:
         tasks = self._records(payload)
         self._loader.activate(sorted({task.function.unit for task in tasks.values() if task.function.kind == "module"}))
         worker = Worker(
             worker=payload.worker,
-            token=secrets.token_hex(8),
+            token=token,
             env=payload.env,
             settings=payload.settings,
             tasks=tasks,
             pages={task.page for task in tasks.values()},
         )
-        invocation = Invocation(
+        return Invocation(
             worker=worker,
             run=payload.run,
             trust=trust,
@@ -98,6 +98,9 @@ class Environment:
             is_cold=is_cold,
             may_exit=True,
         )
+
+    def _drive(self, payload: Payload, invocation: Invocation, backend: RedisBackend) -> str:
+        trust = invocation.trust
 
         def invoke(call: Call, values: Mapping[str, bytes]) -> None:
             self._invoker.invoke(call.env, self._payload_of(call, values, payload, trust))
@@ -158,6 +161,21 @@ class Environment:
         if digest not in self._literals:
             self._literals[digest] = json.loads(self._blob(digest))
         return self._literals[digest]
+
+
+@contextmanager
+def _failing(coordinator: Coordinator, worker: str, token: str, called_at: float | None = None) -> Iterator[None]:
+    """A fault in this block fails the run, if `token` holds the worker; with `called_at` it begins as it first."""
+    try:
+        yield
+    except StoreUnavailable:
+        raise
+    except Exception as err:
+        text = f"{err.code}: {err.message}" if isinstance(err, RuntimeFault) else f"internal error: {err!r}"
+        if called_at is not None:
+            coordinator.begin(worker, token, called_at)
+        coordinator.fail(worker, token, f"worker {worker}: {text}")
+        raise
 
 
 _environment: Environment | None = None

@@ -277,8 +277,12 @@ class Coordinator(Protocol):
 
     def lost(self, worker: str, token: str, slot: str, reference: str) -> None: ...
 
+    def fail(self, worker: str, token: str, reason: str) -> None:
+        """The run fails by this worker, if `token` still holds it: every incarnation is fenced from here on."""
+        ...
+
     def end(self, how: RunEnd, reason: str) -> None:
-        """Set `meta` and delete `workers`: every incarnation is fenced from here on."""
+        """Set `meta` and delete `workers`, whoever works: this is the client's word."""
         ...
 
     def status(self) -> RunStatus: ...
@@ -357,16 +361,5 @@ class Signals(Protocol):
         """Append (kind, data) pairs to the run's event stream, trimmed approximately.
 
         Only to a stream that is there: what a worker says after the run was cleaned is not kept.
-        """
-        ...
-
-
-class Invoker(Protocol):
-    """Asynchronous invocation of a worker in an environment of a class."""
-
-    def invoke(self, env: EnvClass, payload: bytes) -> None:
-        """Send one asynchronous invocation; returns once it is confirmed (202).
-
-        Raises `Throttled` on 429 and `LambdaUnavailable` otherwise.
         """
         ...

@@ -35,7 +35,7 @@ TIMEOUT_S = 30.0
 
 
 class LambdaInvoker:
-    """`runtime.ports.Invoker` over HTTP. One connection per thread, kept alive; safe for many threads."""
+    """Asynchronous invocations over HTTP. One connection per thread, kept alive; safe for many threads."""
 
     def __init__(self, *, endpoint_url: str | None, region: str, function_prefix: str) -> None:
         url = urlsplit(endpoint_url or f"https://lambda.{region}.amazonaws.com")

@@ -218,11 +218,23 @@ class MemoryCoordinator:
     def lost(self, worker: str, token: str, slot: str, reference: str) -> None:
         state = self._state
         with state.lock:
-            record = (state.workers or {}).get(worker)
-            is_holder = record is not None and record.state is not State.IDLE and record.token == token
-            if state.meta == "run" and is_holder and state.out.get(slot) == Reference(key=reference):
+            if self._is_held(worker, token) and state.out.get(slot) == Reference(key=reference):
                 state.end("rewind", f"the stored value of {slot} is gone")
                 state.tell("ended", json.dumps({"how": "rewind", "slot": slot}))
+                state.lock.notify_all()
+
+    def _is_held(self, worker: str, token: str) -> bool:
+        """The run goes on, and this incarnation is still the worker."""
+        record = (self._state.workers or {}).get(worker)
+        is_holder = record is not None and record.state is not State.IDLE and record.token == token
+        return self._state.meta == "run" and is_holder
+
+    def fail(self, worker: str, token: str, reason: str) -> None:
+        state = self._state
+        with state.lock:
+            if self._is_held(worker, token):
+                state.end("failed", reason)
+                state.tell("ended", json.dumps({"how": "failed", "reason": reason}))
                 state.lock.notify_all()
 
     def end(self, how: RunEnd, reason: str) -> None:

@@ -184,6 +184,9 @@ class RedisCoordinator:
         keys = self._fixed("workers", "out", "meta", "events")
         self._link.script("lost", keys, [worker, token, slot, REFERENCE + reference.encode(), self._life])
 
+    def fail(self, worker: str, token: str, reason: str) -> None:
+        self._link.script("fail", self._fixed("meta", "workers", "events"), [worker, token, reason, self._life])
+
     def end(self, how: RunEnd, reason: str) -> None:
         self._link.script("end", self._fixed("meta", "workers", "events"), [how.value, reason, self._life])
 

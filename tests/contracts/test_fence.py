@@ -212,6 +212,28 @@ def test_the_first_end_stands(world: World) -> None:
     assert (world.coordinator.status().meta, world.coordinator.status().reason) == ("failed", "first")
 
 
+def test_who_holds_a_worker_may_fail_the_run(world: World) -> None:
+    world.launch({"w0": {"a": -1}})
+    world.begin("w0", "t1")
+    world.coordinator.fail("w0", "t1", "worker w0: E603: a blob is missing")
+    status = world.coordinator.status()
+    assert (status.meta, status.reason) == ("failed", "worker w0: E603: a blob is missing")
+    assert world.commit("w0", store("a")).status is Status.ENDED
+    assert "ended" in world.events()
+
+
+def test_a_zombie_fails_no_healthy_run(world: World) -> None:
+    world.launch({"w0": {"a": -1}}, idle=("w1",))
+    world.coordinator.fail("w0", "t0", "not begun")
+    world.begin("w0", "t1")
+    world.advance(10.0)
+    world.begin("w0", "t2")
+    for worker, token in (("w0", "t1"), ("w1", "t2"), ("unknown", "t1")):
+        world.coordinator.fail(worker, token, "late")
+    assert world.coordinator.status().meta == "run"
+    assert world.commit("w0", store("a"), token="t2").status is Status.OK
+
+
 def test_after_finish_zombies_write_nothing(world: World) -> None:
     world.launch({"w0": {"a": -1}}, idle=("w1",))
     world.begin("w0")
@@ -220,6 +242,7 @@ def test_after_finish_zombies_write_nothing(world: World) -> None:
     assert world.begin("w1").status is Status.ENDED
     world.coordinator.confirm("w1", START_S)
     world.coordinator.lost("w0", "t1", "a", "k")
+    world.coordinator.fail("w0", "t1", "late")
     world.coordinator.end(RunEnd.CANCELLED, "late")
     status = world.coordinator.status()
     assert (status.meta, status.stored, status.done) == ("", 0, 0)

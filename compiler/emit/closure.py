@@ -21,7 +21,7 @@ CLIENT_SIDE = (
     "report",
     "requirements",
     "results",
-    "run",
+    "runs",
     "settings",
     "versions",
     "watch",

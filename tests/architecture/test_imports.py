@@ -73,7 +73,7 @@ CLIENT_SIDE = (
     "runtime.settings",
     "runtime.watch",
     "runtime.inline",
-    "runtime.run",
+    "runtime.runs",
 )
 """Modules of `runtime` that are not shipped to Lambda."""
 

@@ -1,0 +1,133 @@
+"""A run followed to its end: events, looks at the state, and what a look asks for (calls, a rebuild, the outputs).
+
+It schedules nothing: who goes on is decided by the workers. Every wait here has an end. What a look means is decided
+by `runtime.watch`; whoever launches, attaches to or watches a run follows it with this one loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from runtime.errors import RebuildSuperseded, RunCancelled, RunFailed, RuntimeFault
+from runtime.failures import whole_records
+from runtime.ports import Call, RunEnd, RunStatus
+from runtime.results import Progress
+from runtime.runs.calling import Caller
+from runtime.runs.collecting import TargetGone, read_targets
+from runtime.runs.publishing import publish
+from runtime.runs.session import Session
+from runtime.watch import Move, RunWatch, next_move, rebuild_state
+
+GRACE_S = 2.0
+PROGRESS_EVERY_S = 0.1
+
+
+class Follower:
+    """One client's view of one run. `watch` is what it has seen, `invoked_at` the store's time of the first call."""
+
+    def __init__(
+        self, session: Session, inputs: Mapping[str, object], progress: Callable[[Progress], None], deadline: float
+    ) -> None:
+        self._session = session
+        self._inputs = inputs
+        self._caller = Caller(session, {})
+        self._progress = progress
+        self._deadline = deadline
+        self._told_at = 0.0
+        self._after = "0"
+        self.watch = RunWatch(total=len(session.bundle.graph()), targets=frozenset(session.targets))
+        self.invoked_at = 0.0
+
+    def start(self) -> None:
+        """Publish the run, write its state, and call its entry workers."""
+        self.publish()
+        calls = self._rebuild(first=True)
+        answered_at = time.monotonic()
+        self._caller.call_all(calls)
+        if calls:
+            self.invoked_at = calls[0].called_at + self._caller.first_at - answered_at
+
+    def publish(self) -> None:
+        self._caller = Caller(self._session, publish(self._session, self._inputs))
+
+    def follow(self) -> dict[str, bytes]:
+        """Until every target can be read: the sealed result. Raises `RunFailed`, `RunCancelled`."""
+        every_s = max(0.05, min(1.0, self._session.settings.lease_s / 4))
+        look_at = time.monotonic() + every_s
+        while True:
+            self._read_events(max(0.0, look_at - time.monotonic()))
+            self.tell("running")
+            if self.watch.failure or self.watch.has_all_targets or time.monotonic() >= look_at:
+                if (found := self._look()) is not None:
+                    return found
+                look_at = time.monotonic() + every_s
+            if time.monotonic() > self._deadline:
+                self._session.backend.coordinator.end(RunEnd.FAILED, "deadline")
+                limit = self._session.settings.deadline_s
+                raise RunFailed(f"the run did not end within its deadline of {limit:g} s")
+
+    def await_workers(self) -> None:
+        """Wait for the workers' last words (their spans), for a little while."""
+        give_up = time.monotonic() + GRACE_S
+        while self.watch.awaits_spans and time.monotonic() < give_up:
+            self._read_events(min(0.05, give_up - time.monotonic()))
+
+    def tell(self, state: str, *, force: bool = False) -> None:
+        """Report the progress, now and then."""
+        if force or time.monotonic() - self._told_at > PROGRESS_EVERY_S:
+            self._told_at = time.monotonic()
+            watch = self.watch
+            self._progress(Progress(state=state, done=watch.done, total=watch.total, workers=len(watch.live)))
+
+    def _look(self) -> dict[str, bytes] | None:
+        """Read the state; call again what is due. The result, when every target can be read."""
+        coordinator = self._session.backend.coordinator
+        status = coordinator.status()
+        match next_move(status, self.watch):
+            case Move.FAIL:
+                raise self._failure(status)
+            case Move.REBUILD:
+                if not status.meta:
+                    self.publish()
+                self._caller.call_all(self._rebuild())
+            case Move.WATCH:
+                self._caller.call_all(coordinator.watch(self._session.settings.fan_out))
+            case Move.COLLECT:
+                return self._find(status)
+        return None
+
+    def _find(self, status: RunStatus) -> dict[str, bytes] | None:
+        """The result; None when a target is gone, which the workers or a rebuild will bring back."""
+        self.tell("collecting", force=True)
+        try:
+            return read_targets(self._session)
+        except TargetGone:
+            if self.watch.is_value_gone(status):
+                self._caller.call_all(self._rebuild())
+        return None
+
+    def _rebuild(self, *, first: bool = False) -> tuple[Call, ...]:
+        """Write the run's state from what can be read; returns whom to invoke: nobody when another rebuilds it."""
+        session, coordinator = self._session, self._session.backend.coordinator
+        coordinator.rebuild_start()
+        self.watch.fence()
+        readable, dangling = (frozenset[str](), frozenset[str]()) if first else session.backend.values.readable()
+        state = rebuild_state(session.bundle, readable, dangling, fan_out=session.settings.fan_out)
+        try:
+            coordinator.rebuild_part(state.part)
+            return coordinator.rebuild_end(state.rows)
+        except RebuildSuperseded:
+            return ()
+
+    def _failure(self, status: RunStatus) -> RuntimeFault:
+        if status.meta == "cancelled":
+            return RunCancelled(f"the run {self._session.run} was cancelled: {status.reason}")
+        return RunFailed(status.reason or "the run failed", records=whole_records(status))
+
+    def _read_events(self, timeout_s: float) -> None:
+        events = self._session.backend.signals.wait_events(self._after, timeout_s)
+        for event in events:
+            self.watch.take(event)
+        if events:
+            self._after = events[-1].id

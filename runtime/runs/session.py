@@ -1,0 +1,74 @@
+"""What all parts of one run's client share: its id, its bundle, and the open ends to Redis and Lambda.
+
+Not responsible for anything that is done with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.backends.awslambda import LambdaInvoker
+from runtime.backends.redis import RedisBackend
+from runtime.backends.redis_link import Link
+from runtime.bundle import LoadedBundle
+from runtime.config import WorkerSettings
+from runtime.envelope import Signer, default_key_path, load_or_create_key
+from runtime.trust import Trust
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where a bundle runs. `lambda_endpoint` None is AWS itself."""
+
+    redis_url: str
+    lambda_endpoint: str | None = None
+    region: str = "us-east-1"
+    deployment: str = "local"
+    role: str = "arn:aws:iam::000000000000:role/local"
+
+    @property
+    def function_prefix(self) -> str:
+        return f"treadle-{self.deployment}-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One run, opened for a client. `targets` are the slots of its result."""
+
+    run: str
+    bundle: LoadedBundle
+    target: Target
+    settings: WorkerSettings
+    backend: RedisBackend
+    invoker: LambdaInvoker
+    key: bytes
+    trust: Trust
+    targets: tuple[str, ...]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.backend.close()
+        self.invoker.close()
+
+
+def open_session(
+    run: str, bundle: LoadedBundle, target: Target, settings: WorkerSettings, *, link: Link | None = None
+) -> Session:
+    """Open a run, through `link` when there is one. Raises `StoreUnavailable` when nobody answers."""
+    key = load_or_create_key(default_key_path(target.deployment))
+    graph = bundle.graph()
+    return Session(
+        run=run,
+        bundle=bundle,
+        target=target,
+        settings=settings,
+        backend=RedisBackend(link or target.redis_url, target.deployment, run, settings),
+        invoker=LambdaInvoker(
+            endpoint_url=target.lambda_endpoint, region=target.region, function_prefix=target.function_prefix
+        ),
+        key=key,
+        trust=Trust(signer=Signer(key), deployment=target.deployment, run=run),
+        targets=tuple(
+            slot for instance, is_target in enumerate(graph.targets) if is_target for slot in graph.slots(instance)
+        ),
+    )

@@ -16,7 +16,19 @@ from runtime import events as ev
 from runtime.errors import LambdaUnavailable
 from runtime.pages import decode_subdag
 from runtime.plan import Task
-from runtime.ports import Answer, Call, Commit, Coordinator, HintMessage, Reference, Signals, Store, ValueStore
+from runtime.ports import (
+    Answer,
+    Call,
+    Commit,
+    Coordinator,
+    HintMessage,
+    Item,
+    Reference,
+    Signals,
+    Status,
+    Store,
+    ValueStore,
+)
 from runtime.spans import InputSpan
 from runtime.trust import Packed, Trust
 from runtime.worker import Worker
@@ -128,6 +140,7 @@ class Exchange:
             for item in effect.commit.items
         )
         answer = self.ports.coordinator.commit(replace(effect.commit, items=items))
+        self._delete_losers(items, answer)
         self.traffic.commits += 1
         for slot, winner in (answer.winners or {}).items():
             self._adopt(slot, winner)
@@ -135,6 +148,22 @@ class Exchange:
         for slot in effect.fill:
             self._sealed.pop(slot, None)
         return [ev.Committed(answer), *called]
+
+    def _delete_losers(self, items: Iterable[Item], answer: Answer) -> None:
+        """Large values that this commit put and nobody will ever refer to.
+
+        A refusal may stand for a batch that was sent before, and accepted: then the slot holds this very reference.
+        """
+        put = {item.slot: item.reference for item in items if isinstance(item, Store) and item.reference is not None}
+        if not put:
+            return
+        if answer.status is Status.OK:
+            lost = [slot for slot in put if slot in (answer.winners or ())]
+        else:
+            there = self.ports.values.fetch(tuple(put))
+            lost = [slot for slot, stored in zip(put, there, strict=True) if stored != Reference(key=put[slot])]
+        for slot in lost:
+            self.ports.values.delete_large(put[slot])
 
     def _invoke(self, answer: Answer, commit: Commit) -> list[ev.Event]:
         """Invoke whom the answer calls. What is refused for now stays unconfirmed: the watch repeats it."""

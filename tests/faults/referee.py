@@ -2,6 +2,7 @@
 
 - Each stored output is committed once, but for those that the store lost.
 - The results equal the sequential ones.
+- A large value that lost is deleted by who put it, unless that process died.
 - Nothing of the run stays in the store, however late a zombie comes back.
 - No rebuild without a lost value, or a store that lost the state of the run.
 - No granted task with an absent input.
@@ -70,6 +71,7 @@ class Referee:
         self._results = values
         if self._world.scenario.failing:
             raise Violation(f"{set(self._world.scenario.failing)} always fails, and the run has a result")
+        self._look_for_orphans()
         counts: Counter[str] = Counter()
         for event in self._world.store.signals.wait_events("0", 0.0):
             if event.kind == "stored":
@@ -77,6 +79,14 @@ class Referee:
         for slot, count in counts.items():
             if count > 1 + self._world.mishaps.lost_slots[slot]:
                 raise Violation(f"{slot} was committed {count} times")
+
+    def _look_for_orphans(self) -> None:
+        world = self._world
+        if world.mishaps.is_value_lost or world.mishaps.has_rolled_back:
+            return
+        for key in world.store.orphans():
+            if key.rpartition(":")[2] not in world.unheard():
+                raise Violation(f"the large value {key} lost, and its writer left it behind")
 
     def cleaned(self, how: str) -> None:
         """The launcher has cleaned: at this moment nothing at all is there."""

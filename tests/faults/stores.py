@@ -12,6 +12,7 @@ from typing import Protocol
 
 import redis
 
+from runtime.backends.keys import REFERENCE
 from runtime.backends.memory import MemoryBackend
 from runtime.backends.memory_state import MemoryState
 from runtime.backends.redis import Link, RedisBackend
@@ -47,6 +48,10 @@ class Store(Protocol):
 
     def absent_inputs(self, in_slots: dict[str, tuple[str, ...]]) -> str:
         """A granted, unsettled task and an input that it lacks, or ""; "" where looking is too dear."""
+        ...
+
+    def orphans(self) -> list[str]:
+        """The keys of large values to which no slot refers; each ends with its writer's token."""
         ...
 
     def left(self) -> list[str]:
@@ -113,6 +118,10 @@ class MemoryStore:
                         if stored is None or (isinstance(stored, Reference) and stored.key not in state.large):
                             return f"{task} is granted to {worker} and {slot} is absent"
         return ""
+
+    def orphans(self) -> list[str]:
+        known = {value.key for value in self.state.out.values() if isinstance(value, Reference)}
+        return [key for key in self.state.large if key not in known]
 
     def left(self) -> list[str]:
         if self.state.is_empty():
@@ -194,6 +203,10 @@ class RedisStore:
 
     def absent_inputs(self, in_slots: dict[str, tuple[str, ...]]) -> str:
         return ""
+
+    def orphans(self) -> list[str]:
+        known = {value[1:] for value in self._redis.hvals(self._keys.fixed("out")) if value[:1] == REFERENCE}
+        return [key.decode() for key in self._names() if key.decode() in self.late and key not in known]
 
     def left(self) -> list[str]:
         return [key.decode() for key in self._names() if b":blob:" not in key]

@@ -53,6 +53,7 @@ class World:
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._pushed = 0
         self._busy: list[Process] = []
+        self._crashed: set[str] = set()
         self._busy_at = START_S
         self._waiting: list[Delivery] = []
         self._read_bundle()
@@ -193,10 +194,15 @@ class World:
         """An environment is free again: the queue's next invocation is delivered."""
         if process.why_over == "crashed":
             self.trace(f"{process.machine.worker} {process.machine.token[:4]} crashes")
+            self._crashed.add(process.machine.token)
         self._busy.remove(process)
         if self._waiting:
             delivery = self._waiting.pop(self.schedule.randrange(len(self._waiting)))
             self.at(self.latency(), lambda: self._deliver(delivery))
+
+    def unheard(self) -> set[str]:
+        """The tokens of processes that died, or have perhaps not heard yet what the store said."""
+        return self._crashed.union(process.machine.token for process in self._busy)
 
     # ---- tasks ------------------------------------------------------------------------------------------
 

@@ -1,10 +1,14 @@
-"""`kill -9` of an environment in mid-run, again and again: how often the result is right, an error clear, or neither.
+"""`kill -9` of environments in mid-run, again and again: how often the result is right, an error clear, or neither.
 
-    python -m tests.faults.kill_environments --runs 20 --planner wukong
+    python -m tests.faults.kill_environments --runs 200 [--planner P] [--shape S] [--moment M] [--seed N]
 
-Each run has a seed, which decides when it happens and which environment it hits. A run that is over before its kill
-does not count as one of `--runs`. A right result or a `RuntimeFault` within the run's deadline is an end; a wrong
-result, or none, is a fault of treadle's.
+Each run has a seed, which decides when it happens and whom it hits; shapes, planners and moments take turns, unless
+one is named. Moments: `busy`, one busy environment at a random time; `several`, two or three, each at its own;
+`starting`, one that has not got its first event yet; `commit`, all that are busy, right after a commit; `zygote`, the
+fork server, and all its children with it.
+
+A run that is over before its kill does not count as one of `--runs`. Right results in at least 99 of 100, the
+documented end of a worker that stores nothing new in the rest, no hang, and nothing left: else the command fails.
 """
 
 from __future__ import annotations
@@ -16,151 +20,199 @@ import signal
 import sys
 import tempfile
 import threading
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from itertools import cycle, product
 from pathlib import Path
+from typing import Any
 
 import redis
 
 from compiler.emit.bundle import Build
-from runtime.config import LocalSettings, WorkerSettings
-from runtime.errors import RuntimeFault
-from runtime.local.stack import ensure_stack
-from tests.integration.running import DEPLOYMENT, PLANNERS, Bench, compile_at, write_workflow
+from tests.faults.campaign import Outcome, Table, dump, family_of, left_behind, run_under
+from tests.faults.workloads import SHORT_LEASES, WORKLOADS, Workload, small_bench
+from tests.integration.running import PLANNERS, Bench, descendants_of, is_alive, wait_for
 
-SHORT_LEASES = WorkerSettings(lease_s=1.0, renew_s=0.25, call_limit_s=1.0, deadline_s=60.0, fan_out=4)
-LEAVES = 32
 WINDOW_S = 0.4
-"""Less than the run takes on a quiet machine, so that most kills hit."""
+"""Less than a run takes on a quiet machine, so that most kills hit."""
 
-EXPECTED = LEAVES * (LEAVES - 1) // 2
-TREE = """
-params: {leaves: {type: int}}
-let: {levels: "${{ log2(params.leaves) }}"}
-tasks:
-  leaf: {call: "functions:load", foreach: {i: "${{ range(params.leaves) }}"}, args: ["${{ i }}"]}
-  add:
-    call: functions:add
-    foreach: {l: "${{ range(1, levels + 1) }}", i: "${{ range(params.leaves // 2 ** l) }}"}
-    args:
-      - ${{ tasks.leaf[2*i]   if l == 1 else tasks.add[l-1][2*i]   }}
-      - ${{ tasks.leaf[2*i+1] if l == 1 else tasks.add[l-1][2*i+1] }}
-result: ${{ tasks.add[levels][0] }}
-"""
-SLOW_SUMS = """
-import time
+COMMITS = 6
+POLL_S = 0.002
+Act = Callable[[Bench, random.Random, threading.Event], str]
 
 
-def load(i):
-    time.sleep(0.03)
-    return i
+def kill_one(bench: Bench, chance: random.Random, over: threading.Event) -> str:
+    """One busy environment, some time after the first is busy."""
+    busy = _await(bench, over, "busy")
+    if not busy or over.wait(chance.uniform(0, WINDOW_S)):
+        return ""
+    return _kill(_pids(bench, "busy"), chance)
 
 
-def add(left, right):
-    time.sleep(0.03)
-    return left + right
-"""
+def kill_several(bench: Bench, chance: random.Random, over: threading.Event) -> str:
+    """Two or three, one after the other or all but together."""
+    hits = []
+    for _ in range(chance.randint(2, 3)):
+        hits.append(kill_one(bench, chance, over))
+    return " ".join(hit for hit in hits if hit)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one run ended. `kind`: "right", "wrong" or "error"; `killed` is the environment's process, 0 for none."""
-
-    kind: str
-    killed: int
-    detail: str = ""
+def kill_starting(bench: Bench, chance: random.Random, over: threading.Event) -> str:
+    """One that is forked, and has not asked for its first event; or has, if it was quicker."""
+    return _kill(_await(bench, over, "starting"), chance)
 
 
-@contextmanager
-def small_bench() -> Iterator[Bench]:
-    """Four environments, so that each has a good part of the run."""
-    with (
-        ensure_stack(LocalSettings(deployment=DEPLOYMENT, concurrency_limit=4)) as stack,
-        redis.Redis.from_url(stack.redis_url) as client,
-    ):
-        yield Bench(stack, client)
+def kill_after_commit(bench: Bench, chance: random.Random, over: threading.Event) -> str:
+    """All that are busy, right after one of the first commits: whoever sent it is among them."""
+    count, after, key = chance.randint(1, COMMITS), "0", ""
+    while not over.is_set():
+        key = key or next((one for one in bench.left_keys() if one.endswith(":events")), "")
+        if not key:
+            continue
+        for _, entries in bench.client.xread({key: after}, block=50) or ():
+            for entry, fields in entries:
+                after = entry.decode()
+                count -= fields[b"kind"] == b"stored"
+                if not count:
+                    return " ".join(_kill([pid], chance) for pid in _pids(bench, "busy"))
+    return ""
 
 
-def build_tree(folder: Path, planner: str) -> Build:
-    return compile_at(write_workflow(folder, TREE, SLOW_SUMS), planner, workers=4, leaves=LEAVES)
+def kill_zygote(bench: Bench, chance: random.Random, over: threading.Event) -> str:
+    """The fork server of the run's code, some time after the first environment is busy."""
+    if not _await(bench, over, "busy") or over.wait(chance.uniform(0, WINDOW_S)):
+        return ""
+    return _kill(fork_servers(bench), chance)
 
 
-class Killer:
-    """Kills one busy environment, some time after the first is busy; both as the seed says."""
+MOMENTS: Mapping[str, Act] = {
+    "busy": kill_one,
+    "several": kill_several,
+    "starting": kill_starting,
+    "commit": kill_after_commit,
+    "zygote": kill_zygote,
+}
 
-    def __init__(self, bench: Bench, seed: int) -> None:
-        self._bench = bench
-        self._chance = random.Random(seed)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self.killed = 0
 
-    def __enter__(self) -> Killer:
-        self._thread.start()
-        return self
+def run_with_kill(bench: Bench, build: Build, workload: Workload, moment: str, seed: int) -> Outcome:
+    """One run of `workload`, killed at as the seed says."""
+    chance = random.Random(seed)
+    if moment == "starting":
+        end_idle(bench)
+    return run_under(
+        bench,
+        build,
+        workload.expected,
+        lambda over: MOMENTS[moment](bench, chance, over),
+        settings=SHORT_LEASES,
+    )
 
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
 
-    def _watch(self) -> None:
-        while not self._busy():
-            if self._over.wait(0.002):
-                return
-        if self._over.wait(self._chance.uniform(0, WINDOW_S)):
+def end_idle(bench: Bench) -> None:
+    """Whatever is warm goes, so that the next run starts environments of its own."""
+    idle = _pids(bench, "idle")
+    for pid in idle:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not set(idle) & {one["pid"] for one in bench.environments()}, "idle environments to end")
+
+
+def fork_servers(bench: Bench) -> list[int]:
+    """The service's own children that fork environments."""
+    found = []
+    for pid in descendants_of(bench.stack.pid):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if b"zygote.py" in Path(f"/proc/{pid}/cmdline").read_bytes() and _parent(pid) == bench.stack.pid:
+                found.append(pid)
+    return found
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _pids(bench: Bench, state: str) -> list[int]:
+    return [int(one["pid"]) for one in bench.environments() if one["state"] == state and one["pid"]]
+
+
+def _await(bench: Bench, over: threading.Event, state: str) -> list[int]:
+    while not (found := _pids(bench, state)):
+        if over.wait(POLL_S):
+            return []
+    return found
+
+
+def _kill(pids: list[int], chance: random.Random) -> str:
+    living = [pid for pid in pids if is_alive(pid)]
+    if not living:
+        return ""
+    pid = chance.choice(living)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+        return str(pid)
+    return ""
+
+
+def hits(bench: Bench, build: Build, workload: Workload, moment: str, seeds: Iterator[int]) -> Iterator[Outcome]:
+    """Runs until one was hit, at most four; all of them come."""
+    for _ in range(4):
+        outcome = run_with_kill(bench, build, workload, moment, next(seeds))
+        yield outcome
+        if outcome.hit:
             return
-        busy = self._busy()
-        if busy:
-            self.killed = self._chance.choice(busy)
-            os.kill(self.killed, signal.SIGKILL)
-
-    def _busy(self) -> list[int]:
-        return [int(one["pid"]) for one in self._bench.environments() if one["state"] == "busy"]
 
 
-def run_with_kill(bench: Bench, build: Build, seed: int) -> Outcome:
-    """One run of `build_tree`'s workflow, with one environment killed on the way."""
-    with Killer(bench, seed) as killer:
-        try:
-            result = bench.run(build, SHORT_LEASES)
-        except RuntimeFault as fault:
-            return Outcome("error", killer.killed, f"{fault.code}: {fault.message}")
-    return Outcome("right" if result.result == EXPECTED else "wrong", killer.killed, repr(result.result))
+def campaign(bench: Bench, folder: Path, args: argparse.Namespace) -> Table:
+    table = Table()
+    builds: dict[tuple[str, str], Build] = {}
+    seeds = iter(range(args.seed, args.seed + 10**6))
+    turns = cycle(product(args.moment or MOMENTS, args.shape or WORKLOADS, args.planner or PLANNERS))
+    for moment, shape, planner in turns:
+        if table.total["hit"] >= args.runs or table.total["runs"] >= 4 * args.runs:
+            break
+        workload = WORKLOADS[shape]
+        if (shape, planner) not in builds:
+            builds[shape, planner] = workload.build(folder, planner)
+        for outcome in hits(bench, builds[shape, planner], workload, moment, seeds):
+            row = f"{shape}, {planner}" if not args.by_moment else moment
+            table.add(row, outcome, keys_left=_check_keys(bench))
+            if outcome.kind != "right" or args.verbose:
+                print(f"{shape} {planner} {moment}: {outcome.kind}, hit {outcome.hit}: {outcome.detail}", flush=True)
+    return table
 
 
-def runs_with_kill(bench: Bench, build: Build, kills: int, seed: int) -> Iterator[tuple[int, Outcome]]:
-    """Runs with seeds from `seed` on until `kills` of them lost an environment; those that did not come too.
+def _check_keys(bench: Bench) -> int:
+    """How many keys are left; they are shown, and deleted, so that they count once."""
+    left = bench.left_keys()
+    if left:
+        print(f"left: {left}\n{dump(bench)}", flush=True)
+        with suppress(redis.RedisError):
+            bench.client.delete(*left)
+    return len(left)
 
-    Ends after twice as many runs, whatever was hit by then.
-    """
-    hits = 0
-    for one in range(seed, seed + 2 * kills):
-        outcome = run_with_kill(bench, build, one)
-        yield one, outcome
-        hits += bool(outcome.killed)
-        if hits == kills:
-            return
+
+def arguments() -> Any:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=40, help="that lost an environment")
+    parser.add_argument("--planner", choices=PLANNERS, action="append")
+    parser.add_argument("--shape", choices=WORKLOADS, action="append")
+    parser.add_argument("--moment", choices=MOMENTS, action="append")
+    parser.add_argument("--seed", type=int, default=0, help="the first run's; each further run has the next")
+    parser.add_argument("--by-moment", action="store_true", help="a row for each moment, not for each shape")
+    parser.add_argument("--verbose", action="store_true", help="a line for each run, not only for those that go wrong")
+    return parser.parse_args()
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=20, help="with an environment killed")
-    parser.add_argument("--planner", choices=PLANNERS, default="wukong")
-    parser.add_argument("--seed", type=int, default=0, help="the first run's; each further run has the next")
-    args = parser.parse_args()
-    counts: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as folder, small_bench() as bench:
-        build = build_tree(Path(folder), args.planner)
-        for seed, outcome in runs_with_kill(bench, build, args.runs, args.seed):
-            counts[outcome.kind if outcome.killed or outcome.kind != "right" else "not killed"] += 1
-            counts["killed"] += bool(outcome.killed)
-            counts["keys left"] += len(bench.left_keys())
-            print(f"seed {seed:>3}  {outcome.kind:<6} killed {outcome.killed or '-':>8}  {outcome.detail}", flush=True)
-    print(f"`{args.planner}`: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
-    is_good = counts["wrong"] == counts["keys left"] == 0 and counts["error"] <= args.runs / 20
-    return 0 if is_good and counts["killed"] == args.runs else 1
+    args = arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        with small_bench() as bench:
+            table = campaign(bench, Path(folder), args)
+            family, directory = family_of(bench), bench.stack.directory
+        left = left_behind(family, directory)
+    table.print()
+    print(f"left behind when the service has ended: {', '.join(left) or 'nothing'}")
+    return 0 if table.is_good() and not left and table.total["hit"] >= args.runs else 1
 
 
 if __name__ == "__main__":

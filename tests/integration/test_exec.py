@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from runtime.errors import RunFailed
-from tests.faults.kill_environments import SHORT_LEASES
+from tests.faults.workloads import SHORT_LEASES
 from tests.integration.running import PLANNERS, Bench, compile_at, is_alive, run_sequentially, wait_for, write_workflow
 
 PIPES = """

@@ -5,6 +5,7 @@ Every run here has short leases and an end: the right result, or an error that s
 
 from __future__ import annotations
 
+import itertools
 import os
 import pickle
 import signal
@@ -20,7 +21,8 @@ from runtime.config import KIB, LocalSettings, WorkerSettings
 from runtime.errors import LambdaUnavailable, RunFailed, RuntimeFault, StoreUnavailable
 from runtime.local.redis_server import start_redis
 from runtime.local.stack import ensure_stack
-from tests.faults.kill_environments import SHORT_LEASES, build_tree, runs_with_kill, small_bench
+from tests.faults.kill_environments import MOMENTS, hits
+from tests.faults.workloads import SHORT_LEASES, WORKLOADS, small_bench
 from tests.integration.running import (
     DEPLOYMENT,
     PLANNERS,
@@ -39,25 +41,37 @@ def four(own_home: None) -> Iterator[Bench]:
         yield bench
 
 
-@pytest.mark.parametrize("planner", PLANNERS)
-def test_run_survives_a_killed_environment(four: Bench, tmp_path: Path, planner: str) -> None:
-    build = build_tree(tmp_path, planner)
-    outcomes = [outcome for _, outcome in runs_with_kill(four, build, kills=2, seed=0)]
-    assert all(outcome.kind == "right" for outcome in outcomes), outcomes
-    assert sum(bool(outcome.killed) for outcome in outcomes) == 2, outcomes
+KILLS = [
+    ("tree", "simple", "busy"),
+    ("random", "wukong", "several"),
+    ("fan", "wukong", "starting"),
+    ("tree", "wukong", "commit"),
+    ("chain", "simple", "zygote"),
+]
+
+
+@pytest.mark.parametrize(("shape", "planner", "moment"), KILLS)
+def test_run_survives_killed_environments(four: Bench, tmp_path: Path, shape: str, planner: str, moment: str) -> None:
+    workload = WORKLOADS[shape]
+    outcomes = list(hits(four, workload.build(tmp_path, planner), workload, moment, itertools.count()))
+    assert [outcome.kind for outcome in outcomes] == ["right"] * len(outcomes), outcomes
+    assert outcomes[-1].hit, outcomes
     assert four.left_keys() == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("planner", PLANNERS)
-def test_nineteen_of_twenty_runs_survive_a_killed_environment(four: Bench, tmp_path: Path, planner: str) -> None:
-    build = build_tree(tmp_path, planner)
-    outcomes = [outcome for _, outcome in runs_with_kill(four, build, kills=20, seed=100)]
-    killed = [outcome for outcome in outcomes if outcome.killed]
-    assert len(killed) == 20, outcomes
-    assert sum(outcome.kind == "right" for outcome in killed) >= 19, outcomes
-    assert all(outcome.kind == "error" for outcome in killed if outcome.kind != "right"), outcomes
-    assert all(outcome.kind == "right" for outcome in outcomes if not outcome.killed), outcomes
+def test_every_shape_survives_environments_killed_at_every_moment(four: Bench, tmp_path: Path) -> None:
+    seeds, planners = itertools.count(100), itertools.cycle(PLANNERS)
+    outcomes = [
+        outcome
+        for moment, workload in itertools.product(MOMENTS, WORKLOADS.values())
+        for planner in [next(planners)]
+        for outcome in hits(four, workload.build(tmp_path / moment, planner), workload, moment, seeds)
+    ]
+    hit = [outcome for outcome in outcomes if outcome.hit]
+    assert len(hit) >= 18, outcomes
+    assert sum(outcome.kind != "right" for outcome in hit) <= 1, outcomes
+    assert {outcome.kind for outcome in outcomes} <= {"right", "bounded"}, outcomes
     assert four.left_keys() == []
 
 

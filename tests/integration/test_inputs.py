@@ -12,7 +12,7 @@ from runtime.config import KIB, WorkerSettings
 from runtime.errors import RunFailed, RuntimeFault
 from runtime.given_inputs import InputsInvalid
 from runtime.inline import run_inline
-from tests.faults.kill_environments import SHORT_LEASES
+from tests.faults.workloads import SHORT_LEASES
 from tests.integration.running import PLANNERS, Bench, compile_at, write_workflow
 from tests.integration.test_faults import while_the_gate_is_closed
 from tests.shell import Shell, shell_at

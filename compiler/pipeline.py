@@ -24,6 +24,7 @@ Nothing here launches anything, and nothing but reading the manifest and the use
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -71,6 +72,8 @@ class CompileOptions:
     concurrency: int = 8
     max_instances: int = DEFAULT_MAX_INSTANCES
     max_file_size: int = MAX_FILE_SIZE
+    time_limit_s: float = math.inf
+    """The user's own limit of an invocation, where it is less than the target's."""
     python: str = ".".join(platform.python_version_tuple()[:2])
     watch: Watch | None = None
     """Is told of the progress of a long expansion."""
@@ -143,7 +146,7 @@ def examine(source: Source | Path | str, options: CompileOptions, level: str = "
                 findings.add(hinted)
         if depth >= LEVELS.index("plan") and not findings.are_enough:
             profile = load_profile()
-            findings.add(check_plan_static(partial if graph is None else graph, profile))
+            findings.add(check_plan_static(partial if graph is None else graph, profile, options.time_limit_s))
             if graph is not None and not findings.are_enough:
                 findings.add(check_shipped_sizes(graph, profile.unzipped_bytes))
     diagnostics = findings.sorted()

@@ -70,11 +70,16 @@ def default_concurrency() -> int:
 class LocalSettings:
     """The local Lambda service and its Redis. `redis_url` None starts a Redis; `lambda_port` 0 takes a free one.
 
-    `retries` is Lambda's own repetition of a failed asynchronous invocation.
+    `time_limit_s` ends an invocation, in whole seconds as Lambda's `Timeout`. `request_rate` and `request_burst` are
+    requests a second, and at once, beyond which the service answers 429; None is no bound. `retries` is Lambda's own
+    repetition of a failed asynchronous invocation.
     """
 
     deployment: str = "local"
     concurrency_limit: int = field(default_factory=default_concurrency)
+    time_limit_s: float = 900.0
+    request_rate: float | None = None
+    request_burst: int = 10
     idle_expiry_s: float = 300.0
     start: Literal["zygote", "exec"] = "zygote"
     redis_url: str | None = None
@@ -84,3 +89,7 @@ class LocalSettings:
     def __post_init__(self) -> None:
         if self.concurrency_limit < 1:
             raise ValueError(f"`concurrency_limit` is {self.concurrency_limit}; a run needs at least 1 environment")
+        if not (1 <= self.time_limit_s <= 900 and float(self.time_limit_s).is_integer()):
+            raise ValueError(f"`time_limit` is {self.time_limit_s:g}s; it is a whole number of seconds from 1s to 900s")
+        if self.request_rate is not None and (self.request_rate <= 0 or self.request_burst < 1):
+            raise ValueError("`request_rate` must be more than 0, and `request_burst` at least 1")

@@ -41,9 +41,13 @@ class LambdaUnavailable(RuntimeFault):
 
 
 class Throttled(LambdaUnavailable):
-    """The Lambda endpoint answered 429: the concurrency limit is reached."""
+    """The Lambda endpoint answered 429: too many requests, or no place. `retry_after_s` is its wish, 0 for none."""
 
     code = "throttled"
+
+    def __init__(self, message: str, *, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class BundleInvalid(RuntimeFault):

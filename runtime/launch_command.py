@@ -61,6 +61,7 @@ def run_bundle(
             lambda_endpoint=stack.lambda_endpoint,
             region=stack.region,
             deployment=local.deployment,
+            time_limit_s=int(local.time_limit_s),
         )
         return launch(bundle, target, _within(local, settings), inputs=inputs, progress=progress, keep=keep)
 

@@ -72,7 +72,8 @@ def read_request(args: argparse.Namespace, console: Console, settings: Settings)
         set_values=set_values,
         planner=compiling.planner,
         workers=compiling.workers,
-        concurrency=_concurrency(settings),
+        concurrency=_local(settings).concurrency_limit,
+        time_limit_s=_local(settings).time_limit_s,
         max_instances=compiling.max_instances,
         max_file_size=compiling.max_file_size_bytes,
     )
@@ -95,7 +96,6 @@ def _check_planner(name: str) -> None:
         raise UsageError(f"there is no planner `{name}`{meant(name, STRATEGIES)}", hint=hint)
 
 
-def _concurrency(settings: Settings) -> int:
-    """Environments at one time; a run inside this process is planned as for the local service."""
-    local = settings.of(LocalSettings) if settings.backend == "local" else LocalSettings()
-    return local.concurrency_limit
+def _local(settings: Settings) -> LocalSettings:
+    """The target's settings; a run inside this process is planned as for the local service."""
+    return settings.of(LocalSettings) if settings.backend == "local" else LocalSettings()

@@ -7,6 +7,7 @@ A family's mistake is reported once, at the value, with the number of further in
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -23,8 +24,12 @@ from compiler.planner.profile import TargetProfile
 from runtime.quantities import size_mb
 
 
-def check_plan_static(graph: Graph, profile: TargetProfile) -> list[Diagnostic]:
-    """E501, E502, E503, E508 to E510, E512, W505, W506 and W508 of an expanded workflow, in no particular order."""
+def check_plan_static(graph: Graph, profile: TargetProfile, time_limit_s: float = math.inf) -> list[Diagnostic]:
+    """E501, E502, E503, E508 to E510, E512, W505, W506 and W508 of an expanded workflow, in no particular order.
+
+    `time_limit_s` is the user's own limit of an invocation, less than the profile's: no manifest may ask for more, but
+    the default of a task that asks for nothing may be more.
+    """
     sources = {family.task: family.source for family in graph.families if family.source is not None}
     found: dict[tuple[object, ...], Diagnostic] = {}
     for family in graph.families:
@@ -34,7 +39,7 @@ def check_plan_static(graph: Graph, profile: TargetProfile) -> list[Diagnostic]:
         if len(found) >= MAX_MISTAKES:
             break
         for option, instances in _options_of(graph, family).items():
-            for diagnostic in _check(graph.option_table[option], source, profile):
+            for diagnostic in _check(graph.option_table[option], source, profile, time_limit_s):
                 first = graph.name_of(instances[0]) if graph.keys[instances[0]] else ""
                 _count(found, replace(diagnostic, instance=first), len(instances))
     diagnostics = [*found.values(), *_check_declared(graph, profile), *_declared_twice(graph)]
@@ -59,25 +64,13 @@ def _count(found: dict[tuple[object, ...], Diagnostic], diagnostic: Diagnostic, 
         found[key] = replace(known, more=known.more + instances)
 
 
-def _check(options: TaskOptions, source: TaskSource, profile: TargetProfile) -> Iterator[Diagnostic]:
+def _check(
+    options: TaskOptions, source: TaskSource, profile: TargetProfile, time_limit_s: float
+) -> Iterator[Diagnostic]:
     yield from _memory(options, source, profile)
     yield from _cpu(options, source, profile)
+    yield from _timeout(options, source, profile, time_limit_s)
     other = dict(options.other)
-    if options.timeout_s > profile.timeout_max_s:
-        yield Diagnostic(
-            code="E502",
-            message=f"a timeout of {_seconds(options.timeout_s)} is more than {_seconds(profile.timeout_max_s)}",
-            span=_place(source, "timeout"),
-            label=f"an invocation of {profile.name} ends after {_seconds(profile.timeout_max_s)}",
-            hint="split the task, or give it a shorter timeout",
-        )
-    elif options.timeout_s <= 0:
-        yield Diagnostic(
-            code="E502",
-            message="a timeout of 0 s leaves an attempt no time",
-            span=_place(source, "timeout"),
-            hint="give the task the time that it needs, such as 30s",
-        )
     tmp = options.resources.tmp_mb
     if tmp is not None and tmp > profile.tmp_max_mb:
         yield Diagnostic(
@@ -104,6 +97,28 @@ def _check(options: TaskOptions, source: TaskSource, profile: TargetProfile) -> 
                 span=preload.span,
                 hint="give the task a `worker:`, or remove `preload`",
             )
+
+
+def _timeout(
+    options: TaskOptions, source: TaskSource, profile: TargetProfile, time_limit_s: float
+) -> Iterator[Diagnostic]:
+    is_own = time_limit_s < profile.timeout_max_s and source.options.get("timeout") is not None
+    limit, whose = (time_limit_s, "the setting `time_limit`") if is_own else (profile.timeout_max_s, profile.name)
+    if options.timeout_s > limit:
+        yield Diagnostic(
+            code="E502",
+            message=f"a timeout of {_seconds(options.timeout_s)} is more than {_seconds(limit)}",
+            span=_place(source, "timeout"),
+            label=f"an invocation ends after {_seconds(limit)}, says {whose}",
+            hint="split the task, or give it a shorter timeout",
+        )
+    elif options.timeout_s <= 0:
+        yield Diagnostic(
+            code="E502",
+            message="a timeout of 0 s leaves an attempt no time",
+            span=_place(source, "timeout"),
+            hint="give the task the time that it needs, such as 30s",
+        )
 
 
 def _memory(options: TaskOptions, source: TaskSource, profile: TargetProfile) -> Iterator[Diagnostic]:

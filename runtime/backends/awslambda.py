@@ -58,13 +58,15 @@ class LambdaInvoker:
         name = self._prefix + env.name
         path = f"/2015-03-31/functions/{quote(name, safe='')}/invocations"
         try:
-            status, body = self._send(path, payload)
+            response, body = self._send(path, payload)
         except (OSError, http.client.HTTPException) as err:
             raise LambdaUnavailable(f"Lambda cannot be reached at {self._url}: {err}") from err
-        if status == 429:
-            raise Throttled(f"Lambda refuses {name} for now: {_message(body)}")
-        if status != 202:
-            raise LambdaUnavailable(f"Lambda refuses {name} ({status}): {_message(body)}")
+        if response.status == 429:
+            wish = response.headers.get("Retry-After", "")
+            retry_after_s = float(wish) if wish.isdecimal() else 0.0
+            raise Throttled(f"Lambda refuses {name} for now: {_message(body)}", retry_after_s=retry_after_s)
+        if response.status != 202:
+            raise LambdaUnavailable(f"Lambda refuses {name} ({response.status}): {_message(body)}")
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -73,7 +75,7 @@ class LambdaInvoker:
             connection.close()
             self._threads.connection = None
 
-    def _send(self, path: str, payload: bytes) -> tuple[int, bytes]:
+    def _send(self, path: str, payload: bytes) -> tuple[http.client.HTTPResponse, bytes]:
         headers = self._signed(path, payload)
         connection: http.client.HTTPConnection | None = getattr(self._threads, "connection", None)
         if connection is not None:
@@ -86,11 +88,11 @@ class LambdaInvoker:
 
     def _exchange(
         self, connection: http.client.HTTPConnection, path: str, payload: bytes, headers: Mapping[str, str]
-    ) -> tuple[int, bytes]:
+    ) -> tuple[http.client.HTTPResponse, bytes]:
         try:
             connection.request("POST", path, payload, headers)
             response = connection.getresponse()
-            return response.status, response.read()
+            return response, response.read()
         except (OSError, http.client.HTTPException):
             connection.close()
             raise
@@ -168,7 +170,7 @@ def ensure_functions(
     *,
     function_prefix: str,
     role: str = "arn:aws:iam::000000000000:role/local",
-    timeout_s: int = 900,
+    timeout_s: int,
 ) -> tuple[str, ...]:
     """Make the function of every class what it should be, changing only what differs; returns their names.
 

@@ -5,6 +5,7 @@ Pure decisions over environments that a factory makes; it does no I/O and reads 
 - An invocation goes to the most recently used idle environment of its function, else a new one is made for it.
 - At the account's limit, the longest idle environment of another function makes place; else a synchronous
   invocation is refused (429) and an asynchronous one waits.
+- With a request rate, what exceeds it is refused (429) before anything else is looked at, of either kind.
 - An asynchronous event waits in its function's queue, first in, first out. A function that has no environment
   at all gets the next one that becomes free, when its event is the oldest: no function starves.
 """
@@ -18,17 +19,23 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from runtime.local.environments import Environment, State
-from runtime.local.functions import ApiError, FunctionConfig
+from runtime.local.functions import FunctionConfig, throttled
 from runtime.local.invocation import Invocation, Outcome, failure
+from runtime.pacing import TokenBucket
 
 RESOLUTION_S = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The account's bounds; times in seconds. `retries` is MaximumRetryAttempts where a function says nothing."""
+    """The account's bounds; times in seconds. `retries` is MaximumRetryAttempts where a function says nothing.
+
+    `request_rate` is in requests a second, None for no bound; `request_burst` may come at once.
+    """
 
     concurrency: int
+    request_rate: float | None = None
+    request_burst: int = 10
     idle_expiry_s: float = 300.0
     retries: int = 0
     retry_delay_s: float = 1.0
@@ -99,6 +106,8 @@ class Dispatcher:
         self._numbers = itertools.count(1)
         self._is_sweeping = False
         self._is_closed = False
+        rate = limits.request_rate
+        self._bucket = TokenBucket(rate=rate, burst=limits.request_burst, now=timer.time()) if rate else None
 
     # -- what the Invoke API calls -----------------------------------------------------------------------------
 
@@ -123,15 +132,18 @@ class Dispatcher:
             environment.retire()
 
     def invoke(self, invocation: Invocation) -> None:
-        """Accept an invocation. Raises ApiError (429) when it is synchronous and there is no place for it."""
+        """Accept an invocation. Raises ApiError (429) over the request rate, or for want of a place for a caller."""
         pool = self.pools[invocation.function]
+        if wait := self._bucket.take(self._timer.time()) if self._bucket is not None else 0.0:
+            pool.counts.throttles += 1
+            raise throttled("CallerRateLimitExceeded", wait)
         if invocation.is_async:
             pool.queued.append(invocation)
         elif self._has_place(pool):
             pool.urgent.append(invocation)
         else:
             pool.counts.throttles += 1
-            raise ApiError(429, "TooManyRequestsException", "Rate Exceeded.")
+            raise throttled("ConcurrentInvocationLimitExceeded")
         self._pump(pool)
 
     @property

@@ -28,11 +28,17 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 class ApiError(Exception):
     """An error of the Lambda API: `kind` is what botocore maps to an exception class."""
 
-    def __init__(self, status: int, kind: str, message: str) -> None:
+    def __init__(self, status: int, kind: str, message: str, *, reason: str = "", retry_after_s: float = 0.0) -> None:
         super().__init__(message)
         self.status = status
         self.kind = kind
         self.message = message
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+
+def throttled(reason: str, retry_after_s: float = 0.0) -> ApiError:
+    return ApiError(429, "TooManyRequestsException", "Rate Exceeded.", reason=reason, retry_after_s=retry_after_s)
 
 
 def invalid(message: str) -> ApiError:

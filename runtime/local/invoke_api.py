@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
 from collections.abc import Callable
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -27,11 +28,15 @@ RESOURCE = re.compile(
 
 
 def error_response(error: ApiError) -> Response:
-    """The shape from which botocore makes its exception classes."""
+    """The shape from which botocore makes its exception classes. Retry-After is in whole seconds."""
     body: Json = {"Type": "User" if error.status < 500 else "Service", "Message": error.message}
     body["message"] = error.message
-    headers = (("x-amzn-ErrorType", error.kind),)
-    return Response(status=error.status, body=json.dumps(body).encode(), headers=headers)
+    if error.reason:
+        body["Reason"] = error.reason
+    headers = [("x-amzn-ErrorType", error.kind)]
+    if error.retry_after_s >= 1:
+        headers.append(("Retry-After", f"{math.ceil(error.retry_after_s)}"))
+    return Response(status=error.status, body=json.dumps(body).encode(), headers=tuple(headers))
 
 
 def check_origin(request: Request) -> None:

@@ -58,6 +58,8 @@ def parse_options(argv: Sequence[str]) -> Options:
     parser.add_argument("--port", type=int, default=0, help="of the Invoke API on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--limit", type=int, required=True, help="environments at a time")
+    parser.add_argument("--request-rate", type=float, metavar="PER_S", help="requests a second before a 429")
+    parser.add_argument("--request-burst", type=int, default=10, metavar="N", help="requests at once before a 429")
     parser.add_argument("--idle-expiry", type=float, default=300.0, metavar="S")
     parser.add_argument("--start", choices=("zygote", "exec"), default="zygote")
     parser.add_argument("--retries", type=int, default=0, help="of failed asynchronous invocations")
@@ -70,6 +72,8 @@ def parse_options(argv: Sequence[str]) -> Options:
     given = parser.parse_args(argv)
     limits = Limits(
         concurrency=max(1, given.limit),
+        request_rate=given.request_rate,
+        request_burst=given.request_burst,
         idle_expiry_s=given.idle_expiry,
         retries=given.retries,
         retry_delay_s=given.retry_delay,

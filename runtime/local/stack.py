@@ -163,6 +163,8 @@ def _command(settings: LocalSettings, folder: Path) -> list[str]:
     command += ["--port", str(settings.lambda_port), "--region", REGION]
     command += ["--limit", str(settings.concurrency_limit), "--idle-expiry", str(settings.idle_expiry_s)]
     command += ["--start", settings.start, "--retries", str(settings.retries), "--ahead", ",".join(AHEAD)]
+    if settings.request_rate is not None:
+        command += ["--request-rate", str(settings.request_rate), "--request-burst", str(settings.request_burst)]
     if settings.redis_url is not None:
         return [*command, "--redis-url", settings.redis_url]
     return [*command, "--redis-data", str(StateFolder.of(settings.deployment).redis_data)]

@@ -22,6 +22,7 @@ def describe_service(dispatcher: Dispatcher, *, endpoint: str, redis_url: str, s
         "cpu_limits": "off",
         "memory_limits": "off",
         "concurrency_limit": dispatcher.limits.concurrency,
+        "request_rate": dispatcher.limits.request_rate,
         "idle_expiry_s": dispatcher.limits.idle_expiry_s,
         "peak_environments": dispatcher.peak,
         "queue_depth": dispatcher.queue_depth,

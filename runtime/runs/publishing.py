@@ -27,6 +27,7 @@ def prepare_functions(session: Session) -> None:
         variables,
         function_prefix=target.function_prefix,
         role=target.role,
+        timeout_s=target.time_limit_s,
     )
 
 

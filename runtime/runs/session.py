@@ -18,13 +18,14 @@ from runtime.trust import Trust
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where a bundle runs. `lambda_endpoint` None is AWS itself."""
+    """Where a bundle runs. `lambda_endpoint` None is AWS itself; `time_limit_s` is the functions' `Timeout`."""
 
     redis_url: str
     lambda_endpoint: str | None = None
     region: str = "us-east-1"
     deployment: str = "local"
     role: str = "arn:aws:iam::000000000000:role/local"
+    time_limit_s: int = 900
 
     @property
     def function_prefix(self) -> str:

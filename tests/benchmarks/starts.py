@@ -51,7 +51,7 @@ def measure(stack: LocalStack, rounds: int) -> tuple[list[float], list[float]]:
         "TREADLE_FUNCTION_PREFIX": PREFIX,
         "AWS_ENDPOINT_URL_LAMBDA": stack.lambda_endpoint,
     }
-    (name,) = ensure_functions(client, [ENV], shipped_closure(), variables, function_prefix=PREFIX)
+    (name,) = ensure_functions(client, [ENV], shipped_closure(), variables, function_prefix=PREFIX, timeout_s=60)
 
     def invoke() -> tuple[float, bool]:
         began = time.perf_counter()

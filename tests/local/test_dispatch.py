@@ -350,3 +350,18 @@ def test_closing_ends_all_environments_and_makes_no_more():
     assert not world.live
     assert world.dispatcher.is_quiet
     assert len(world.made) == 2
+
+
+def test_requests_beyond_the_burst_come_at_the_rate():
+    world = World(request_rate=10.0, request_burst=3)
+    world.function()
+    for _ in range(3):
+        world.invoke()
+    with pytest.raises(ApiError) as refused:
+        world.invoke()
+    assert (refused.value.status, refused.value.reason) == (429, "CallerRateLimitExceeded")
+    assert 0 < refused.value.retry_after_s <= 0.1
+    world.clock.advance(refused.value.retry_after_s)
+    world.invoke()
+    assert world.dispatcher.queue_depth == 4
+    assert world.dispatcher.pools["f"].counts.throttles == 1

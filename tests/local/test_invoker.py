@@ -36,7 +36,7 @@ def invoker(service) -> LambdaInvoker:
 def prepare(service, classes, **options):
     client = make_client(service.endpoint, "us-east-1")
     try:
-        given = {"closure_zip": closure(), "environment": {"A": "a"}, **options}
+        given = {"closure_zip": closure(), "environment": {"A": "a"}, "timeout_s": 60, **options}
         return ensure_functions(client, classes, function_prefix="treadle-test-", **given)
     finally:
         client.close()
@@ -138,10 +138,13 @@ def test_a_connection_that_went_stale_is_opened_anew():
 
 def test_too_many_requests_is_throttled():
     body = b'{"Message":"Rate Exceeded."}'
-    port, thread = serve_answers([b"HTTP/1.1 429 x\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)])
+    port, thread = serve_answers(
+        [b"HTTP/1.1 429 x\r\nRetry-After: 3\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)]
+    )
     call = LambdaInvoker(endpoint_url=f"http://127.0.0.1:{port}", region="us-east-1", function_prefix="p-")
-    with pytest.raises(Throttled, match="Rate Exceeded"):
+    with pytest.raises(Throttled, match="Rate Exceeded") as refused:
         call.invoke(SMALL, b"{}")
+    assert refused.value.retry_after_s == 3.0
     thread.join()
     call.close()
 
@@ -153,3 +156,19 @@ def test_the_invoker_costs_no_import_before_its_first_use():
         "print([name for name in ('boto3', 'botocore') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", source], text=True).strip() == "[]"
+
+
+def test_requests_beyond_the_services_rate_are_throttled_as_on_aws(run_service, tmp_path):
+    service = run_service("--request-rate", "0.5", "--request-burst", "2")
+    prepare(service, [SMALL])
+    call = invoker(service)
+    event = json.dumps({"touch": str(tmp_path / "marks")}).encode()
+    call.invoke(SMALL, event)
+    call.invoke(SMALL, event)
+    with pytest.raises(Throttled) as refused:
+        call.invoke(SMALL, event)
+    assert refused.value.retry_after_s == 2.0
+    with pytest.raises(service.client.exceptions.TooManyRequestsException) as told:
+        service.client.invoke(FunctionName="treadle-test-128-x86_64-py311-none", InvocationType="Event", Payload=event)
+    assert told.value.response["Reason"] == "CallerRateLimitExceeded"
+    call.close()

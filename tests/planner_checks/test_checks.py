@@ -61,6 +61,25 @@ def test_limits_of_the_target(options: str, code: str) -> None:
     assert [found.code for found in check(task(options))] == ([code] if code else [])
 
 
+@pytest.mark.parametrize(
+    ("options", "time_limit_s", "said"),
+    [
+        ("timeout: 2m", 60.0, "an invocation ends after 60 s, says the setting `time_limit`"),
+        ("timeout: 1m", 60.0, ""),
+        ("memory: 1", 60.0, ""),
+        ("timeout: 15m1s", 900.0, "an invocation ends after 900 s, says lambda-2026"),
+    ],
+    ids=["more", "as_much", "the_default_is_no_wish", "the_targets_own"],
+)
+def test_a_timeout_that_is_written_stays_within_the_users_own_limit(
+    options: str, time_limit_s: float, said: str
+) -> None:
+    text = task(options if options.startswith("timeout") else "resources: {memory: 1GiB}")
+    source = Source(file="w.yaml", text="spec: 1\nname: t\n" + text, root=Path())
+    found = check_plan_static(expand(load_manifest(source), {}), load_profile(), time_limit_s)
+    assert [(one.code, one.label) for one in found] == ([("E502", said)] if said else [])
+
+
 def test_a_mistake_stands_at_its_value_wherever_that_is_written() -> None:
     text = """\
         defaults:

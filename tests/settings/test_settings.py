@@ -57,6 +57,9 @@ def test_command_line_beats_environment_beats_file_beats_default(tmp_path: Path)
         ("start", "fork", "is not one of zygote, exec"),
         ("planner", 3, "expected text"),
         ("renew", "20s", "must be shorter than `lease`"),
+        ("time_limit", "16m", "it is a whole number of seconds from 1s to 900s"),
+        ("time_limit", "1500ms", "it is a whole number of seconds from 1s to 900s"),
+        ("request_rate", "0", "must be more than 0"),
     ],
 )
 def test_wrong_setting_is_refused_with_its_reason(name: str, text: object, said: str) -> None:

@@ -98,7 +98,8 @@ def _checks(settings: Settings) -> Iterator[Check]:
     yield Check(
         name="processors",
         is_ok=None,
-        text=f"{os.cpu_count()}, and {local.concurrency_limit} environments at one time",
+        text=f"{os.cpu_count()}, and {local.concurrency_limit} environments at one time, "
+        f"an invocation for at most {format_duration(local.time_limit_s)}",
     )
 
 

@@ -80,9 +80,9 @@ class Exchange:
         return tuple(sources[edge.slot] for edge in task.in_edges if edge.slot in sources) if sources else ()
 
     def keep(self, values: Mapping[str, object]) -> None:
-        """Values that a task here made."""
+        """Values that a task here made; one that came from the store meanwhile is the one that counts."""
         with self._lock:
-            self._values.update(values)
+            self._values.update({slot: value for slot, value in values.items() if slot not in self._sources})
 
     def unpacked(self, values: Mapping[str, object]) -> None:
         """Unpacked values take the place of packed ones that are still needed."""
@@ -97,7 +97,11 @@ class Exchange:
 
     def seal(self, slots: Iterable[str]) -> None:
         """Serialise and sign values that are to be stored. Raises `NotSerializable`."""
-        self._sealed.update({slot: self.trust.seal_value(slot, self._values[slot]) for slot in slots})
+        self._sealed.update({slot: self.trust.seal_value(slot, self._unpacked(slot)) for slot in slots})
+
+    def _unpacked(self, slot: str) -> object:
+        value = self._values[slot]
+        return value.unpack() if isinstance(value, Packed) else value
 
     # ---- effects ----------------------------------------------------------------------------------------
 
@@ -144,6 +148,7 @@ class Exchange:
         self.traffic.commits += 1
         for slot, winner in (answer.winners or {}).items():
             self._adopt(slot, winner)
+            self._sealed.pop(slot, None)
         called = self._invoke(answer, effect.commit)
         for slot in effect.fill:
             self._sealed.pop(slot, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from runtime.locality import Locality
 from runtime.optimizations.baseline import Delivery, deliver
@@ -23,11 +23,15 @@ def slot_edges(task: Task) -> Mapping[str, Sequence[OutEdge]]:
 
 
 class Outputs:
-    """The decisions of one incarnation. `is_cautious`: after a death every output is stored at once."""
+    """The decisions of one incarnation. `is_cautious`: after a death every output is stored at once.
 
-    def __init__(self, locality: Locality, is_cautious: Callable[[], bool]) -> None:
+    `already`: slots that the store has; they are no values to be kept, whatever this incarnation would have decided.
+    """
+
+    def __init__(self, locality: Locality, is_cautious: Callable[[], bool], already: Container[str]) -> None:
         self._locality = locality
         self._is_cautious = is_cautious
+        self._already = already
         self._stored: dict[str, tuple[str, ...]] = {}
 
     def stored(self, task: Task) -> tuple[str, ...]:
@@ -38,7 +42,11 @@ class Outputs:
                 slot
                 for slot, edges in slot_edges(task).items()
                 if (edges or task.is_target)
-                and (self._is_cautious() or deliver(task, edges, self._locality) is Delivery.REMOTE)
+                and (
+                    self._is_cautious()
+                    or slot in self._already
+                    or deliver(task, edges, self._locality) is Delivery.REMOTE
+                )
             )
             self._stored[task.name] = found
         return found

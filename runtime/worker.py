@@ -80,8 +80,8 @@ class Worker:
         self._settling = Settling()
         self._outbox = Outbox(self._settling, env, settings.fan_out)
         self._turns = Turns(worker, token, hold_s)
-        self._outputs = Outputs(self._locality, lambda: self._turns.is_cautious)
         self._stored: set[str] = set()
+        self._outputs = Outputs(self._locality, lambda: self._turns.is_cautious, self._stored)
         self._probed: set[str] = set()
         self._spilling: set[str] = set()
         self._in_flight: tuple[Mode, tuple[str, ...], tuple[str, ...], frozenset[str]] | None = None

@@ -54,6 +54,7 @@ class Launcher:
                     return
                 case Move.WATCH:
                     for call in self.coordinator.watch(self.world.scenario.settings.fan_out):
+                        self.world.referee.calls_again(call.worker)
                         yield from self._invoke(call)
                 case Move.COLLECT:
                     values = self._collect()

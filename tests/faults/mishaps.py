@@ -23,29 +23,33 @@ class Mishaps:
         self._trace = trace
         self._rollback: tuple[object, int] | None = None
 
-    def befall(self) -> None:
-        """After each write something may happen."""
+    def befall(self) -> bool:
+        """After each write something may happen; True when leases were forgotten, or the clock jumped."""
+        is_upset = False
         if self._rollback is not None:
-            self._roll_back_soon(*self._rollback)
+            is_upset = self._roll_back_soon(*self._rollback)
         elif random := self._chance.strikes("rollback"):
             self._rollback = (self._store.snapshot(), random.choice((1, 1, 2, 4)))
         elif self._chance.strikes("flush"):
             self._trace("the store forgets everything")
-            self.is_value_lost = True
+            self.is_value_lost = is_upset = True
             self._store.forget_all()
         self._lose_value()
         if random := self._chance.strikes("clock_jump"):
             self.skew += random.choice((-30.0, -3.0, 3.0, 30.0, 3600.0))
+            is_upset = True
+        return is_upset
 
-    def _roll_back_soon(self, snapshot: object, writes: int) -> None:
+    def _roll_back_soon(self, snapshot: object, writes: int) -> bool:
         """The snapshot is what the disk has: some writes later the store restarts from it."""
         if writes > 0:
             self._rollback = (snapshot, writes - 1)
-            return
+            return False
         self._rollback = None
         self.has_rolled_back = True
         self._trace("the store restarts and forgets its last writes")
         self._store.restore(snapshot)
+        return True
 
     def _lose_value(self) -> None:
         random = self._chance.strikes("lose_value")

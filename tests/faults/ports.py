@@ -6,13 +6,14 @@ A lost reply is repeated by the caller, as the connection to Redis does; what wa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runtime.errors import Throttled
 from runtime.exchange import Ports
-from runtime.ports import Answer, Begin, Call, Commit, Coordinator
-from tests.faults.chance import Chance
-from tests.faults.stores import Store
+from runtime.ports import Answer, Begin, Call, Commit, Status
+
+if TYPE_CHECKING:
+    from tests.faults.world import World
 
 
 class Crash(Exception):
@@ -26,13 +27,17 @@ class ReplyLost(Exception):
 class FaultyCoordinator:
     """A worker's coordinator: `commit` and `begin` may lose their replies, or lose their process on the way."""
 
-    def __init__(self, inner: Coordinator, chance: Chance, wrote: Callable[[], None]) -> None:
-        self._inner = inner
-        self._chance = chance
-        self._wrote = wrote
+    def __init__(self, world: World) -> None:
+        self._inner = world.store.client()
+        self._chance = world.chance
+        self._wrote = world.wrote
+        self._referee = world.referee
+        self._lease_s = world.scenario.settings.lease_s
 
     def begin(self, worker: str, token: str, called_at: float) -> Begin:
         begin = self._inner.begin(worker, token, called_at)
+        if begin.status is Status.GO:
+            self._referee.begins(worker, token, begin.now, begin.now + self._lease_s)
         self._heard()
         return begin
 
@@ -40,27 +45,26 @@ class FaultyCoordinator:
         if self._chance.strikes("crash"):
             raise Crash
         answer = self._inner.commit(commit)
-        self._heard()
+        if answer.status is Status.OK:
+            self._referee.holds(commit.worker, commit.token, 0.0 if answer.left else answer.now + self._lease_s)
+        self._heard(is_last_word=answer.left)
         return answer
 
-    def _heard(self) -> None:
+    def _heard(self, *, is_last_word: bool = False) -> None:
         self._wrote()
         if self._chance.strikes("crash"):
             raise Crash
         if self._chance.strikes("lose_reply"):
+            self._referee.is_farewell_lost |= is_last_word
             raise ReplyLost
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
 
-def faulty_ports(
-    store: Store,
-    chance: Chance,
-    send: Callable[[Call, Mapping[str, bytes]], None],
-    wrote: Callable[[], None],
-) -> Ports:
-    """The ports of one worker's process; `send` queues an invocation, `wrote` is told of each write."""
+def faulty_ports(world: World, send: Callable[[Call, Mapping[str, bytes]], None]) -> Ports:
+    """The ports of one worker's process; `send` queues an invocation."""
+    store, chance = world.store, world.chance
 
     def invoke(call: Call, values: Mapping[str, bytes]) -> None:
         if chance.strikes("crash"):
@@ -69,5 +73,5 @@ def faulty_ports(
             raise Throttled("the concurrency limit is reached")
         send(call, values)
 
-    coordinator = FaultyCoordinator(store.client(), chance, wrote)
+    coordinator = FaultyCoordinator(world)
     return Ports(coordinator=coordinator, values=store.values, signals=store.signals, invoke=invoke)  # type: ignore[arg-type]

@@ -57,7 +57,7 @@ class Process:
             tasks=records,
             pages={task.page for task in records.values()},
         )
-        ports = faulty_ports(world.store, world.chance, self._send, world.wrote)
+        ports = faulty_ports(world, self._send)
         self.exchange = Exchange(self.machine, ports, world.trust, delivery.values)
 
     # ---- life -------------------------------------------------------------------------------------------
@@ -170,6 +170,8 @@ class Process:
         inputs = self.exchange.inputs_of(task)
         packed = {slot: value.unpack() for slot, value in inputs.items() if isinstance(value, Packed)}
         self.exchange.unpacked(packed)
+        for source in self.exchange.sources_of(task):
+            self.world.referee.reads(source.slot, packed.get(source.slot, inputs[source.slot]))
         self.world.executions[task.name] += 1
         self.world.trace(f"{self.machine.worker} {self.machine.token[:4]} ran {task.name}, attempt {attempt}")
         if task.name in self.world.scenario.flaky and self.world.executions[task.name] == 1:

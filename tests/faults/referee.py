@@ -5,7 +5,10 @@
 - A large value that lost is deleted by who put it, unless that process died.
 - Nothing of the run stays in the store, however late a zombie comes back.
 - No rebuild without a lost value, or a store that lost the state of the run.
-- No granted task with an absent input.
+- What `audit` says of the state after every write.
+- One incarnation at a time: nobody begins while another's lease lives.
+- Whoever reads a stored value reads the one that was committed, even where no two executions give equal ones.
+- The watch repeats no call in a run that nothing has befallen.
 - A run fails only when one of its tasks fails for good, and then it does.
 
 That a run ends is the world's to see.
@@ -18,11 +21,16 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from runtime.ports import RunStatus
+from runtime.ports import Reference, RunStatus
+from tests.faults.audit import audit
 from tests.faults.values import plain, sequential
 
 if TYPE_CHECKING:
     from tests.faults.world import World
+
+
+HARMLESS = {"lose_reply", "lose_hint", "duplicate", "cancel", "time_up"}
+"""Faults after which no call needs to be repeated."""
 
 
 class Violation(AssertionError):
@@ -30,18 +38,53 @@ class Violation(AssertionError):
 
 
 class Referee:
-    """Looks on, and raises `Violation`. `over` says how the run ended, "" before it has."""
+    """Looks on, and raises `Violation`. `over` says how the run ended, "" before it has.
+
+    `is_farewell_lost`: the reply to a leave was lost. Sent again it is fenced, and whom it called is left to the watch.
+    """
 
     def __init__(self, world: World) -> None:
         self.over = ""
+        self.is_farewell_lost = False
         self._world = world
         self._results: Mapping[str, object] = {}
+        self._leases: dict[str, tuple[str, float]] = {}
+        self._read: dict[str, list[object]] = {}
         self._in_slots = {name: tuple(edge.slot for edge in task.in_edges) for name, task in world.records.items()}
 
     def wrote(self) -> None:
-        """Something was written: are the inputs of all that is granted there?"""
-        if not self._world.mishaps.is_value_lost and (absent := self._world.store.absent_inputs(self._in_slots)):
-            raise Violation(absent)
+        """Something was written: does the state keep its promises?"""
+        state = self._world.store.look()
+        if state is not None:
+            wrong = audit(state, self._in_slots, is_value_lost=self._world.mishaps.is_value_lost)
+            if wrong:
+                raise Violation(wrong)
+
+    def holds(self, worker: str, token: str, until: float) -> None:
+        """The store has told an incarnation until when it is the worker; 0 when it let it go."""
+        self._leases[worker] = (token, until)
+
+    def begins(self, worker: str, token: str, now: float, until: float) -> None:
+        """An incarnation may begin."""
+        holder, lease = self._leases.get(worker, ("", 0.0))
+        if holder != token and lease > now:
+            raise Violation(f"{worker} begins again, {lease - now:.1f} s before the lease of its incarnation ends")
+        self.holds(worker, token, until)
+
+    def forgot(self) -> None:
+        """The store forgot who had begun."""
+        self._leases.clear()
+
+    def reads(self, slot: str, value: object) -> None:
+        """A task is given a value that came from the store, from a hint or inside an invocation."""
+        self._read.setdefault(slot, []).append(value)
+
+    def calls_again(self, worker: str) -> None:
+        """The watch calls a worker: it was lost, or its call was, or it slept."""
+        struck = Counter(kind for kind, _ in self._world.chance.struck)
+        is_harmed = set(struck) - HARMLESS or struck["lose_reply"] > 2 or self.is_farewell_lost
+        if not (is_harmed or self._world.has_queued or self._world.scenario.flaky):
+            raise Violation(f"the watch calls {worker}, and nothing has befallen it")
 
     def misses(self, worker: str, slot: str) -> None:
         """A worker reports a value that it was granted and cannot read."""
@@ -51,6 +94,7 @@ class Referee:
 
     def rebuilding(self, meta: str) -> None:
         """The launcher builds the run anew, because its state says so or is not there."""
+        self.forgot()
         if meta == "rewind" and not self._world.mishaps.is_value_lost:
             raise Violation("a rebuild without a lost value")
         if not self._world.chance.struck:
@@ -79,6 +123,18 @@ class Referee:
         for slot, count in counts.items():
             if count > 1 + self._world.mishaps.lost_slots[slot]:
                 raise Violation(f"{slot} was committed {count} times")
+        self._compare_reads()
+
+    def _compare_reads(self) -> None:
+        mishaps, store, trust = self._world.mishaps, self._world.store, self._world.trust
+        if mishaps.is_value_lost or mishaps.has_rolled_back:
+            return
+        slots = list(self._read)
+        for slot, stored in zip(slots, store.values.fetch(slots), strict=True):
+            sealed = store.values.get_large(stored.key) if isinstance(stored, Reference) else stored
+            committed = trust.open_value(slot, sealed) if sealed is not None else None
+            if strange := [value for value in self._read[slot] if value != committed]:
+                raise Violation(f"{slot} was read as {strange[0]!r}, and {committed!r} is committed")
 
     def _look_for_orphans(self) -> None:
         world = self._world

@@ -6,12 +6,13 @@ Beside the ports it can do what happens to stores: forget the last writes, forge
 from __future__ import annotations
 
 import copy
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from random import Random
 from typing import Protocol
 
 import redis
 
+from runtime.backends.batch import read_value
 from runtime.backends.keys import REFERENCE
 from runtime.backends.memory import MemoryBackend
 from runtime.backends.memory_state import MemoryState
@@ -20,6 +21,7 @@ from runtime.backends.redis_link import _flat
 from runtime.config import WorkerSettings
 from runtime.ports import Coordinator, Reference, Signals, ValueStore
 from tests.contracts.world import CLOCK_KEY, Clock, ClockedScripts, set_clock
+from tests.faults.audit import Snapshot
 
 
 class Store(Protocol):
@@ -46,8 +48,8 @@ class Store(Protocol):
         """Lose the bytes of a large value that is stored; returns its slot, None when there is none."""
         ...
 
-    def absent_inputs(self, in_slots: dict[str, tuple[str, ...]]) -> str:
-        """A granted, unsettled task and an input that it lacks, or ""; "" where looking is too dear."""
+    def look(self) -> Snapshot | None:
+        """The state of a run that goes on, to be audited; None of any other."""
         ...
 
     def orphans(self) -> list[str]:
@@ -106,18 +108,22 @@ class MemoryStore:
         assert isinstance(reference, Reference)
         return slot if self.state.large.pop(reference.key, None) is not None else None
 
-    def absent_inputs(self, in_slots: dict[str, tuple[str, ...]]) -> str:
+    def look(self) -> Snapshot | None:
         state = self.state
         if state.meta != "run":
-            return ""
-        for worker, grants in state.todo.items():
-            for task in grants:
-                if task not in state.done:
-                    for slot in in_slots[task]:
-                        stored = state.out.get(slot)
-                        if stored is None or (isinstance(stored, Reference) and stored.key not in state.large):
-                            return f"{task} is granted to {worker} and {slot} is absent"
-        return ""
+            return None
+        return Snapshot(
+            states={worker: record.state.value for worker, record in (state.workers or {}).items()},
+            grants=state.todo,
+            done=state.done,
+            readable={
+                slot
+                for slot, value in state.out.items()
+                if not isinstance(value, Reference) or value.key in state.large
+            },
+            arrived=state.arrived,
+            called=state.called,
+        )
 
     def orphans(self) -> list[str]:
         known = {value.key for value in self.state.out.values() if isinstance(value, Reference)}
@@ -134,6 +140,50 @@ class MemoryStore:
 
 
 COUNTERS = ("entries", "newest_ms", "newest", "last_begin", "called")
+
+
+AUDIT_EVERY = 3
+KEY_PATTERN = "treadle:test:{run}:*"
+EVERYTHING = """
+local found = {}
+for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
+  local kind = redis.call('TYPE', key).ok
+  if kind == 'hash' then found[#found + 1] = {key, redis.call('HGETALL', key)}
+  elseif kind == 'set' then found[#found + 1] = {key, redis.call('SMEMBERS', key)} end
+end
+return found
+"""
+STATES = {b"i": "idle", b"c": "called", b"r": "running", b"s": "asleep"}
+
+
+def snapshot_of(found: Mapping[str, list[bytes]], is_there: Callable[[str], bool]) -> Snapshot | None:
+    """The state that lies under these keys; `is_there` asks for the key of a large value."""
+
+    def table(key: str) -> dict[str, bytes]:
+        parts = found.get(key, [])
+        return {name.decode(): value for name, value in zip(parts[::2], parts[1::2], strict=True)}
+
+    def members(key: str) -> set[str]:
+        return {name.decode() for name in found.get(key, [])}
+
+    def named(kind: str) -> list[str]:
+        return [key[len(kind) :] for key in found if key.startswith(kind)]
+
+    if table("meta").get("state") != b"run":
+        return None
+    arrived = {consumer: members("arr:" + consumer) for consumer in named("arr:")}
+    for slot in named("reach:"):
+        for consumer in members("reach:" + slot):
+            arrived[consumer] = {*arrived.get(consumer, ()), slot}
+    stored = {slot: read_value(value) for slot, value in table("out").items()}
+    return Snapshot(
+        states={worker: STATES[record[:1]] for worker, record in table("workers").items()},
+        grants={worker: set(table("todo:" + worker)) for worker in named("todo:")},
+        done=members("done"),
+        readable={s for s, value in stored.items() if not isinstance(value, Reference) or is_there(value.key)},
+        arrived=arrived,
+        called=int(table("queue").get("called", 0)),
+    )
 
 
 class LargeKeys:
@@ -160,6 +210,7 @@ class RedisStore:
         self._redis = client
         self.late = LargeKeys()
         self._settings = settings
+        self._looks = 0
         self._clock = Clock()
         self._link = PromptLink(client, where="the test's server", scripts=ClockedScripts())
         backend = RedisBackend(self._link, "test", "run", settings)
@@ -201,8 +252,15 @@ class RedisStore:
         assert isinstance(reference, Reference)
         return slot if self._redis.delete(reference.key) else None
 
-    def absent_inputs(self, in_slots: dict[str, tuple[str, ...]]) -> str:
-        return ""
+    def look(self) -> Snapshot | None:
+        """One trip for all of it; every third time, because it costs as much as a commit."""
+        self._looks += 1
+        if self._looks % AUDIT_EVERY:
+            return None
+        found = {
+            key.decode().partition("}:")[2]: content for key, content in self._redis.eval(EVERYTHING, 0, KEY_PATTERN)
+        }
+        return snapshot_of(found, lambda key: bool(self._redis.exists(key)))
 
     def orphans(self) -> list[str]:
         known = {value[1:] for value in self._redis.hvals(self._keys.fixed("out")) if value[:1] == REFERENCE}

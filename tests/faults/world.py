@@ -59,6 +59,7 @@ class World:
         self._read_bundle()
         slots = {edge.slot for task in self.records.values() for edge in task.in_edges}
         self.mishaps = Mishaps(chance, store, sorted(slots.union(self.targets)), self.trace)
+        self.has_queued = False
         self.referee = Referee(self)
 
     def _read_bundle(self) -> None:
@@ -173,6 +174,7 @@ class World:
     def _deliver(self, delivery: Delivery) -> None:
         if len(self._busy) >= self.scenario.environments:
             self._waiting.append(delivery)
+            self.has_queued = True
             return
         records = self._records_of(delivery)
         if records is None:
@@ -217,6 +219,7 @@ class World:
         for process in self._busy:
             process.look_for_hints()
         if not self.referee.over:
-            self.mishaps.befall()
+            if self.mishaps.befall():
+                self.referee.forgot()
             self.store.set_time(self.now + self.mishaps.skew)
             self.referee.wrote()

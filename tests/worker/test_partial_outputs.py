@@ -30,3 +30,13 @@ def test_task_is_not_run_when_only_its_stored_outputs_are_needed() -> None:
     effects = begun(done=frozenset({"near"}))
     assert not any(isinstance(effect, ev.RunTask) for effect in effects)
     assert any(isinstance(effect, ev.SendCommit) for effect in effects)
+
+
+def test_task_whose_output_an_earlier_incarnation_stored_is_not_run_though_this_one_would_have_kept_it() -> None:
+    bundle = bundle_of({"a": [], "b": ["a"]}, "simple", pins={"a": "p", "b": "p"})
+    tasks = decode_subdag(bundle.subdag("p")).tasks
+    worker = Worker(worker="p", token="t", env=tasks["a"].env, settings=WorkerSettings(), tasks=tasks)
+    begin = Begin(status=Status.GO, todo={"a": -1}, stored=frozenset({"a"}))
+    effects = worker.step(ev.Begun(begin), 0.0)
+    assert not any(isinstance(effect, ev.RunTask) for effect in effects)
+    assert any(isinstance(effect, ev.SendCommit) for effect in effects)

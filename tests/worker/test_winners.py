@@ -1,0 +1,72 @@
+"""What a worker does with a value that another incarnation stored first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runtime import events as ev
+from runtime.backends.memory import MemoryBackend
+from runtime.config import WorkerSettings
+from runtime.envelope import Signer
+from runtime.exchange import Exchange, Ports
+from runtime.pages import decode_subdag
+from runtime.ports import Arrival, Call, Commit, RebuildPart, Store, WorkerRow
+from runtime.trust import Packed, Trust
+from runtime.worker import Worker
+from tests.worker.graphs import bundle_of
+
+TRUST = Trust(signer=Signer(b"k" * 32), deployment="test", run="run")
+
+
+def make_exchange() -> tuple[Exchange, list[Mapping[str, bytes]]]:
+    """The exchange of worker `p`, which has `a`; and the values inside the invocations that it sends."""
+    tasks = decode_subdag(bundle_of({"a": [], "b": ["a"]}, "simple", pins={"a": "p", "b": "q"}).subdag("p")).tasks
+    worker = Worker(worker="p", token="mine", env=tasks["a"].env, settings=WorkerSettings(), tasks=tasks)
+    backend = MemoryBackend(WorkerSettings())
+    backend.coordinator.rebuild_start()
+    backend.coordinator.rebuild_part(RebuildPart(arrived={}, grants={"p": {"a": -1}}, done=()))
+    rows = [WorkerRow(worker=name, env=worker.env, subdag="", has_todo=name == "p") for name in ("p", "q")]
+    backend.coordinator.rebuild_end(rows)
+    sent: list[Mapping[str, bytes]] = []
+
+    def invoke(call: Call, values: Mapping[str, bytes]) -> None:
+        sent.append(values)
+
+    ports = Ports(coordinator=backend.coordinator, values=backend.values, signals=backend.signals, invoke=invoke)
+    return Exchange(worker, ports, TRUST, {}), sent
+
+
+def store_first(exchange: Exchange, value: str) -> None:
+    """Another incarnation stores the slot `a` and dies before it has sent its arrivals."""
+    coordinator = exchange.ports.coordinator
+    coordinator.begin("p", "mine", 0.0)
+    item = Store(task="a", slot="a", value=TRUST.seal_value("a", value), last=False)
+    coordinator.commit(Commit(worker="p", token="mine", seq=1, env=exchange.worker.env, items=(item,)))
+
+
+def test_whom_the_loser_invokes_is_not_given_the_losers_value() -> None:
+    exchange, sent = make_exchange()
+    store_first(exchange, "theirs")
+    exchange.keep({"a": "mine"})
+    exchange.seal(["a"])
+    env = exchange.worker.env
+    arrival = Arrival(consumer="b", worker="q", flexible=False, env=env, need=1)
+    item = Store(task="a", slot="a", value=None, arrivals=(arrival,))
+    commit = Commit(worker="p", token="mine", seq=2, env=env, items=(item,))
+    exchange.perform(ev.SendCommit(commit, frozenset({"a"})))
+    assert sent == [{}]
+
+
+def test_value_read_from_the_store_stays_when_its_task_runs_here_again() -> None:
+    exchange, _ = make_exchange()
+    store_first(exchange, "theirs")
+    exchange.perform(ev.Fetch(("a",)))
+    exchange.keep({"a": "mine"})
+    (task,) = decode_subdag(
+        bundle_of({"a": [], "b": ["a"]}, "simple", pins={"a": "p", "b": "q"}).subdag("q")
+    ).tasks.values()
+    value = exchange.inputs_of(task)["a"]
+    assert isinstance(value, Packed)
+    assert value.unpack() == "theirs"
+    exchange.seal(["a"])
+    assert TRUST.open_value("a", exchange._sealed["a"]) == "theirs"

@@ -113,10 +113,12 @@ class LoadedBundle:
     `pages[n]` is the digest of page n. `result` is the value tree of `result:` or `outputs:`, whose `Ref.edge` is a
     position in `result_edges`, (instance name, output or None) each; `result_kind` is "result", "outputs" or "sinks".
     `files` are the executables of commands and the files that they ship.
-    `closure` is the archive that goes to Lambda, `package` the whole runtime for `launch.py`.
+    `closure` is the archive that goes to Lambda, `package` the whole runtime for `launch.py`. `index` are the bytes
+    that `digest` names.
     """
 
     digest: str
+    index: bytes
     name: str
     planner: str
     graph_signature: str
@@ -231,7 +233,7 @@ def load_bundle(folder: Path) -> LoadedBundle:
 def read_index(data: bytes, source: BlobSource) -> LoadedBundle:
     """The bundle whose index is `data` and whose blobs `source` holds."""
     document = _document(data, "index")
-    return _checked("index", lambda: _loaded(document, sha256(data).hexdigest(), source))
+    return _checked("index", lambda: _loaded(document, data, source))
 
 
 def _document(data: bytes, what: str) -> Any:
@@ -257,14 +259,15 @@ def _checked(what: str, read: Callable[[], T]) -> T:
         raise BundleInvalid(f"the bundle's {what} is garbled: {err!r}", hint=_REBUILD) from err
 
 
-def _loaded(document: Any, digest: str, source: BlobSource) -> LoadedBundle:
+def _loaded(document: Any, data: bytes, source: BlobSource) -> LoadedBundle:
     result = document["result"]
     workers = {
         _text(name): PinnedWorker(env=_number(row["env"]), subdag=_text(row["subdag"]))
         for name, row in document["workers"].items()
     }
     return LoadedBundle(
-        digest=digest,
+        digest=sha256(data).hexdigest(),
+        index=data,
         name=_text(document["name"]),
         planner=_text(document["planner"]),
         graph_signature=_text(document["graph_signature"]),

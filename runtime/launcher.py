@@ -1,7 +1,7 @@
 """The launcher: publishes a bundle, invokes its entry workers, follows the run, reads its outputs and cleans up.
 
-It composes the parts of `runtime.runs` and decides how a run is left. It schedules nothing: who runs what is in the
-bundle, who goes on is decided by the workers.
+It composes the parts of `runtime.runs`. It schedules nothing: who runs what is in the bundle, who goes on is decided
+by the workers.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import closing
 
 from runtime.bundle import LoadedBundle
 from runtime.config import WorkerSettings
-from runtime.errors import RunCancelled
 from runtime.given_inputs import resolve_inputs
-from runtime.ports import RunEnd
 from runtime.results import Progress, RunResult
-from runtime.runs.collecting import make_result
+from runtime.runs.clients import finish_following
+from runtime.runs.ending import ends_recorded
 from runtime.runs.following import Follower
-from runtime.runs.publishing import prepare_functions
-from runtime.runs.session import Session, Target, open_session
+from runtime.runs.publishing import make_record, prepare_functions
+from runtime.runs.session import Target, open_session
 
-__all__ = ["Target", "launch"]
+__all__ = ["Target", "launch", "new_run_id"]
 
 
 def launch(
@@ -32,59 +32,25 @@ def launch(
     inputs: Mapping[str, object] | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     keep: bool = False,
+    run: str = "",
 ) -> RunResult:
     """Run the bundle with these inputs on the target to its end and return what it gave.
 
-    Raises `InputsInvalid` before anything is sent, `RunFailed` with the error records of tasks, `RunCancelled` after
-    Ctrl-C, and the faults of Redis and Lambda. Whatever happens, no key of the run stays in Redis, unless `keep` is
-    set or Redis is gone.
+    `run` is the id of the run when the caller has made it (`new_run_id`). Raises `InputsInvalid` before anything is
+    sent, `RunFailed` with the error records of tasks, `RunCancelled` after Ctrl-C, and the faults of Redis and Lambda.
+    The run's record stays in Redis; of its other keys none does, unless it failed, `keep` is set, or Redis is gone.
     """
     began = time.monotonic()
     given = resolve_inputs(bundle.inputs, inputs or {})
-    session = open_session(_new_run_id(bundle), bundle, target, settings)
-    follower = Follower(session, given, progress, began + settings.deadline_s)
-    try:
-        follower.tell("starting", force=True)
-        prepare_functions(session)
-        follower.start()
-        value = make_result(session, follower.follow(), given)
-        follower.await_workers()
-        return _result(session, follower, value, wall_s=time.monotonic() - began)
-    except KeyboardInterrupt:
-        session.backend.coordinator.end(RunEnd.CANCELLED, "cancelled by the user")
-        raise RunCancelled(f"the run {session.run} was cancelled") from None
-    finally:
-        _leave(session, keep=keep)
+    with closing(open_session(run or new_run_id(bundle), bundle, target, settings)) as session:
+        follower = Follower(session, make_record(session, given), given, progress)
+        with ends_recorded(session, keep=keep):
+            follower.tell("starting", force=True)
+            prepare_functions(session)
+            follower.start()
+            return finish_following(session, follower, given, began, keep=keep)
 
 
-def _new_run_id(bundle: LoadedBundle) -> str:
+def new_run_id(bundle: LoadedBundle) -> str:
+    """A fresh id: when, what, a random part, and the graph's signature."""
     return f"{int(time.time() * 1000)}_{bundle.name}_{uuid.uuid4().hex[:8]}_{bundle.graph_signature}"
-
-
-def _leave(session: Session, *, keep: bool) -> None:
-    """Clean up; a store that is gone has nothing to clean."""
-    try:
-        if not keep:
-            session.backend.coordinator.finish()
-    finally:
-        session.close()
-
-
-def _result(session: Session, follower: Follower, value: object, *, wall_s: float) -> RunResult:
-    watch = follower.watch
-    starts = watch.start_ups
-    cold = sum(span.state == "cold" for span in starts)
-    return RunResult(
-        run=session.run,
-        result=value,
-        result_kind=session.bundle.result_kind,
-        planner=session.bundle.planner,
-        makespan_s=max(0.0, watch.last_commit - follower.invoked_at),
-        wall_s=wall_s,
-        tasks=len(session.bundle.graph()),
-        workers=len(watch.workers),
-        invocations=watch.begun,
-        cold_starts=cold,
-        warm_starts=len(starts) - cold,
-        bytes_moved=sum(span.bytes_in + span.bytes_out for span in starts),
-    )

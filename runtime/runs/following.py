@@ -16,6 +16,7 @@ from runtime.results import Progress
 from runtime.runs.calling import Caller
 from runtime.runs.collecting import TargetGone, read_targets
 from runtime.runs.publishing import publish
+from runtime.runs.record import Outcome, RunRecord
 from runtime.runs.session import Session
 from runtime.watch import Move, RunWatch, next_move, rebuild_state
 
@@ -23,36 +24,56 @@ GRACE_S = 2.0
 PROGRESS_EVERY_S = 0.1
 
 
+class RunOver(Exception):
+    """Somebody else has ended the run, and said how."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.state.value)
+        self.outcome = outcome
+
+
 class Follower:
     """One client's view of one run. `watch` is what it has seen, `invoked_at` the store's time of the first call."""
 
     def __init__(
-        self, session: Session, inputs: Mapping[str, object], progress: Callable[[Progress], None], deadline: float
+        self, session: Session, record: RunRecord, inputs: Mapping[str, object], progress: Callable[[Progress], None]
     ) -> None:
         self._session = session
+        self._record = record
         self._inputs = inputs
         self._caller = Caller(session, {})
         self._progress = progress
-        self._deadline = deadline
+        self._deadline = time.monotonic() + session.settings.deadline_s - (time.time() - record.launched)
         self._told_at = 0.0
         self._after = "0"
         self.watch = RunWatch(total=len(session.bundle.graph()), targets=frozenset(session.targets))
         self.invoked_at = 0.0
 
     def start(self) -> None:
-        """Publish the run, write its state, and call its entry workers."""
-        self.publish()
-        calls = self._rebuild(first=True)
+        """Publish a new run, write its state, and call its entry workers."""
+        self._publish()
+        self._call_first(self._rebuild(first=True))
+
+    def resume(self, stale: frozenset[str] = frozenset()) -> None:
+        """Publish a run that ended, and go on from the values that can be read; `stale` ones are forgotten."""
+        self._publish()
+        self._call_first(self._rebuild(stale=stale))
+
+    def join(self, inside: Mapping[str, bytes]) -> None:
+        """Take part in a run that goes on; `inside` are its sealed inputs that travel in a payload."""
+        self._caller = Caller(self._session, inside)
+
+    def _publish(self) -> None:
+        self._caller = Caller(self._session, publish(self._session, self._inputs, self._record))
+
+    def _call_first(self, calls: tuple[Call, ...]) -> None:
         answered_at = time.monotonic()
         self._caller.call_all(calls)
         if calls:
             self.invoked_at = calls[0].called_at + self._caller.first_at - answered_at
 
-    def publish(self) -> None:
-        self._caller = Caller(self._session, publish(self._session, self._inputs))
-
     def follow(self) -> dict[str, bytes]:
-        """Until every target can be read: the sealed result. Raises `RunFailed`, `RunCancelled`."""
+        """Until every target can be read: the sealed result. Raises `RunFailed`, `RunCancelled`, `RunOver`."""
         every_s = max(0.05, min(1.0, self._session.settings.lease_s / 4))
         look_at = time.monotonic() + every_s
         while True:
@@ -61,6 +82,8 @@ class Follower:
             if self.watch.failure or self.watch.has_all_targets or time.monotonic() >= look_at:
                 if (found := self._look()) is not None:
                     return found
+                if time.monotonic() >= look_at:
+                    self._session.book.watch(self._session.run)
                 look_at = time.monotonic() + every_s
             if time.monotonic() > self._deadline:
                 self._session.backend.coordinator.end(RunEnd.FAILED, "deadline")
@@ -89,13 +112,23 @@ class Follower:
                 raise self._failure(status)
             case Move.REBUILD:
                 if not status.meta:
-                    self.publish()
+                    self._bring_back()
                 self._caller.call_all(self._rebuild())
             case Move.WATCH:
                 self._caller.call_all(coordinator.watch(self._session.settings.fan_out))
             case Move.COLLECT:
                 return self._find(status)
         return None
+
+    def _bring_back(self) -> None:
+        """The run's keys are gone: somebody has ended and cleaned it, or Redis has lost it and is told again."""
+        session = self._session
+        entry = session.book.entry(session.run)
+        if entry is not None and entry.outcome is not None:
+            raise RunOver(entry.outcome)
+        if entry is None and session.book.is_removed(session.run):
+            raise RunCancelled(f"the run {session.run} was removed")
+        self._publish()
 
     def _find(self, status: RunStatus) -> dict[str, bytes] | None:
         """The result; None when a target is gone, which the workers or a rebuild will bring back."""
@@ -107,13 +140,13 @@ class Follower:
                 self._caller.call_all(self._rebuild())
         return None
 
-    def _rebuild(self, *, first: bool = False) -> tuple[Call, ...]:
+    def _rebuild(self, *, first: bool = False, stale: frozenset[str] = frozenset()) -> tuple[Call, ...]:
         """Write the run's state from what can be read; returns whom to invoke: nobody when another rebuilds it."""
         session, coordinator = self._session, self._session.backend.coordinator
         coordinator.rebuild_start()
         self.watch.fence()
         readable, dangling = (frozenset[str](), frozenset[str]()) if first else session.backend.values.readable()
-        state = rebuild_state(session.bundle, readable, dangling, fan_out=session.settings.fan_out)
+        state = rebuild_state(session.bundle, readable - stale, dangling | stale, fan_out=session.settings.fan_out)
         try:
             coordinator.rebuild_part(state.part)
             return coordinator.rebuild_end(state.rows)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 
 from runtime.backends.awslambda import ensure_functions, make_client
 from runtime.run_inputs import publish_inputs
+from runtime.runs.record import RunRecord
 from runtime.runs.session import Session
 
 
@@ -31,15 +33,37 @@ def prepare_functions(session: Session) -> None:
     )
 
 
-def publish(session: Session, inputs: Mapping[str, object]) -> dict[str, bytes]:
-    """Put what workers may fetch: code, files, literals and SubDags of the deployment, the run's pages and inputs.
+def publish(session: Session, inputs: Mapping[str, object], record: RunRecord) -> dict[str, bytes]:
+    """Put what workers and later clients may fetch, and open the record.
 
+    That is: code, files, literals, SubDags, index, graph and plan of the deployment; pages and inputs of the run.
     Returns the sealed inputs that are not large. Raises `NotSerializable`.
     """
     bundle, values, trust = session.bundle, session.backend.values, session.trust
-    digests = [*bundle.units, *bundle.literals, *bundle.files, *(row.subdag for row in bundle.workers.values())]
-    values.put_blobs({digest: trust.seal_blob(digest, bundle.blob(digest)) for digest in digests})
+    blobs = {digest: bundle.blob(digest) for digest in record.blobs if digest != bundle.digest}
+    blobs[bundle.digest] = bundle.index
+    values.put_blobs({digest: trust.seal_blob(digest, data) for digest, data in blobs.items()})
     if bundle.pages:
         pages = range(len(bundle.pages))
         values.put_pages({number: trust.seal_page(number, bundle.page(number)) for number in pages})
-    return publish_inputs(inputs, values, trust, session.settings.store_value_bytes)
+    sealed = publish_inputs(inputs, values, trust, session.settings.store_value_bytes)
+    session.book.open(record)
+    return sealed
+
+
+def make_record(session: Session, inputs: Iterable[str], started: float | None = None) -> RunRecord:
+    """The record of a run that is launched now; `started` says when it was first, if that is longer ago."""
+    bundle, now = session.bundle, time.time()
+    elsewhere = {bundle.package, *bundle.pages}
+    return RunRecord(
+        run=session.run,
+        workflow=bundle.name,
+        planner=bundle.planner,
+        tasks=bundle.task_count,
+        started=started or now,
+        launched=now,
+        bundle=bundle.digest,
+        blobs=(bundle.digest, *(digest for digest in bundle.digests() if digest not in elsewhere)),
+        inputs=tuple(inputs),
+        settings=session.settings,
+    )

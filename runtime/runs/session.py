@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from runtime.backends.awslambda import LambdaInvoker
 from runtime.backends.redis import RedisBackend
-from runtime.backends.redis_link import Link
 from runtime.bundle import LoadedBundle
 from runtime.config import WorkerSettings
 from runtime.envelope import Signer, default_key_path, load_or_create_key
+from runtime.runs.book import RunBook
 from runtime.trust import Trust
 
 
@@ -41,6 +41,7 @@ class Session:
     target: Target
     settings: WorkerSettings
     backend: RedisBackend
+    book: RunBook
     invoker: LambdaInvoker
     key: bytes
     trust: Trust
@@ -52,23 +53,37 @@ class Session:
         self.invoker.close()
 
 
-def open_session(
-    run: str, bundle: LoadedBundle, target: Target, settings: WorkerSettings, *, link: Link | None = None
-) -> Session:
-    """Open a run, through `link` when there is one. Raises `StoreUnavailable` when nobody answers."""
+def open_session(run: str, bundle: LoadedBundle, target: Target, settings: WorkerSettings) -> Session:
+    """Open a run of a bundle that is at hand. Raises `StoreUnavailable` when nobody answers."""
     key = load_or_create_key(default_key_path(target.deployment))
+    backend = RedisBackend(target.redis_url, target.deployment, run, settings)
+    trust = Trust(signer=Signer(key), deployment=target.deployment, run=run)
+    return make_session(bundle, backend, trust, target=target, settings=settings, key=key)
+
+
+def make_session(
+    bundle: LoadedBundle,
+    backend: RedisBackend,
+    trust: Trust,
+    *,
+    target: Target,
+    settings: WorkerSettings,
+    key: bytes,
+) -> Session:
+    """A session over a link that is open already."""
     graph = bundle.graph()
     return Session(
-        run=run,
+        run=trust.run,
         bundle=bundle,
         target=target,
         settings=settings,
-        backend=RedisBackend(link or target.redis_url, target.deployment, run, settings),
+        backend=backend,
+        book=RunBook(backend.link, target.deployment, trust.signer),
         invoker=LambdaInvoker(
             endpoint_url=target.lambda_endpoint, region=target.region, function_prefix=target.function_prefix
         ),
         key=key,
-        trust=Trust(signer=Signer(key), deployment=target.deployment, run=run),
+        trust=trust,
         targets=tuple(
             slot for instance, is_target in enumerate(graph.targets) if is_target for slot in graph.slots(instance)
         ),

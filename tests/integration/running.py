@@ -25,6 +25,7 @@ PLANNERS = ("simple", "wukong")
 CONCURRENCY = 10
 PATIENCE_S = 60.0
 DEPLOYMENT = "integration"
+LASTING = tuple(f"treadle:{DEPLOYMENT}:{kind}" for kind in ("blob:", "record:", "result:", "runs", "watched:"))
 
 
 def write_workflow(folder: Path, body: str, functions: str, *, name: str = "test") -> Path:
@@ -69,9 +70,13 @@ class Bench:
         return launch(build.loaded, self.target, settings, inputs=inputs, progress=progress)
 
     def left_keys(self) -> list[str]:
-        """Every key that is no blob: nothing of a run may stay."""
+        """Every key that is no blob and no record: nothing of a run may stay, but the values of one that failed."""
         keys = [key.decode() for key in self.client.scan_iter("*", count=1000)]
-        return [key for key in keys if f"treadle:{DEPLOYMENT}:blob:" not in key]
+        failed = [key.removesuffix("}:meta") for key in keys if key.endswith("}:meta") and self._has_failed(key)]
+        return [key for key in keys if not key.startswith((*LASTING, *failed))]
+
+    def _has_failed(self, meta: str) -> bool:
+        return bool(self.client.hget(meta, "state") == b"failed")
 
     def environments(self) -> list[Mapping[str, Any]]:
         found = self.stack.status()["environments"]

@@ -1,0 +1,174 @@
+"""The runs of a deployment as one Redis knows them: their records, their ends, their kept results.
+
+    treadle:<deployment>:runs            sorted set: run by the time it started, the newest 200
+    treadle:<deployment>:record:<run>    hash: start and outcome (sealed), blobs (the digests that the run needs)
+    treadle:<deployment>:result:<run>    hash: what the result is made of (sealed), each under its kind and name
+    treadle:<deployment>:watched:<run>   there while somebody follows the run: for a few seconds at a time
+    treadle:<deployment>:removed:<run>   the run was removed a moment ago: nobody brings it back
+
+A record has no expiry; a result lives as long as the keys of a run. None of this is the protocol's, and no worker
+reads it. The first outcome stands until the run is opened again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.backends.keys import escape_glob
+from runtime.backends.redis_link import Link
+from runtime.envelope import Signer
+from runtime.errors import SignatureInvalid
+from runtime.runs.record import Entry, Outcome, RunRecord, open_outcome, open_record, seal_outcome, seal_record
+
+KEPT_RUNS = 200
+WATCHED_S = 5
+REMOVED_S = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordKeys:
+    """The keys of one run's record."""
+
+    deployment: str
+    run: str
+
+    def of(self, kind: str) -> str:
+        return f"treadle:{self.deployment}:{kind}:{self.run}"
+
+    def all(self) -> list[str]:
+        return [self.of(kind) for kind in ("record", "result", "watched")]
+
+
+class RunBook:
+    """The records of one deployment behind one link."""
+
+    def __init__(self, link: Link, deployment: str, signer: Signer) -> None:
+        self.link = link
+        self.deployment = deployment
+        self._signer = signer
+        self._index = f"treadle:{deployment}:runs"
+
+    def keys(self, run: str) -> RecordKeys:
+        return RecordKeys(deployment=self.deployment, run=run)
+
+    def open(self, record: RunRecord) -> None:
+        """The run begins, or begins again: no end is known of it."""
+        keys = self.keys(record.run)
+        sealed = seal_record(self._signer, self.deployment, record)
+        answers = self.link.pipeline(
+            [
+                ("HDEL", keys.of("record"), "outcome"),
+                ("HSET", keys.of("record"), "start", sealed, "blobs", "\n".join(record.blobs)),
+                ("UNLINK", keys.of("result"), keys.of("removed")),
+                ("ZADD", self._index, record.started, record.run),
+                ("ZCARD", self._index),
+            ]
+        )
+        if answers[-1] > KEPT_RUNS:
+            self._prune()
+
+    def close(self, run: str, outcome: Outcome, parts: Mapping[str, bytes], life_s: float) -> bool:
+        """The run has ended, in one round trip; False when another said so first, or nobody opened it."""
+        keys = self.keys(run)
+        record, result = keys.of("record"), keys.of("result")
+        sealed = seal_outcome(self._signer, self.deployment, run, outcome)
+        fields = [item for pair in parts.items() for item in pair]
+        kept = [("HSET", result, *fields), ("EXPIRE", result, int(life_s))] if fields else []
+        is_first, *_, is_open = self.link.pipeline(
+            [
+                ("HSETNX", record, "outcome", sealed),
+                *kept,
+                ("UNLINK", keys.of("watched")),
+                ("HEXISTS", record, "start"),
+            ]
+        )
+        if not is_open:
+            self.forget(run)
+        return bool(is_first and is_open)
+
+    def entry(self, run: str) -> Entry | None:
+        """The record of a run. Raises `SignatureInvalid` (E606)."""
+        keys = self.keys(run)
+        looks: list[tuple[object, ...]] = [
+            ("HMGET", keys.of("record"), "start", "outcome"),
+            ("EXISTS", keys.of("watched")),
+        ]
+        answers: list[Any] = self.link.pipeline(looks)
+        (start, outcome), watched = answers
+        return None if start is None else self._entry(run, start, outcome, bool(watched))
+
+    def entries(self) -> Iterator[Entry]:
+        """Every run, the newest first; a record that another key signed is left out."""
+        runs = self.runs()
+        looks = [
+            look
+            for run in runs
+            for look in (
+                ("HMGET", self.keys(run).of("record"), "start", "outcome"),
+                ("EXISTS", self.keys(run).of("watched")),
+            )
+        ]
+        answers = iter(self.link.pipeline(looks) if looks else ())
+        for run in runs:
+            (start, outcome), watched = next(answers), next(answers)
+            if start is None:
+                continue
+            try:
+                yield self._entry(run, start, outcome, bool(watched))
+            except SignatureInvalid:
+                continue
+
+    def runs(self) -> list[str]:
+        """The ids of all runs, the newest first."""
+        return [run.decode() for run in self.link.command("ZREVRANGE", self._index, 0, -1)]
+
+    def parts(self, run: str) -> dict[str, bytes]:
+        """What the result is made of, sealed; nothing when it was not kept or its time is over."""
+        answer = self.link.command("HGETALL", self.keys(run).of("result"))
+        pairs = answer.items() if isinstance(answer, dict) else zip(answer[::2], answer[1::2], strict=True)
+        return {name.decode(): data for name, data in pairs}
+
+    def watch(self, run: str) -> None:
+        """Somebody follows the run."""
+        self.link.command("SET", self.keys(run).of("watched"), "1", "EX", WATCHED_S)
+
+    def is_removed(self, run: str) -> bool:
+        """Whether the run was removed a moment ago."""
+        return bool(self.link.command("EXISTS", self.keys(run).of("removed")))
+
+    def remove(self, run: str) -> None:
+        """Forget the run. Who follows it finds out that it was removed."""
+        keys = self.keys(run)
+        self.link.pipeline(
+            [
+                ("SET", keys.of("removed"), "1", "EX", REMOVED_S),
+                ("ZREM", self._index, run),
+                ("UNLINK", *keys.all()),
+            ]
+        )
+
+    def forget(self, run: str) -> None:
+        """Take the run out of this Redis: it lies elsewhere now."""
+        self.link.pipeline([("ZREM", self._index, run), ("UNLINK", *self.keys(run).all())])
+
+    def patterns(self) -> tuple[str, ...]:
+        """SCAN patterns of everything here."""
+        head = f"treadle:{escape_glob(self.deployment)}:"
+        return tuple(head + kind for kind in ("record:*", "result:*", "watched:*", "removed:*"))
+
+    def _entry(self, run: str, start: bytes, outcome: bytes | None, is_watched: bool) -> Entry:
+        return Entry(
+            record=open_record(self._signer, self.deployment, run, start),
+            outcome=None if outcome is None else open_outcome(self._signer, self.deployment, run, outcome),
+            is_watched=is_watched,
+        )
+
+    def _prune(self) -> None:
+        """The oldest runs go; one that has no end stays."""
+        runs: Sequence[str] = self.runs()[KEPT_RUNS:]
+        ends = self.link.pipeline([("HEXISTS", self.keys(run).of("record"), "outcome") for run in runs])
+        for run, has_end in zip(runs, ends, strict=True):
+            if has_end:
+                self.forget(run)

@@ -1,0 +1,60 @@
+"""The last part of following a run, the same for whoever launched it, attached to it or resumed it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from runtime.results import RunResult
+from runtime.runs.collecting import make_result
+from runtime.runs.ending import fault_of, succeed
+from runtime.runs.following import Follower, RunOver
+from runtime.runs.kept import kept_result
+from runtime.runs.record import Outcome, RunState
+from runtime.runs.session import Session
+
+
+def finish_following(
+    session: Session, follower: Follower, inputs: Mapping[str, object], began: float, *, keep: bool = False
+) -> RunResult:
+    """Follow the run to its end, record how it ended and clean up; `began` is the client's monotonic start.
+
+    When another client was faster, the result is the one that it kept.
+    """
+    try:
+        slots = follower.follow()
+    except RunOver as over:
+        return ended_result(session, over.outcome)
+    value = make_result(session, slots, inputs)
+    follower.await_workers()
+    result = run_result(session, follower, value, wall_s=time.monotonic() - began)
+    succeed(session, result, slots, inputs, keep=keep)
+    return result
+
+
+def ended_result(session: Session, outcome: Outcome) -> RunResult:
+    """What a run that is over gave. Raises what its launcher was told when it did not succeed."""
+    if outcome.state is not RunState.SUCCEEDED:
+        raise fault_of(session.run, outcome)
+    return kept_result(outcome, session.book.parts(session.run), session.trust)
+
+
+def run_result(session: Session, follower: Follower, value: object, *, wall_s: float) -> RunResult:
+    """The figures of a run that was followed to its end."""
+    watch = follower.watch
+    starts = watch.start_ups
+    cold = sum(span.state == "cold" for span in starts)
+    return RunResult(
+        run=session.run,
+        result=value,
+        result_kind=session.bundle.result_kind,
+        planner=session.bundle.planner,
+        makespan_s=max(0.0, watch.last_commit - follower.invoked_at),
+        wall_s=wall_s,
+        tasks=len(session.bundle.graph()),
+        workers=len(watch.workers),
+        invocations=watch.begun,
+        cold_starts=cold,
+        warm_starts=len(starts) - cold,
+        bytes_moved=sum(span.bytes_in + span.bytes_out for span in starts),
+    )

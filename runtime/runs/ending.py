@@ -1,0 +1,103 @@
+"""How a run is left: what its record says, what stays of its keys, and what its client is told.
+
+A run that succeeded or was cancelled leaves no key but its record (`keep` leaves them all). One that failed keeps its
+committed values for their time, so that it can be resumed. When Redis is gone nothing can be said to it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from runtime.errors import RunCancelled, RunFailed, RuntimeFault, StoreUnavailable
+from runtime.ports import RunEnd
+from runtime.results import RunResult
+from runtime.runs.following import RunOver
+from runtime.runs.kept import KEPT_BYTES, kept_parts, result_edges
+from runtime.runs.record import Outcome, RunState
+from runtime.runs.session import Session
+
+CANCELLED = "cancelled by the user"
+
+
+@contextmanager
+def ends_recorded(session: Session, *, keep: bool) -> Iterator[None]:
+    """A fault inside is the end of the run, and Ctrl-C cancels it: both are recorded, then raised."""
+    try:
+        yield
+    except (RunOver, StoreUnavailable):
+        raise
+    except KeyboardInterrupt:
+        cancel(session, keep=keep)
+        raise RunCancelled(f"the run {session.run} was cancelled") from None
+    except RunCancelled as fault:
+        _record_cancelled(session, fault.message, keep=keep)
+        raise
+    except RuntimeFault as fault:
+        fail(session, fault)
+        raise
+
+
+def succeed(
+    session: Session,
+    result: RunResult,
+    slots: Mapping[str, bytes],
+    inputs: Mapping[str, object],
+    *,
+    keep: bool = False,
+    limit: int | None = KEPT_BYTES,
+) -> None:
+    """Keep the result when it is not larger than `limit`, and clean up."""
+    is_kept = limit is None or sum(map(len, slots.values())) <= limit
+    outcome = Outcome(
+        state=RunState.SUCCEEDED,
+        ended=time.time(),
+        result=result,
+        tree=session.bundle.result,
+        edges=result_edges(session),
+        is_kept=is_kept,
+    )
+    parts = kept_parts(session, slots, inputs) if is_kept else {}
+    session.book.close(session.run, outcome, parts, session.settings.life_s)
+    if not keep:
+        session.backend.coordinator.finish()
+
+
+def fail(session: Session, fault: RuntimeFault) -> None:
+    """The run is over for every worker; what is committed stays."""
+    session.backend.coordinator.end(RunEnd.FAILED, fault.message)
+    records = fault.records if isinstance(fault, RunFailed) else ()
+    outcome = Outcome(
+        state=RunState.FAILED,
+        ended=time.time(),
+        code=fault.code,
+        reason=fault.message,
+        hint=fault.hint,
+        records=tuple(records),
+    )
+    session.book.close(session.run, outcome, {}, session.settings.life_s)
+
+
+def cancel(session: Session, *, keep: bool = False) -> None:
+    """Fence everyone, then record it, then clean up."""
+    session.backend.coordinator.end(RunEnd.CANCELLED, CANCELLED)
+    _record_cancelled(session, CANCELLED, keep=keep)
+
+
+def _record_cancelled(session: Session, reason: str, *, keep: bool) -> None:
+    outcome = Outcome(state=RunState.CANCELLED, ended=time.time(), code=RunCancelled.code, reason=reason)
+    session.book.close(session.run, outcome, {}, session.settings.life_s)
+    if not keep:
+        session.backend.coordinator.finish()
+
+
+def fault_of(run: str, outcome: Outcome) -> RuntimeFault:
+    """What a client of a run that failed or was cancelled is told, as its launcher was."""
+    if outcome.state is RunState.CANCELLED:
+        return RunCancelled(f"the run {run} was cancelled")
+    if outcome.code == RunFailed.code:
+        return RunFailed(outcome.reason, records=outcome.records, hint=outcome.hint)
+    fault = RuntimeFault(outcome.reason, hint=outcome.hint)
+    fault.code = outcome.code
+    return fault

@@ -1,0 +1,156 @@
+"""The record of a run: what attach, resume, a watchdog and `runs` need to know without the bundle's folder.
+
+It has two parts, each sealed by itself: what stands from the launch on (`RunRecord`), and how the run ended
+(`Outcome`), which is not there before. Where records lie is the business of `runtime.runs.book` and
+`runtime.runs.archive`; values, code and graph lie under keys of their own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from enum import Enum
+from typing import Any
+
+from runtime.config import WorkerSettings
+from runtime.envelope import Codec, Kind, Place, Signer, open_sealed, seal
+from runtime.pages import decode_value, encode_value
+from runtime.plan import Value
+from runtime.results import RunResult
+
+VERSION = 1
+START, OUTCOME = "start", "outcome"
+
+
+class RunState(Enum):
+    """How a run is. INTERRUPTED: it has no end, and what ran it is gone; `--resume` goes on with it."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What stands from the launch on. `bundle` is the digest of the index, `blobs` all that the run needs.
+
+    `started` and the other times are seconds since 1970; `launched` is that of the newest launch or resumption, from
+    which the deadline counts. `inputs` are the names of the run's inputs.
+    """
+
+    run: str
+    workflow: str
+    planner: str
+    tasks: int
+    started: float
+    launched: float
+    bundle: str
+    blobs: tuple[str, ...]
+    inputs: tuple[str, ...]
+    settings: WorkerSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run ended. `code`, `reason`, `hint` and `records` are those of the fault that ended it.
+
+    `result` has the figures of a run that succeeded, its value left out; `tree` and `edges` say how the value is put
+    together from the kept slots, and `is_kept` is False when these were too large to be kept.
+    """
+
+    state: RunState
+    ended: float
+    code: str = ""
+    reason: str = ""
+    hint: str = ""
+    records: tuple[dict[str, object], ...] = ()
+    result: RunResult | None = None
+    tree: Value = None
+    edges: tuple[tuple[str, str | None], ...] = ()
+    is_kept: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A record as it is found: `outcome` None while the run has no end, `is_live` when a Redis holds it now."""
+
+    record: RunRecord
+    outcome: Outcome | None
+    is_live: bool = True
+    is_watched: bool = False
+
+    @property
+    def state(self) -> RunState:
+        if self.outcome is not None:
+            return self.outcome.state
+        return RunState.RUNNING if self.is_live else RunState.INTERRUPTED
+
+
+def seal_record(signer: Signer, deployment: str, record: RunRecord) -> bytes:
+    document = {"v": VERSION, **asdict(record), "settings": _changed(record.settings)}
+    return _seal(signer, deployment, record.run, START, document)
+
+
+def open_record(signer: Signer, deployment: str, run: str, sealed: bytes) -> RunRecord:
+    """Raises `SignatureInvalid` (E606)."""
+    document = _open(signer, deployment, run, START, sealed)
+    lists = {name: tuple(document[name]) for name in ("blobs", "inputs")}
+    return RunRecord(**{**document, **lists, "settings": WorkerSettings(**document["settings"])})
+
+
+def seal_outcome(signer: Signer, deployment: str, run: str, outcome: Outcome) -> bytes:
+    document = {
+        "v": VERSION,
+        "state": outcome.state.value,
+        "ended": outcome.ended,
+        "code": outcome.code,
+        "reason": outcome.reason,
+        "hint": outcome.hint,
+        "records": outcome.records,
+        "result": None if outcome.result is None else asdict(replace(outcome.result, result=None)),
+        "tree": encode_value(outcome.tree),
+        "edges": outcome.edges,
+        "is_kept": outcome.is_kept,
+    }
+    return _seal(signer, deployment, run, OUTCOME, document)
+
+
+def open_outcome(signer: Signer, deployment: str, run: str, sealed: bytes) -> Outcome:
+    """Raises `SignatureInvalid` (E606)."""
+    document = _open(signer, deployment, run, OUTCOME, sealed)
+    result = document.pop("result")
+    return Outcome(
+        **{
+            **document,
+            "state": RunState(document["state"]),
+            "records": tuple(document["records"]),
+            "result": None if result is None else RunResult(**result),
+            "tree": decode_value(document["tree"]),
+            "edges": tuple((instance, output) for instance, output in document["edges"]),
+        }
+    )
+
+
+def _changed(settings: WorkerSettings) -> dict[str, object]:
+    default = WorkerSettings()
+    values = {item.name: getattr(settings, item.name) for item in fields(WorkerSettings)}
+    return {name: value for name, value in values.items() if value != getattr(default, name)}
+
+
+def _place(deployment: str, run: str, part: str) -> Place:
+    return Place(deployment=deployment, run=run, instance=part, kind=Kind.RECORD)
+
+
+def _seal(signer: Signer, deployment: str, run: str, part: str, document: Mapping[str, object]) -> bytes:
+    data = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return seal(signer, _place(deployment, run, part), data, Codec.JSON)
+
+
+def _open(signer: Signer, deployment: str, run: str, part: str, sealed: bytes) -> dict[str, Any]:
+    _, data = open_sealed(signer, _place(deployment, run, part), sealed)
+    document: dict[str, Any] = json.loads(data.decode("utf-8", "surrogatepass"))
+    del document["v"]
+    return document

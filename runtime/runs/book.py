@@ -90,27 +90,13 @@ class RunBook:
 
     def entry(self, run: str) -> Entry | None:
         """The record of a run. Raises `SignatureInvalid` (E606)."""
-        keys = self.keys(run)
-        looks: list[tuple[object, ...]] = [
-            ("HMGET", keys.of("record"), "start", "outcome"),
-            ("EXISTS", keys.of("watched")),
-        ]
-        answers: list[Any] = self.link.pipeline(looks)
-        (start, outcome), watched = answers
+        (start, outcome), watched = self._looks([run])
         return None if start is None else self._entry(run, start, outcome, bool(watched))
 
     def entries(self) -> Iterator[Entry]:
         """Every run, the newest first; a record that another key signed is left out."""
         runs = self.runs()
-        looks = [
-            look
-            for run in runs
-            for look in (
-                ("HMGET", self.keys(run).of("record"), "start", "outcome"),
-                ("EXISTS", self.keys(run).of("watched")),
-            )
-        ]
-        answers = iter(self.link.pipeline(looks) if looks else ())
+        answers = iter(self._looks(runs))
         for run in runs:
             (start, outcome), watched = next(answers), next(answers)
             if start is None:
@@ -119,6 +105,13 @@ class RunBook:
                 yield self._entry(run, start, outcome, bool(watched))
             except SignatureInvalid:
                 continue
+
+    def _looks(self, runs: Sequence[str]) -> list[Any]:
+        """Of each run its sealed parts, then whether it is watched, in one round trip."""
+        looks: list[tuple[object, ...]] = []
+        for keys in map(self.keys, runs):
+            looks += [("HMGET", keys.of("record"), "start", "outcome"), ("EXISTS", keys.of("watched"))]
+        return self.link.pipeline(looks) if looks else []
 
     def runs(self) -> list[str]:
         """The ids of all runs, the newest first."""

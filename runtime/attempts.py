@@ -86,5 +86,6 @@ class Attempts:
             message=f"the process of {task.name} was killed {each if may_repeat else f'in attempt {number}'}",
             line=task.line,
             file=task.file,
+            on_error=task.on_error.action,
             hint="look at the environment's log; raise resources.memory if it ran out of memory",
         )

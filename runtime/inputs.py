@@ -11,9 +11,10 @@ from runtime.plan import Task, iter_refs
 
 
 def argument_slots(task: Task) -> frozenset[str]:
-    """The slots whose values the task's arguments need (an `after` edge needs none)."""
-    values = [*task.args, *task.kwargs.values()]
-    return frozenset(task.in_edges[ref.edge].slot for value in values for ref in iter_refs(value))
+    """The slots whose values the task's arguments and its `when` need (an `after` edge needs none)."""
+    values = [*task.args, *task.kwargs.values(), task.when]
+    found = {task.in_edges[edge].slot for value in values for ref in iter_refs(value) for edge in ref.edges}
+    return frozenset(found | {task.in_edges[0].slot} if task.is_handler else found)
 
 
 class Inputs:

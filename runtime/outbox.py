@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runtime.plan import EnvClass, OutEdge, flexible_worker
 from runtime.ports import Arrival, Failure, Item, Settle, Store
@@ -23,12 +23,16 @@ ARRIVALS_PER_COMMIT = 450
 
 @dataclass(slots=True)
 class _Outgoing:
-    """A slot on its way. `edges` has one edge per consumer; `sent` of them went in earlier commits."""
+    """A slot on its way. `edges` has one edge per consumer; `sent` of them went in earlier commits.
+
+    `passed` is the failure that its value stands for, to be told in the same commit as the value.
+    """
 
     task: str
     slot: str
     edges: tuple[OutEdge, ...]
     with_value: bool
+    passed: Failure | None
     sent: int = 0
 
 
@@ -64,9 +68,11 @@ class Outbox:
     def fits_one_commit(self) -> bool:
         return sum(max(1, len(out.edges) - out.sent) for out in self._outgoing) <= ARRIVALS_PER_COMMIT
 
-    def put(self, task: str, slot: str, edges: Iterable[OutEdge], *, with_value: bool) -> None:
+    def put(
+        self, task: str, slot: str, edges: Iterable[OutEdge], *, with_value: bool, passed: Failure | None = None
+    ) -> None:
         unique = tuple({edge.consumer: edge for edge in edges}.values())
-        self._outgoing.append(_Outgoing(task, slot, unique, with_value))
+        self._outgoing.append(_Outgoing(task, slot, unique, with_value, passed))
 
     def settle(self, tasks: Iterable[str]) -> None:
         self._settles.extend(tasks)
@@ -90,6 +96,7 @@ class Outbox:
             stores.append(Store(task=out.task, slot=out.slot, value=None, arrivals=arrivals, last=bool(closed)))
         others = tuple(task for task in settled if task not in closing)
         failures = [item for item in notes if isinstance(item, Failure)]
+        failures += [replace(out.passed, slot=out.slot) for out, start, _ in parts if out.passed and not start]
         items = [item for item in notes if not isinstance(item, Failure)] + stores
         return Batch(
             items=(*items, *((Settle(tasks=others),) if others else ()), *failures),

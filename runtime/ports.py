@@ -111,10 +111,15 @@ class Called:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A task failed for good: the run fails. `record` is JSON text."""
+    """A task failed for good. `record` is JSON text.
+
+    Without a `slot` the run fails. With one the failure is let pass: what stands for the task's output is stored there
+    in the same commit, and the record is kept if that value is the one that counts ("": in any case).
+    """
 
     task: str
     record: str
+    slot: str | None = None
 
 
 Item = Store | Settle | Attempt | Called | Failure

@@ -102,6 +102,10 @@ class Turns:
         if self._running == task:
             self._running = None
 
+    def occupy(self, task: str) -> None:
+        """`task` failed for good, and something stands for its outputs: its turn lasts until they are delivered."""
+        self._running = task
+
     def failed(self, task: Task, event: Failed) -> Attempt | Failure:
         """What follows from a failed attempt: the next one, or the end."""
         return self._attempts.failed(task, event)

@@ -84,6 +84,7 @@ class Worker:
         self._outputs = Outputs(self._locality, lambda: self._turns.is_cautious, self._stored)
         self._probed: set[str] = set()
         self._spilling: set[str] = set()
+        self._passed: dict[str, Failure] = {}
         self._in_flight: tuple[Mode, tuple[str, ...], tuple[str, ...], frozenset[str]] | None = None
         self._refused_leaves = 0
         self._seq = 0
@@ -178,7 +179,16 @@ class Worker:
         self._after_attempt(outcome)
 
     def _after_attempt(self, outcome: Attempt | Failure) -> None:
-        """A failed attempt is written; the next one, if there is one, waits for its time."""
+        """A failed attempt is written; the next one, if there is one, waits for its time.
+
+        Of a task that may fail, the last one is written with what stands for its outputs.
+        """
+        if isinstance(outcome, Failure) and self.tasks[outcome.task].may_fail:
+            self._turns.occupy(outcome.task)
+            self._stage[outcome.task] = Stage.RUNNING
+            self._passed[outcome.task] = outcome
+            self._effects.append(ev.Substitute(outcome.task, outcome.record))
+            return
         self._outbox.note(outcome)
         if isinstance(outcome, Attempt):
             self._stage[outcome.task] = Stage.READY
@@ -333,8 +343,10 @@ class Worker:
         self._inputs.hold(remote)
         consumers = [e.consumer for slot, edges in slots.items() if slot not in remote for e in edges]
         self._outbox.settle(self._settling.finished(task.name, len(remote), consumers))
+        passed = self._passed.pop(task.name, None)
         for slot in remote:
-            self._outbox.put(task.name, slot, slots[slot], with_value=True)
+            self._outbox.put(task.name, slot, slots[slot], with_value=True, passed=passed)
+            passed = None
         for edge in task.out_edges:
             if edge.worker is None and self._locality.is_mine(edge.consumer):
                 self._enter_mine(self.tasks[edge.consumer])

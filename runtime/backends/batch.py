@@ -124,7 +124,7 @@ class CommitScript:
             case Called():
                 return ["called", item.worker, micros(item.called_at)]
             case Failure():
-                return ["error", item.task, self.value(item.record)]
+                return ["error", item.task, self.value(item.record), item.slot]
 
 
 def _group_of(member: tuple[int, Arrival]) -> tuple[int, int, int]:

@@ -44,12 +44,13 @@ class CommitRun:
         self.hints: dict[str, dict[str, bytes]] = {}
         self.room: dict[str, int] = {}
         self.stored: list[str] = []
+        self.own: set[str] = set()
         self.settled: list[str] = []
         self.winners: dict[str, bytes | Reference] = {}
 
     def apply(self) -> Answer:
         """Every item in order, then events and hints, then the failure or the record."""
-        failures = [item for item in self.commit.items if isinstance(item, Failure)]
+        failures = [item for item in self.commit.items if isinstance(item, Failure) and item.slot is None]
         for item in self.commit.items:
             match item:
                 case Store():
@@ -60,8 +61,8 @@ class CommitRun:
                     self._attempt(item)
                 case Called():
                     confirm(self.state, item.worker, item.called_at)
-                case Failure():
-                    continue
+                case Failure(slot=str()):
+                    self._pass(item)
         self._tell()
         if failures:
             return self._fail(failures)
@@ -97,6 +98,8 @@ class CommitRun:
     def _put(self, slot: str, value: bytes | Reference | None) -> bytes | Reference | None:
         """First writer wins. None when the slot was believed to be stored and is not: the store forgot it."""
         there = self.state.out.get(slot)
+        if value is not None and there in (None, value):
+            self.own.add(slot)
         if there is not None:
             if value is not None and value != there:
                 self.winners[slot] = there
@@ -105,6 +108,11 @@ class CommitRun:
             self.state.out[slot] = value
             self.stored.append(slot)
         return value
+
+    def _pass(self, failure: Failure) -> None:
+        """A failure is let pass: its record belongs to the value that this commit brought for its output."""
+        if not failure.slot or failure.slot in self.own:
+            self.state.errors[failure.task] = failure.record
 
     def _fix_width(self, join: Arrival, slot: str, value: bytes | None) -> None:
         if join.consumer in self.state.need:

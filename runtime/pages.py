@@ -19,7 +19,7 @@ compresses well:
      "args":      interned argument trees
      "tasks":     [kind, args, [name, origin, name, origin...], [name, end, name, end...], kwargs or -1?, when?]}
 
-What few tasks have stands by name in `more`: {"environ", "file", "on_error", "is_handler"}.
+What few tasks have stands by name in `more`: {"environ", "file", "on_error", "is_handler", "is_idempotent"}.
 In a tree a reference is `{"$r": [edge, *path]}`, one to a task with handlers `{"$h": [[edge, *handlers], *path]}`,
 a blob `{"$b": digest}`, an input of the run `{"$i": [name, *path]}` and a condition `{"$c": [operator, *operands]}`;
 a key of the user's that begins with "$" gets one more.
@@ -202,7 +202,16 @@ class _Encoder:
 
     def _kind(self, task: Task) -> int:
         shared = (id(task.function), id(task.env), id(task.outputs), id(task.retry), id(task.environ), task.file)
-        known = (*shared, task.timeout_s, task.line, task.is_target, task.worker, task.page, id(task.on_error))
+        known = (
+            *shared,
+            task.timeout_s,
+            task.line,
+            task.is_target,
+            task.worker,
+            task.page,
+            id(task.on_error),
+            task.is_idempotent,
+        )
         index = self._known.get(known)
         if index is None:
             index = self._known[known] = self._new_kind(task)
@@ -251,6 +260,8 @@ def _more(task: Task) -> dict[str, object]:
         more["on_error"] = [task.on_error.action, encode_value(task.on_error.value)]
     if task.is_handler:
         more["is_handler"] = True
+    if not task.is_idempotent:
+        more["is_idempotent"] = False
     return more
 
 

@@ -251,8 +251,9 @@ class Task:
 
     In-edges are distinct (producer, output) pairs in order of first appearance in the arguments,
     then those of `when` and of `after`. `page` is the page that holds this record, -1 in a pinned SubDag.
-    `is_target`: the result must be stored, whatever its edges say. `line` is the manifest's line, in `file` when that
-    is not the main one: a path from its folder.
+    `is_target`: the result must be stored, whatever its edges say. `is_idempotent`: running it twice is harmless; if
+    not, nothing follows from it before its result is stored, and each attempt is written before it runs. `line` is the
+    manifest's line, in `file` when that is not the main one: a path from its folder.
     `environ` are the environment variables of the call, (name, value) pairs; Lambda's 4 KB are for those of a
     function and do not limit these, which travel in the record.
     `when` is a condition on the values of its in-edges, or a constant: a task for which it is false is skipped. So is
@@ -270,6 +271,7 @@ class Task:
     worker: str | None = None
     page: int = -1
     is_target: bool = False
+    is_idempotent: bool = True
     retry: Retry = Retry()
     timeout_s: float = 300.0
     line: int = 0

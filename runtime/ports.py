@@ -102,6 +102,14 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw:
+    """Attempt `number` of a task was announced and did not begin: as if it had not been announced."""
+
+    task: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Called:
     """The worker was invoked as this worker's previous answer asked; `called_at` is that answer's time."""
 
@@ -122,7 +130,7 @@ class Failure:
     slot: str | None = None
 
 
-Item = Store | Settle | Attempt | Called | Failure
+Item = Store | Settle | Attempt | Withdraw | Called | Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

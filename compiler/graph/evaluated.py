@@ -19,6 +19,7 @@ Pair = tuple[str, object]
 def evaluated_options(options: TaskOptions) -> dict[str, object]:
     """Path of an option or of a field in it -> its value in the words of the manifest."""
     found = dict((*_resources(options.resources), *_retry(options.retry)))
+    found["idempotent"] = options.is_idempotent
     found |= {"timeout": format_duration(options.timeout_s), "worker": options.worker}
     found["requirements"] = list(options.requirements)
     found |= {f"env.{name}": _variable(value) for name, value in options.environ}

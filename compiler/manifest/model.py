@@ -259,7 +259,7 @@ class TaskOptions:
     """The options of one instance, evaluated, `defaults`, `use` and `extends` merged.
 
     `requirements` is the normalised list of the task's (or the workflow's) requirements. `other` holds the options that
-    later issues execute (optimize, cache, sla, idempotent, fanout) and the text of `when`, as plain values, to show.
+    later issues execute (optimize, cache, sla, fanout) and the text of `when`, as plain values, to show.
     `environ` are the environment variables, sorted by name; a secret is the text of its expression.
     """
 
@@ -271,4 +271,10 @@ class TaskOptions:
     requirements: tuple[str, ...] = ()
     environ: tuple[tuple[str, Variable], ...] = ()
     on_error: ErrorPolicy = ErrorPolicy()
+    is_idempotent: bool = True
     other: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def repetition(self) -> Retry:
+        """What is repeated in the run: a task that is not idempotent only as the manifest says."""
+        return Retry(max=0) if self.retry.kills_only and not self.is_idempotent else self.retry

@@ -16,6 +16,7 @@ from runtime.quantities import parse_duration, parse_money, parse_size, size_mb
 __all__ = [
     "parse_duration",
     "parse_env",
+    "parse_idempotent",
     "parse_io",
     "parse_on_error",
     "parse_requirements",
@@ -32,6 +33,12 @@ IO_RELATIONS = ("linear", "exponent", "constant")
 def parse_timeout(value: object) -> float:
     """Seconds of `timeout:`."""
     return parse_duration(_text(value, "timeout"))
+
+
+def parse_idempotent(value: object) -> bool:
+    """`idempotent:`, a bool."""
+    assert isinstance(value, bool), "the schema lets bools through only"
+    return value
 
 
 def parse_resources(value: object) -> Resources:

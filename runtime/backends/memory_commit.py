@@ -24,6 +24,7 @@ from runtime.ports import (
     Status,
     Store,
     Tried,
+    Withdraw,
 )
 
 
@@ -59,6 +60,8 @@ class CommitRun:
                     self._settle(item.tasks)
                 case Attempt():
                     self._attempt(item)
+                case Withdraw():
+                    self._withdraw(item)
                 case Called():
                     confirm(self.state, item.worker, item.called_at)
                 case Failure(slot=str()):
@@ -77,6 +80,14 @@ class CommitRun:
             if item.error:
                 self.state.tried[item.task][item.number] = item.error
                 self.state.tried[item.task].pop(item.number - ATTEMPTS_KEPT, None)
+
+    def _withdraw(self, item: Withdraw) -> None:
+        """An attempt that was announced did not begin, and that is the newest there is to say."""
+        known = self.state.attempts.get(item.task)
+        if known == Tried(number=item.number, is_open=True):
+            del self.state.attempts[item.task]
+            if item.number > 1:
+                self.state.attempts[item.task] = Tried(number=item.number - 1)
 
     def _store(self, item: Store) -> None:
         value: bytes | Reference | None = item.value

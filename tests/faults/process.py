@@ -144,6 +144,8 @@ class Process:
             case ev.RunTask(name, attempt):
                 self.running = name
                 task = self.machine.tasks[name]
+                self.world.starts[name] += 1
+                self.world.referee.starts(task)
                 self.later(self.world.duration(), lambda: self._run(task, attempt))
             case ev.SetTimer(name, after_s):
                 self.later(after_s, lambda: self._feed(ev.TimerFired(name)))

@@ -103,12 +103,12 @@ def test_what_later_issues_execute_is_kept_for_display() -> None:
     graph = graph_of(
         """
         tasks:
-          a: {call: "m:f", cache: {ttl: 1h}, on_error: {value: [1]}, idempotent: false}
+          a: {call: "m:f", cache: {ttl: 1h}, on_error: {value: [1]}}
           b: {call: "m:f", args: ["${{ tasks.a }}"], when: "${{ tasks.a == 1 }}"}
         """
     )
     other = dict(graph.option_of(0).other)
-    assert other == {"cache": '{"ttl": "1h"}', "idempotent": "false"}
+    assert other == {"cache": '{"ttl": "1h"}'}
     assert graph.option_of(0).on_error == ErrorPolicy(action="value", value="[1]")
     assert dict(graph.option_of(1).other) == {"when": '"${{ tasks.a == 1 }}"'}
 

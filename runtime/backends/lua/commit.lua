@@ -7,7 +7,8 @@
 --   dests: [[worker, todo key, hint key, env, subdag, flexible]…]
 --   items: ["store", task, slot, value, last, groups, joins, reach key]
 --            groups: [[dest, need, page, first key, count] or [dest, 1, page, consumers]…]   joins: [[dest, need, page, key]…]
---          ["settle", tasks]  ["attempt", task, n, error or 0, delay]  ["called", worker, at]  ["error", task, record, slot or null]
+--          ["settle", tasks]  ["attempt", task, n, error or 0, delay]  ["withdraw", task, n]
+--          ["called", worker, at]  ["error", task, record, slot or null]
 -- Where a number stands for a key or a value it is an index into KEYS or ARGV, 0 for none. A group is a run of
 -- consumers whose arrival sets are consecutive KEYS, their names being the ends of those keys; those that need one
 -- slot alone are named, and have no set of their own.
@@ -223,6 +224,13 @@ local function attempt(task, number, error, delay)
   touched[ATT] = true
 end
 
+-- An attempt that was announced did not begin, and that is the newest there is to say.
+local function withdraw(task, number)
+  local newest, due = tried(redis.call('HGET', ATT, task))
+  if newest ~= number or due ~= -1 then return end
+  if number == 1 then redis.call('HDEL', ATT, task) else redis.call('HSET', ATT, task, (number - 1) .. ' 0') end
+end
+
 -- When the first of this worker's grants is due; nothing when one need not wait.
 local function wake_time()
   if redis.call('EXISTS', ATT) == 0 then return nil end
@@ -250,6 +258,7 @@ for _, item in ipairs(batch.items) do
   if kind == 'store' then store(item)
   elseif kind == 'settle' then settle_all(ARGV[item[2]])
   elseif kind == 'attempt' then attempt(item[2], item[3], item[4], item[5])
+  elseif kind == 'withdraw' then withdraw(item[2], item[3])
   elseif kind == 'called' then confirm(item[2], item[3])
   elseif type(item[4]) == 'string' then pass(item[2], item[3], item[4])
   else failures[#failures + 1] = item end

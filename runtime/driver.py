@@ -5,8 +5,8 @@ Threads: *main* runs user code, and does the store's work itself while it has no
 between threads when a run is short); *io* does that work while main is busy, renews the lease and fires
 timers; *hints* blocks on the worker's hint stream, only for pinned workers with remote inputs.
 
-What a commit's answer asks to be called is invoked right after it, on the thread that committed, so that a
-long task never holds up a fan-out.
+What a commit's answer asks to be called is invoked right after it, a few on the thread that committed, many beside
+it (`runtime.sending`), so that neither a long task nor a throttled Lambda holds up anything.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from runtime.execute import Execution, TaskFailure, alarm_handler
 from runtime.failures import brief_record, error_record
 from runtime.metrics import MetricsSink
 from runtime.plan import Task
+from runtime.ports import Call
 from runtime.retries import repeats
 from runtime.spans import StartUp, TaskSpan
 from runtime.trust import Packed, Trust
@@ -41,7 +42,8 @@ TIME_UP = "time-up"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """One invocation of one worker. `values` are sealed inputs from the payload; `deadline` is monotonic or None.
+    """One invocation of one worker. `values` are sealed inputs from the payload, `forward` the calls that it is to send
+    on; `deadline` is monotonic or None.
 
     `may_exit`: the process is an environment's own, so that a task stuck beyond its timeout may end it.
     """
@@ -51,6 +53,7 @@ class Invocation:
     trust: Trust
     called_at: float
     values: Mapping[str, bytes] = field(default_factory=dict)
+    forward: tuple[Call, ...] = ()
     deadline: float | None = None
     is_cold: bool = False
     may_exit: bool = False
@@ -78,7 +81,7 @@ class Driver:
         self._jobs: deque[ev.Effect] = deque()
         self._to_run: ev.RunTask | None = None
         self._is_main_busy = False
-        self._exchange = Exchange(invocation.worker, ports, invocation.trust, invocation.values)
+        self._exchange = Exchange(invocation.worker, ports, invocation.trust, invocation.values, self._hear)
         self._timers: list[tuple[float, str]] = []
         self._renew_at = 0.0
         self._hints_after = "0"
@@ -100,6 +103,7 @@ class Driver:
             self._feed(ev.Begun(begin))
             if not self._over:
                 io.start()
+                self._exchange.forward(self._invocation.forward, begin.now)
                 if self._invocation.deadline is not None:
                     with self._lock:
                         self._accept(ev.SetTimer(TIME_UP, self._invocation.deadline - time.monotonic()))
@@ -203,6 +207,10 @@ class Driver:
 
     # ---- the machine ------------------------------------------------------------------------------------
 
+    def _hear(self, event: ev.Event) -> None:
+        """Feed an event on a thread that is not the driver's own."""
+        self._guarded(lambda: self._feed(event))
+
     def _feed(self, event: ev.Event) -> None:
         """Step the machine and take its effects on; what cannot wait is done at once, on this thread, and fed back."""
         waiting = [event]
@@ -214,8 +222,6 @@ class Driver:
             for effect in at_once:
                 if isinstance(effect, ev.Seal):
                     waiting.append(self._seal(effect))
-                elif isinstance(effect, ev.Substitute):
-                    waiting.append(self._substitute(effect))
                 else:
                     self._do(effect)
 
@@ -236,7 +242,7 @@ class Driver:
                     target=self._guarded, args=(self._hint_loop,), name="treadle-hints", daemon=True
                 )
                 hints.start()
-            case ev.Seal() | ev.Substitute() | ev.ReportLost():
+            case ev.Seal() | ev.ReportLost():
                 return False
             case _:
                 self._jobs.append(effect)
@@ -298,7 +304,6 @@ class Driver:
             file=task.file,
             hint=failure.hint,
             stderr=failure.stderr,
-            on_error=task.on_error.action,
         )
         return ev.Failed(task.name, record, brief_record(failure.kind, failure.message), names)
 
@@ -309,10 +314,6 @@ class Driver:
             failure = TaskFailure(kind="NotSerializable", message=err.message, hint=err.hint)
             return self._failed(self._worker.tasks[seal.task], seal.attempt, failure)
         return ev.Sealed(seal.task)
-
-    def _substitute(self, effect: ev.Substitute) -> ev.Event:
-        self._exchange.keep(self._execution.substitutes(self._worker.tasks[effect.task], effect.record))
-        return ev.Executed(effect.task)
 
     # ---- spans ------------------------------------------------------------------------------------------
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from runtime import events as ev
-from runtime.errors import LambdaUnavailable
+from runtime.calling import Outgoing, in_a_tree, patience_s
 from runtime.pages import decode_subdag
 from runtime.plan import Task
 from runtime.ports import (
@@ -36,12 +36,12 @@ from runtime.worker import Worker
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """What a driver asks of the world. `invoke` sends one invocation with small sealed inputs of its start tasks."""
+    """What a driver asks of the world. `invoke` sends invocations, or has them sent; it waits for none of them."""
 
     coordinator: Coordinator
     values: ValueStore
     signals: Signals
-    invoke: Callable[[Call, Mapping[str, bytes]], None]
+    invoke: Callable[[Sequence[Outgoing]], None]
 
 
 @dataclass(slots=True)
@@ -55,16 +55,21 @@ class Traffic:
 
 @dataclass(slots=True)
 class Exchange:
-    """The store as one incarnation sees it. `inside` are sealed inputs that the payload brought."""
+    """The store as one incarnation sees it. `inside` are sealed inputs that the payload brought.
+
+    `on_event` hears on any thread, also while an effect is performed, of invocations that Lambda has taken.
+    """
 
     worker: Worker
     ports: Ports
     trust: Trust
     inside: Mapping[str, bytes]
+    on_event: Callable[[ev.Event], None]
     traffic: Traffic = field(default_factory=Traffic)
     _values: dict[str, object] = field(default_factory=dict)
     _sealed: dict[str, bytes] = field(default_factory=dict)
     _sources: dict[str, InputSpan] = field(default_factory=dict)
+    _has_left: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     # ---- values in memory -------------------------------------------------------------------------------
@@ -149,10 +154,10 @@ class Exchange:
         for slot, winner in (answer.winners or {}).items():
             self._adopt(slot, winner)
             self._sealed.pop(slot, None)
-        called = self._invoke(answer, effect.commit)
+        self._invoke(answer, effect.commit)
         for slot in effect.fill:
             self._sealed.pop(slot, None)
-        return [ev.Committed(answer), *called]
+        return [ev.Committed(answer)]
 
     def _delete_losers(self, items: Iterable[Item], answer: Answer) -> None:
         """Large values that this commit put and nobody will ever refer to.
@@ -170,23 +175,45 @@ class Exchange:
         for slot in lost:
             self.ports.values.delete_large(put[slot])
 
-    def _invoke(self, answer: Answer, commit: Commit) -> list[ev.Event]:
-        """Invoke whom the answer calls. What is refused for now stays unconfirmed: the watch repeats it."""
-        invoked: list[ev.Event] = []
-        for call in answer.calls:
-            try:
-                self.ports.invoke(call, self._start_inputs(call, commit))
-            except LambdaUnavailable:
-                continue
-            if answer.left:
+    def forward(self, calls: Sequence[Call], begun_at: float) -> None:
+        """Send the calls that this invocation was given on its way, while they are fresh: late ones are the watch's."""
+        if not calls:
+            return
+        fresh_from = begun_at - patience_s(self.worker.settings)
+        fresh = [call for call in calls if call.called_at >= fresh_from]
+        self.ports.invoke([Outgoing(call=call, accepted=self._teller(call), values=self.inside) for call in fresh])
+
+    def _invoke(self, answer: Answer, commit: Commit) -> None:
+        """Invoke whom the answer calls. What is refused stays unconfirmed: the watch repeats it."""
+        self._has_left = answer.left
+        if not answer.calls:
+            return
+        self.ports.invoke(
+            [
+                Outgoing(
+                    call=call,
+                    accepted=self._teller(call),
+                    values=self._start_inputs((call, *forward), commit),
+                    forward=forward,
+                )
+                for call, forward in in_a_tree(answer.calls)
+            ]
+        )
+
+    def _teller(self, call: Call) -> Callable[[], None]:
+        """What to do when Lambda has taken `call`: the next commit says so, or if there is none, a trip of its own."""
+
+        def tell() -> None:
+            if self._has_left or self.worker.has_left:
                 self.ports.coordinator.confirm(call.worker, call.called_at)
             else:
-                invoked.append(ev.Invoked(call.worker, call.called_at))
-        return invoked
+                self.on_event(ev.Invoked(call.worker, call.called_at))
 
-    def _start_inputs(self, call: Call, commit: Commit) -> dict[str, bytes]:
-        """The sealed values of this commit that the called worker's start tasks take: no trip to fetch them."""
-        start = set(call.start)
+        return tell
+
+    def _start_inputs(self, calls: Iterable[Call], commit: Commit) -> dict[str, bytes]:
+        """The sealed values of this commit that the called workers' start tasks take: no trip to fetch them."""
+        start = {task for call in calls for task in call.start}
         return {
             item.slot: self._sealed[item.slot]
             for item in commit.items

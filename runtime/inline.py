@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from runtime.backends.memory import MemoryBackend
 from runtime.bundle import LoadedBundle
+from runtime.calling import Outgoing
 from runtime.code import CodeLoader
 from runtime.config import WorkerSettings
 from runtime.driver import Driver, Invocation
@@ -86,7 +87,6 @@ def run_inline(
         cold_starts=0,
         warm_starts=0,
         bytes_moved=0,
-        passed=whole_records(backend.coordinator.status(), passed=True),
     )
 
 
@@ -122,8 +122,8 @@ def _start(backend: MemoryBackend, tasks: Mapping[str, Task], env: EnvClass) -> 
     return backend.coordinator.rebuild_end([WorkerRow(worker=WORKER, env=env, subdag="", has_todo=True)])
 
 
-def _invoke_nobody(call: Call, values: Mapping[str, bytes]) -> None:
-    raise AssertionError(f"an inline run has one worker, but {call.worker} was called")
+def _invoke_nobody(outgoing: Sequence[Outgoing]) -> None:
+    raise AssertionError(f"an inline run has one worker, but {outgoing[0].call.worker} was called")
 
 
 def _collect(

@@ -16,6 +16,7 @@ from typing import Any
 
 from runtime.backends.awslambda import LambdaInvoker
 from runtime.backends.redis import Link, RedisBackend
+from runtime.calling import Outgoing, patience_s
 from runtime.code import CodeLoader
 from runtime.config import WorkerSettings
 from runtime.driver import Driver, Invocation
@@ -25,8 +26,9 @@ from runtime.exchange import Ports
 from runtime.pages import decode_subdag
 from runtime.payload import Payload, make_payload, read_payload
 from runtime.plan import Task
-from runtime.ports import Call, Coordinator
+from runtime.ports import Coordinator
 from runtime.run_inputs import RunInputs
+from runtime.sending import Sender, Sending
 from runtime.trust import Trust
 from runtime.worker import Worker
 
@@ -44,11 +46,12 @@ class Environment:
         self.deployment = variables["TREADLE_DEPLOYMENT"]
         self._signer = Signer(bytes.fromhex(variables["TREADLE_KEY"]))
         self._link = Link.to(variables["TREADLE_REDIS_URL"])
-        self._invoker = LambdaInvoker(
+        invoker = LambdaInvoker(
             endpoint_url=variables.get("AWS_ENDPOINT_URL_LAMBDA"),
             region=variables.get("AWS_REGION", "us-east-1"),
             function_prefix=variables["TREADLE_FUNCTION_PREFIX"],
         )
+        self._sender = Sender(invoker.invoke, invoker.close)
         self._blobs: dict[str, bytes] = {}
         self._literals: dict[str, object] = {}
         self._loader = CodeLoader(self._units)
@@ -94,6 +97,7 @@ class Environment:
             trust=trust,
             called_at=payload.at,
             values=payload.values,
+            forward=payload.forward,
             deadline=deadline,
             is_cold=is_cold,
             may_exit=True,
@@ -102,12 +106,27 @@ class Environment:
     def _drive(self, payload: Payload, invocation: Invocation, backend: RedisBackend) -> str:
         trust = invocation.trust
 
-        def invoke(call: Call, values: Mapping[str, bytes]) -> None:
-            self._invoker.invoke(call.env, self._payload_of(call, values, payload, trust))
+        def invoke(outgoing: Sequence[Outgoing]) -> None:
+            until = time.monotonic() + patience_s(payload.settings)
+            self._sender.send(
+                [
+                    Sending(
+                        env=one.call.env,
+                        payload=self._payload_of(one, payload, trust),
+                        until=until,
+                        accepted=one.accepted,
+                        failed=_left_to_the_watch,
+                    )
+                    for one in outgoing
+                ]
+            )
 
         ports = Ports(coordinator=backend.coordinator, values=backend.values, signals=backend.signals, invoke=invoke)
         inputs = RunInputs(trust, backend.values, payload.inputs, self._inputs_known(payload.run))
-        return Driver(invocation, ports, self._loader, self._literal, inputs.value).run()
+        try:
+            return Driver(invocation, ports, self._loader, self._literal, inputs.value).run()
+        finally:
+            self._sender.wait()
 
     def _inputs_known(self, run: str) -> dict[str, object]:
         """The inputs that this environment has read in this run; those of another run are forgotten."""
@@ -125,8 +144,9 @@ class Environment:
             tasks.update(decode_subdag(page).tasks)
         return tasks
 
-    def _payload_of(self, call: Call, values: Mapping[str, bytes], payload: Payload, trust: Trust) -> bytes:
+    def _payload_of(self, outgoing: Outgoing, payload: Payload, trust: Trust) -> bytes:
         """What a called worker is told: how to find its records, and small inputs of its start tasks."""
+        call = outgoing.call
         is_page = call.subdag.startswith(PAGE_PREFIX)
         return make_payload(
             Payload(
@@ -136,9 +156,10 @@ class Environment:
                 at=call.called_at,
                 start=call.start,
                 digest="" if is_page else call.subdag,
-                values=values,
+                values=outgoing.values,
                 inputs=payload.inputs,
                 settings=payload.settings,
+                forward=outgoing.forward,
             ),
             seal=trust.seal_subdag,
         )
@@ -161,6 +182,10 @@ class Environment:
         if digest not in self._literals:
             self._literals[digest] = json.loads(self._blob(digest))
         return self._literals[digest]
+
+
+def _left_to_the_watch(fault: RuntimeFault) -> None:
+    """A call that met a fault is not confirmed, so the watch repeats it."""
 
 
 @contextmanager

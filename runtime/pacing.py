@@ -10,12 +10,14 @@ from random import Random
 
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
-SLOWEST_PER_S = 2.0
+FIRST_PER_S = 10.0
+SLOWEST_PER_S = 1.0
 SLOWER = 0.5
-FASTER = 1.05
+FASTER = 0.05
+FASTER_PER_S = 0.3
 ROUNDING = 1e-9
 SPAN_S = 0.1
-"""What was accepted is counted over at least so long: a burst says little of a rate."""
+"""What was accepted is counted over at least so long: a burst says little of a rate. Refusals within it are one."""
 
 
 class TokenBucket:
@@ -52,6 +54,7 @@ class Pace:
         self._since = now
         self._in_a_row = 0
         self._paused_until = 0.0
+        self._slowed_at = 0.0
 
     def wait_s(self, now: float) -> float:
         """0.0: send one now; else look again after so many seconds."""
@@ -63,11 +66,11 @@ class Pace:
         self._in_a_row = 0
         self._accepted += 1
         if self._bucket is not None:
-            self._bucket.rate *= FASTER
+            self._bucket.rate += FASTER * self._bucket.rate + FASTER_PER_S
 
     def refused(self, now: float, retry_after_s: float = 0.0) -> None:
         """One was refused; `retry_after_s` is what the other side asks for."""
-        if now >= self._paused_until:
+        if self._bucket is None or now >= self._slowed_at + SPAN_S:
             self._slow_down(now)
         pause = self._random.uniform(0.0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._in_a_row))
         self._in_a_row += 1
@@ -75,5 +78,9 @@ class Pace:
 
     def _slow_down(self, now: float) -> None:
         """The first time to less than what went through so far, then to less than the pace was."""
-        was = self._bucket.rate if self._bucket is not None else self._accepted / max(SPAN_S, now - self._since)
+        self._slowed_at = now
+        was = self._bucket.rate if self._bucket is not None else self._rate_so_far(now)
         self._bucket = TokenBucket(rate=max(SLOWEST_PER_S, SLOWER * was), burst=1.0, now=now)
+
+    def _rate_so_far(self, now: float) -> float:
+        return max(FIRST_PER_S, self._accepted / max(SPAN_S, now - self._since))

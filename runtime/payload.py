@@ -7,8 +7,10 @@ inside is fetched. Sealing is the caller's: `seal` and `unseal` turn bytes into 
     {"v": 1, "run": …, "worker": …, "env": [memory_mb, arch, python, layer], "at": call time,
      "start": [[task, [keys]], …],
      "subdag": {"b64": …} | {"sha256": …} | {"pages": [n, …], "b64": …},
-     "values": {slot: b64}, "inputs": {name: b64}, "set": {setting: value}}
+     "values": {slot: b64}, "inputs": {name: b64}, "set": {setting: value},
+     "forward": [[worker, env, subdag, call time, [start task, …]], …]}
 
+`forward` are calls that the receiver sends on as soon as it has begun, with what it was given itself.
 `inputs` are those of the run that are small; a worker that invokes another hands on what it was given.
 
 A SubDag is compressed with zlib and then sealed. Pages travel as one compressed and sealed block, their
@@ -31,6 +33,7 @@ from runtime.config import WorkerSettings
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
 from runtime.pages import dumps, env_from_row, env_row
 from runtime.plan import EnvClass, instance_name, parse_instance_name
+from runtime.ports import Call
 
 PAYLOAD_VERSION = 1
 START_NAMES = 64
@@ -59,6 +62,7 @@ class Payload:
     values: Mapping[str, bytes] = field(default_factory=dict)
     inputs: Mapping[str, bytes] = field(default_factory=dict)
     settings: WorkerSettings = field(default_factory=WorkerSettings)
+    forward: tuple[Call, ...] = ()
 
 
 def _as_is(data: bytes) -> bytes:
@@ -88,7 +92,18 @@ def make_payload(payload: Payload, *, seal: Seal = _as_is) -> bytes:
         document["inputs"] = {name: b64encode(value).decode() for name, value in inputs.items()}
     if changed := _changed_settings(payload.settings):
         document["set"] = changed
+    if payload.forward:
+        document["forward"] = [_call_row(call) for call in payload.forward]
     return dumps(document).encode()
+
+
+def _call_row(call: Call) -> list[object]:
+    return [call.worker, env_row(call.env), call.subdag, call.called_at, call.start[:START_NAMES]]
+
+
+def _call(row: list[Any]) -> Call:
+    worker, env, subdag, called_at, start = row
+    return Call(worker=worker, env=env_from_row(env), subdag=subdag, called_at=called_at, start=tuple(start))
 
 
 def _subdag_part(payload: Payload, seal: Seal) -> dict[str, object]:
@@ -163,4 +178,5 @@ def _payload(document: Mapping[str, Any], unseal: Seal) -> Payload:
         values={slot: b64decode(value) for slot, value in document.get("values", {}).items()},
         inputs={name: b64decode(value) for name, value in document.get("inputs", {}).items()},
         settings=WorkerSettings(**document.get("set", {})),
+        forward=tuple(map(_call, document.get("forward", ()))),
     )

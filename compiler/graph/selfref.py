@@ -45,8 +45,8 @@ def _holds(value: object, domain: Domain) -> bool:
         match waiting.pop():
             case TaskRef(owner=owner) if owner is domain:
                 return True
-            case Predicate(operands=operands):
-                waiting.extend(operands)
+            case Predicate(reads=reads):
+                waiting.extend(reads)
             case list() as items:
                 waiting.extend(items)
             case dict() as table:

@@ -3,33 +3,59 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
-from runtime.errors import Throttled
+from runtime.calling import patience_s
+from runtime.errors import RuntimeFault
 from runtime.payload import Payload, make_payload
 from runtime.ports import Call
 from runtime.runs.session import Session
+from runtime.sending import Sending
 
-INVOKE_TRIES = 6
 PAGE_PREFIX = "page:"
 
 
 class Caller:
     """Invokes workers of one run. `inputs` are the run's sealed inputs that may travel in a payload.
 
-    `first_at` is the monotonic time at which the first invocation was sent, 0 before.
+    `first_at` is the monotonic time at which the first invocation was sent, 0 before. `while_sending` is called now
+    and then while there is something to send.
     """
 
-    def __init__(self, session: Session, inputs: Mapping[str, bytes]) -> None:
+    def __init__(self, session: Session, inputs: Mapping[str, bytes], while_sending: Callable[[], None]) -> None:
         self._session = session
         self._inputs = inputs
+        self._while_sending = while_sending
+        self._sender = session.sender
         self.first_at = 0.0
 
-    def call_all(self, calls: Iterable[Call]) -> None:
-        """Make every payload, then send them."""
-        for call, payload in [(call, self._payload(call)) for call in calls]:
-            self.first_at = self.first_at or time.monotonic()
-            self._invoke(call, payload)
+    def call_all(self, calls: Sequence[Call]) -> None:
+        """Send all calls, some side by side, for as long as patience lasts: the watch repeats what is left.
+
+        Raises what Lambda or Redis said when they did more than refuse for now.
+        """
+        payloads = [self._payload(call) for call in calls]
+        now = time.monotonic()
+        self.first_at = self.first_at or now
+        faults: list[RuntimeFault] = []
+        until = now + patience_s(self._session.settings)
+        confirm = self._session.backend.coordinator.confirm
+        self._sender.send(
+            [
+                Sending(
+                    env=call.env,
+                    payload=payload,
+                    until=until,
+                    accepted=partial(confirm, call.worker, call.called_at),
+                    failed=faults.append,
+                )
+                for call, payload in zip(calls, payloads, strict=True)
+            ]
+        )
+        self._sender.wait(self._while_sending)
+        if faults:
+            raise faults[0]
 
     def _payload(self, call: Call) -> bytes:
         """The payload of a call: its records travel inside while they fit."""
@@ -62,16 +88,3 @@ class Caller:
             if entry.worker == call.worker:
                 return bundle.entry_pages(entry)
         return (int(call.subdag.removeprefix(PAGE_PREFIX)),)
-
-    def _invoke(self, call: Call, payload: bytes) -> None:
-        """Invoke with patience: what is refused for now is repeated by the watch."""
-        pause = 0.05
-        for _ in range(INVOKE_TRIES):
-            try:
-                self._session.invoker.invoke(call.env, payload)
-            except Throttled:
-                time.sleep(pause)
-                pause *= 2
-                continue
-            self._session.backend.coordinator.confirm(call.worker, call.called_at)
-            return

@@ -33,10 +33,7 @@ class RunOver(Exception):
 
 
 class Follower:
-    """One client's view of one run. `watch` is what it has seen, `invoked_at` the store's time of the first call.
-
-    `passed` are, once it is done, the records of the failures that were let pass.
-    """
+    """One client's view of one run. `watch` is what it has seen, `invoked_at` the store's time of the first call."""
 
     def __init__(
         self, session: Session, record: RunRecord, inputs: Mapping[str, object], progress: Callable[[Progress], None]
@@ -44,14 +41,13 @@ class Follower:
         self._session = session
         self._record = record
         self._inputs = inputs
-        self._caller = Caller(session, {})
+        self._caller = Caller(session, {}, self._while_calling)
         self._progress = progress
         self._deadline = time.monotonic() + session.settings.deadline_s - (time.time() - record.launched)
         self._told_at = 0.0
         self._after = "0"
         self.watch = RunWatch(total=len(session.bundle.graph()), targets=frozenset(session.targets))
         self.invoked_at = 0.0
-        self.passed: tuple[Mapping[str, object], ...] = ()
 
     def start(self) -> None:
         """Publish a new run, write its state, and call its entry workers."""
@@ -65,16 +61,20 @@ class Follower:
 
     def join(self, inside: Mapping[str, bytes]) -> None:
         """Take part in a run that goes on; `inside` are its sealed inputs that travel in a payload."""
-        self._caller = Caller(self._session, inside)
+        self._caller = Caller(self._session, inside, self._while_calling)
 
     def _publish(self) -> None:
-        self._caller = Caller(self._session, publish(self._session, self._inputs, self._record))
+        self._caller = Caller(self._session, publish(self._session, self._inputs, self._record), self._while_calling)
 
     def _call_first(self, calls: tuple[Call, ...]) -> None:
         answered_at = time.monotonic()
         self._caller.call_all(calls)
         if calls:
             self.invoked_at = calls[0].called_at + self._caller.first_at - answered_at
+
+    def _while_calling(self) -> None:
+        self._read_events(0.0)
+        self.tell("running")
 
     def follow(self) -> dict[str, bytes]:
         """Until every target can be read: the sealed result. Raises `RunFailed`, `RunCancelled`, `RunOver`."""
@@ -138,9 +138,7 @@ class Follower:
         """The result; None when a target is gone, which the workers or a rebuild will bring back."""
         self.tell("collecting", force=True)
         try:
-            found = read_targets(self._session)
-            self.passed = whole_records(status, passed=True)
-            return found
+            return read_targets(self._session)
         except TargetGone:
             if self.watch.is_value_gone(status):
                 self._caller.call_all(self._rebuild())

@@ -13,6 +13,7 @@ from runtime.bundle import LoadedBundle
 from runtime.config import WorkerSettings
 from runtime.envelope import Signer, default_key_path, load_or_create_key
 from runtime.runs.book import RunBook
+from runtime.sending import Sender
 from runtime.trust import Trust
 
 
@@ -42,7 +43,7 @@ class Session:
     settings: WorkerSettings
     backend: RedisBackend
     book: RunBook
-    invoker: LambdaInvoker
+    sender: Sender
     key: bytes
     trust: Trust
     targets: tuple[str, ...]
@@ -50,7 +51,7 @@ class Session:
     def close(self) -> None:
         """Close the connections."""
         self.backend.close()
-        self.invoker.close()
+        self.sender.close()
 
 
 def open_session(run: str, bundle: LoadedBundle, target: Target, settings: WorkerSettings) -> Session:
@@ -72,6 +73,9 @@ def make_session(
 ) -> Session:
     """A session over a link that is open already."""
     graph = bundle.graph()
+    invoker = LambdaInvoker(
+        endpoint_url=target.lambda_endpoint, region=target.region, function_prefix=target.function_prefix
+    )
     return Session(
         run=trust.run,
         bundle=bundle,
@@ -79,9 +83,7 @@ def make_session(
         settings=settings,
         backend=backend,
         book=RunBook(backend.link, target.deployment, trust.signer),
-        invoker=LambdaInvoker(
-            endpoint_url=target.lambda_endpoint, region=target.region, function_prefix=target.function_prefix
-        ),
+        sender=Sender(invoker.invoke, invoker.close),
         key=key,
         trust=trust,
         targets=tuple(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from runtime.calling import Outgoing
 from runtime.errors import RebuildSuperseded
 from runtime.ports import Call, Reference, RunEnd
 from runtime.watch import Move, RunWatch, next_move, rebuild_state
@@ -95,7 +96,7 @@ class Launcher:
         yield self.world.latency()
         for pause in (0.05, 0.1, 0.2, 0.4, 0.8, 1.6):
             if not self.world.chance.strikes("throttle"):
-                self.world.send(call, {}, from_launcher=True)
+                self.world.send(Outgoing(call=call, accepted=lambda: None), from_launcher=True)
                 yield self.world.latency()
                 self.coordinator.confirm(call.worker, call.called_at)
                 return

@@ -5,12 +5,13 @@ A lost reply is repeated by the caller, as the connection to Redis does; what wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from runtime.errors import Throttled
+from runtime.calling import Outgoing, patience_s
 from runtime.exchange import Ports
-from runtime.ports import Answer, Begin, Call, Commit, Status
+from runtime.ports import Answer, Begin, Commit, Status
 
 if TYPE_CHECKING:
     from tests.faults.world import World
@@ -62,16 +63,25 @@ class FaultyCoordinator:
         return getattr(self._inner, name)
 
 
-def faulty_ports(world: World, send: Callable[[Call, Mapping[str, bytes]], None]) -> Ports:
-    """The ports of one worker's process; `send` queues an invocation."""
+def faulty_ports(
+    world: World, send: Callable[[Outgoing], None], later: Callable[[float, Callable[[], None]], None]
+) -> Ports:
+    """The ports of one worker's process; `send` queues an invocation, `later` does something if the process lives."""
     store, chance = world.store, world.chance
 
-    def invoke(call: Call, values: Mapping[str, bytes]) -> None:
-        if chance.strikes("crash"):
-            raise Crash
-        if chance.strikes("throttle"):
-            raise Throttled("the concurrency limit is reached")
-        send(call, values)
+    def take(one: Outgoing) -> None:
+        send(one)
+        one.accepted()
+
+    def invoke(outgoing: Sequence[Outgoing]) -> None:
+        for one in outgoing:
+            if chance.strikes("crash"):
+                raise Crash
+            if random := chance.strikes("throttle"):
+                if random.random() < 0.5:
+                    later(random.uniform(0.01, patience_s(world.scenario.settings)), partial(take, one))
+            else:
+                take(one)
 
     coordinator = FaultyCoordinator(world)
     return Ports(coordinator=coordinator, values=store.values, signals=store.signals, invoke=invoke)  # type: ignore[arg-type]

@@ -16,7 +16,6 @@ from runtime.exchange import Exchange
 from runtime.metrics import MetricsSink
 from runtime.plan import Task
 from runtime.ports import Call, Commit
-from runtime.remedies import substitutes
 from runtime.spans import StartUp
 from runtime.trust import Packed
 from runtime.worker import Worker
@@ -28,10 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One invocation on its way. `inside` are the pages that travel in the payload; `values` sealed inputs."""
+    """One invocation on its way. `inside` are the pages that travel in the payload; `values` sealed inputs; `forward`
+    the calls that it is to send on."""
 
     call: Call
     values: Mapping[str, bytes]
+    forward: tuple[Call, ...]
     inside: frozenset[int]
     has_subdag: bool
 
@@ -58,8 +59,9 @@ class Process:
             tasks=records,
             pages={task.page for task in records.values()},
         )
-        ports = faulty_ports(world, self._send)
-        self.exchange = Exchange(self.machine, ports, world.trust, delivery.values)
+        self._forward = delivery.forward
+        ports = faulty_ports(world, world.send, self.later)
+        self.exchange = Exchange(self.machine, ports, world.trust, delivery.values, self._hear)
 
     # ---- life -------------------------------------------------------------------------------------------
 
@@ -105,6 +107,8 @@ class Process:
             self._renew_at = self.world.now + machine.settings.renew_s
             self.later(machine.settings.renew_s, self._renew)
             self._feed(ev.Begun(begin))
+            if self.is_alive and not machine.has_left:
+                self.exchange.forward(self._forward, begin.now)
 
         self.later(self.world.latency(), hear)
 
@@ -114,8 +118,9 @@ class Process:
             self._perform(ev.Renew())
         self.later(max(0.001, self._renew_at - self.world.now), self._renew)
 
-    def _send(self, call: Call, values: Mapping[str, bytes]) -> None:
-        self.world.send(call, values)
+    def _hear(self, event: ev.Event) -> None:
+        if self.is_alive:
+            self._feed(event)
 
     # ---- the machine ------------------------------------------------------------------------------------
 
@@ -129,9 +134,6 @@ class Process:
                     case ev.Seal(task, _, slots):
                         self.exchange.seal(slots)
                         waiting.append(ev.Sealed(task))
-                    case ev.Substitute(name, record):
-                        self.exchange.keep(substitutes(self.machine.tasks[name], record, _no_leaf))
-                        waiting.append(ev.Executed(name))
                     case ev.ReportLost(slot):
                         self.world.trace(f"{self.machine.worker} misses {slot}")
                         self.world.referee.misses(self.machine.worker, slot)
@@ -144,8 +146,6 @@ class Process:
             case ev.RunTask(name, attempt):
                 self.running = name
                 task = self.machine.tasks[name]
-                self.world.starts[name] += 1
-                self.world.referee.starts(task)
                 self.later(self.world.duration(), lambda: self._run(task, attempt))
             case ev.SetTimer(name, after_s):
                 self.later(after_s, lambda: self._feed(ev.TimerFired(name)))
@@ -232,10 +232,6 @@ class Process:
         for event in self.exchange.take_hints(messages):
             if self.is_alive:
                 self._feed(event)
-
-
-def _no_leaf(leaf: object) -> object:
-    raise AssertionError(f"no scenario gives {leaf} in the place of a result")
 
 
 def _shown(commit: Commit) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from random import Random
 
-from runtime import outbox
+from runtime import calling, outbox
+from runtime.calling import Outgoing
 from runtime.envelope import Signer
 from runtime.pages import decode_subdag, encode_subdag
 from runtime.plan import Task
@@ -47,7 +48,6 @@ class World:
         self.now = START_S
         self.schedule = Random(f"{scenario.seed}/schedule")
         self.trust = Trust(signer=Signer(b"k" * 32), deployment="test", run="run")
-        self.starts: Counter[str] = Counter()
         self.executions: Counter[str] = Counter()
         self.steps = 0
         self._trace = trace
@@ -84,10 +84,8 @@ class World:
             self.records.update(tasks)
 
     def _records(self, data: bytes) -> dict[str, Task]:
-        scenario = self.scenario
         return {
-            name: replace(task, retry=scenario.retry_of(name), is_idempotent=name not in scenario.once)
-            for name, task in decode_subdag(data).tasks.items()
+            name: replace(task, retry=self.scenario.retry_of(name)) for name, task in decode_subdag(data).tasks.items()
         }
 
     # ---- time -------------------------------------------------------------------------------------------
@@ -112,13 +110,13 @@ class World:
 
     def run(self) -> None:
         """To the end and beyond it, until nothing is to come. Raises `Violation`."""
-        whole = outbox.ARRIVALS_PER_COMMIT
-        outbox.ARRIVALS_PER_COMMIT = self.scenario.arrivals_per_commit
+        whole = outbox.ARRIVALS_PER_COMMIT, calling.TREE_FROM
+        outbox.ARRIVALS_PER_COMMIT, calling.TREE_FROM = self.scenario.arrivals_per_commit, self.scenario.tree_from
         try:
             self._launch(is_first=True)
             self._go()
         finally:
-            outbox.ARRIVALS_PER_COMMIT = whole
+            outbox.ARRIVALS_PER_COMMIT, calling.TREE_FROM = whole
         self.referee.whistle()
 
     def _go(self) -> None:
@@ -151,10 +149,12 @@ class World:
 
     # ---- invocations ------------------------------------------------------------------------------------
 
-    def send(self, call: Call, values: Mapping[str, bytes], *, from_launcher: bool = False) -> None:
+    def send(self, one: Outgoing, *, from_launcher: bool = False) -> None:
         """Lambda has accepted an asynchronous invocation: it is delivered once, late, twice, or never."""
         self._busy_at = self.now
-        delivery = Delivery(call, values, self._inside(call) if from_launcher else frozenset(), from_launcher)
+        call = one.call
+        inside = self._inside(call) if from_launcher else frozenset()
+        delivery = Delivery(call, one.values, one.forward, inside, from_launcher)
         if self.chance.strikes("lose_call"):
             self.trace(f"the call of {call.worker} is lost")
             return

@@ -56,7 +56,7 @@ def test_a_sender_comes_near_to_an_unknown_limit_with_few_refusals(
 ) -> None:
     took, refused = send_all(count, TokenBucket(rate=rate, burst=burst, now=0.0), seed=seed)
     assert took < 1.6 * (count - burst) / rate
-    assert refused < 0.25 * count
+    assert refused < 8 + 0.25 * count
 
 
 def test_who_is_never_refused_never_waits() -> None:

@@ -33,7 +33,7 @@ def exchange(backend: MemoryBackend, worker: str, value: str) -> Exchange:
     ports = Ports(
         coordinator=backend.coordinator, values=backend.values, signals=backend.signals, invoke=lambda *_: None
     )
-    made = Exchange(machine, ports, Trust(signer=Signer(b"k" * 32), deployment="test", run="run"), {})
+    made = Exchange(machine, ports, Trust(signer=Signer(b"k" * 32), deployment="test", run="run"), {}, lambda _: None)
     backend.coordinator.begin(worker, worker, 0.0)
     made.keep({"a": value})
     return made

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from runtime import events as ev
 from runtime.backends.memory import MemoryBackend
+from runtime.calling import Outgoing
 from runtime.config import WorkerSettings
 from runtime.envelope import Signer
 from runtime.exchange import Exchange, Ports
 from runtime.pages import decode_subdag
-from runtime.ports import Arrival, Call, Commit, RebuildPart, Store, WorkerRow
+from runtime.ports import Arrival, Commit, RebuildPart, Store, WorkerRow
 from runtime.trust import Packed, Trust
 from runtime.worker import Worker
 from tests.worker.graphs import bundle_of
@@ -29,11 +30,11 @@ def make_exchange() -> tuple[Exchange, list[Mapping[str, bytes]]]:
     backend.coordinator.rebuild_end(rows)
     sent: list[Mapping[str, bytes]] = []
 
-    def invoke(call: Call, values: Mapping[str, bytes]) -> None:
-        sent.append(values)
+    def invoke(outgoing: Sequence[Outgoing]) -> None:
+        sent.extend(one.values for one in outgoing)
 
     ports = Ports(coordinator=backend.coordinator, values=backend.values, signals=backend.signals, invoke=invoke)
-    return Exchange(worker, ports, TRUST, {}), sent
+    return Exchange(worker, ports, TRUST, {}, lambda _: None), sent
 
 
 def store_first(exchange: Exchange, value: str) -> None:

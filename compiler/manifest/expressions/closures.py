@@ -12,7 +12,7 @@ from compiler.manifest.expressions import nodes, operators
 from compiler.manifest.expressions.budget import check_text
 from compiler.manifest.expressions.compilation import Closure, Compilation, Frame
 from compiler.manifest.expressions.faults import ExprFault
-from compiler.manifest.expressions.symbols import RUN_TIME, Predicate, describe
+from compiler.manifest.expressions.symbols import RUN_TIME, Predicate, RunTime, describe
 
 FAST = {
     nodes.Add: (operators.add, int.__add__),
@@ -82,16 +82,15 @@ def compile_compare(c: Compilation, node: nodes.Compare) -> Closure:
 
     def compute(frame: Frame) -> object:
         left = first(frame)
-        found: Predicate | None = None
+        reads: tuple[RunTime, ...] = ()
         for symbol, closure in rest:
             right = closure(frame)
             if is_run_time and (isinstance(left, RUN_TIME) or isinstance(right, RUN_TIME)):
-                link = Predicate(symbol, left, right)
-                found = link if found is None else Predicate("and", found, link)
+                reads += _reads(left) + _reads(right)
             elif not operators.compare(symbol, left, right, budget):
                 return False
             left = right
-        return found or True
+        return Predicate(reads) if reads else True
 
     careful = c.placed(node, compute, *operands)
     if len(rest) != 1 or rest[0][0] != "eq":
@@ -108,6 +107,12 @@ def compile_compare(c: Compilation, node: nodes.Compare) -> Closure:
     return closure
 
 
+def _reads(value: object) -> tuple[RunTime, ...]:
+    if isinstance(value, Predicate):
+        return value.reads
+    return (value,) if isinstance(value, RUN_TIME) else ()
+
+
 def junction(is_and: bool) -> Callable[[Compilation, nodes.BinExpr], Closure]:
     def compile_node(c: Compilation, node: nodes.BinExpr) -> Closure:
         left, right = c.expr(node.left), c.expr(node.right)
@@ -116,7 +121,7 @@ def junction(is_and: bool) -> Callable[[Compilation, nodes.BinExpr], Closure]:
         def compute(frame: Frame) -> object:
             a = left(frame)
             if is_run_time and isinstance(a, RUN_TIME):
-                return Predicate("and" if is_and else "or", a, right(frame))
+                return Predicate(_reads(a) + _reads(right(frame)))
             return right(frame) if operators.truth(a) is is_and else a
 
         return c.placed(node, compute, node.left)
@@ -130,7 +135,7 @@ def compile_not(c: Compilation, node: nodes.Not) -> Closure:
     def compute(frame: Frame) -> object:
         value = inner(frame)
         if is_run_time and isinstance(value, RUN_TIME):
-            return Predicate("not", value)
+            return Predicate(_reads(value))
         return not operators.truth(value)
 
     return c.placed(node, compute)

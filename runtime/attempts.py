@@ -1,9 +1,9 @@
 """How often a task was tried: attempts counted across incarnations, and what follows when one failed.
 
-Normally an attempt is written when it failed. After a death of the worker (*cautiously*), and for a task with
-attempts in earlier incarnations, it is written before it runs, so that a task that kills its process is known by name
-and counts against its own `retry`. An attempt that was announced and has no end when the next incarnation begins
-was killed.
+Normally an attempt is written when it failed. After a death of the worker (*cautiously*), for a task with attempts in
+earlier incarnations, and for one that is not idempotent, it is written before it runs, so that a task that kills its
+process is known by name and counts against its own `retry`. An attempt that was announced and has no end when the next
+incarnation begins was killed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from runtime.events import Failed
 from runtime.failures import brief_record, error_record
 from runtime.plan import Task
-from runtime.ports import Attempt, Failure, Tried
+from runtime.ports import Attempt, Failure, Tried, Withdraw
 from runtime.retries import KILLED, NAMES_OF_A_DEATH, repeats, wait_s
 
 
@@ -44,15 +44,23 @@ class Attempts:
         """The newest attempt of `task` ended with the process of an earlier incarnation."""
         return task in self._killed
 
-    def must_announce(self, task: str) -> bool:
+    def must_announce(self, task: Task) -> bool:
         """The next attempt of `task` is to be written before it runs."""
-        return (self.is_cautious or task in self._suspect) and task not in self._announced
+        is_suspect = self.is_cautious or task.name in self._suspect or not task.is_idempotent
+        return is_suspect and task.name not in self._announced
 
     def announce(self, task: str) -> Attempt:
         """The next attempt, to be written before it runs."""
         number = self._made[task] = self._made.get(task, 0) + 1
         self._announced.add(task)
         return Attempt(task=task, number=number)
+
+    def withdraw(self, task: str) -> Withdraw:
+        """The attempt that was written last does not come to run here."""
+        number = self._made[task]
+        self._made[task] = number - 1
+        self._announced.discard(task)
+        return Withdraw(task=task, number=number)
 
     def failed(self, task: Task, event: Failed) -> Attempt | Failure:
         """An attempt failed: it is written and will be repeated, or the task has failed for good."""
@@ -76,6 +84,8 @@ class Attempts:
 
     def _death(self, task: Task, number: int) -> str:
         may_repeat = repeats(task.retry, NAMES_OF_A_DEATH)
+        if not (task.is_idempotent or (may_repeat and task.retry.max)):
+            return self._unknown_end(task, number)
         each = "in its attempt" if number == 1 else f"in each of its {number} attempts"
         return error_record(
             task=task.name,
@@ -86,5 +96,22 @@ class Attempts:
             message=f"the process of {task.name} was killed {each if may_repeat else f'in attempt {number}'}",
             line=task.line,
             file=task.file,
+            on_error=task.on_error.action,
             hint="look at the environment's log; raise resources.memory if it ran out of memory",
+        )
+
+    def _unknown_end(self, task: Task, number: int) -> str:
+        """Of a task that must not run twice nobody can say whether it did what it is for."""
+        return error_record(
+            task=task.name,
+            attempt=number,
+            worker=self._worker,
+            kind=KILLED,
+            message=(
+                f"attempt {number} of {task.name} began and stored no result: its process was killed, or the result "
+                f"was lost; {task.name} is not idempotent and is not repeated"
+            ),
+            line=task.line,
+            file=task.file,
+            hint="see whether its effect took place; `retry: {max: 2, on: [Killed]}` would repeat it all the same",
         )

@@ -24,7 +24,7 @@ from runtime.value_types import parse_type
 INDEX_NAME = "treadle-bundle.json"
 BLOB_FOLDER = "blobs/sha256"
 SCHEMA_MAJOR = 1
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 _REBUILD = "build the bundle again"
 

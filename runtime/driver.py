@@ -222,6 +222,8 @@ class Driver:
             for effect in at_once:
                 if isinstance(effect, ev.Seal):
                     waiting.append(self._seal(effect))
+                elif isinstance(effect, ev.Substitute):
+                    waiting.append(self._substitute(effect))
                 else:
                     self._do(effect)
 
@@ -242,7 +244,7 @@ class Driver:
                     target=self._guarded, args=(self._hint_loop,), name="treadle-hints", daemon=True
                 )
                 hints.start()
-            case ev.Seal() | ev.ReportLost():
+            case ev.Seal() | ev.Substitute() | ev.ReportLost():
                 return False
             case _:
                 self._jobs.append(effect)
@@ -304,6 +306,7 @@ class Driver:
             file=task.file,
             hint=failure.hint,
             stderr=failure.stderr,
+            on_error=task.on_error.action,
         )
         return ev.Failed(task.name, record, brief_record(failure.kind, failure.message), names)
 
@@ -314,6 +317,10 @@ class Driver:
             failure = TaskFailure(kind="NotSerializable", message=err.message, hint=err.hint)
             return self._failed(self._worker.tasks[seal.task], seal.attempt, failure)
         return ev.Sealed(seal.task)
+
+    def _substitute(self, effect: ev.Substitute) -> ev.Event:
+        self._exchange.keep(self._execution.substitutes(self._worker.tasks[effect.task], effect.record))
+        return ev.Executed(effect.task)
 
     # ---- spans ------------------------------------------------------------------------------------------
 

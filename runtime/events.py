@@ -22,7 +22,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """The user's function returned; its outputs are in memory."""
+    """The user's function returned, or something stands for what it would have; the outputs are in memory."""
 
     task: str
 
@@ -135,6 +135,17 @@ class Seal:
 
 
 @dataclass(frozen=True, slots=True)
+class Substitute:
+    """The task has failed for good, and may: put what its `on_error` says in the place of its outputs.
+
+    `record` is the error record. Done at once, as a `Seal` is; answered by `Executed`.
+    """
+
+    task: str
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch:
     """Read slots from the payload or the store, in one round trip; answered by `Fetched`."""
 
@@ -194,4 +205,17 @@ class Leave:
     reason: str
 
 
-Effect = RunTask | Seal | Fetch | LoadPages | SendCommit | Renew | Subscribe | SetTimer | Drop | ReportLost | Leave
+Effect = (
+    RunTask
+    | Seal
+    | Substitute
+    | Fetch
+    | LoadPages
+    | SendCommit
+    | Renew
+    | Subscribe
+    | SetTimer
+    | Drop
+    | ReportLost
+    | Leave
+)

@@ -15,10 +15,12 @@ from types import FrameType
 
 from runtime.code import CodeLoader, user_traceback
 from runtime.command_fault import CommandFault
+from runtime.conditions import ConditionFault, holds
 from runtime.environ import VariableError, Variables, variable_text
 from runtime.errors import RuntimeFault
 from runtime.failure_names import names_of
-from runtime.plan import Blob, Input, Leaf, Task, Variable, map_refs, slot_name
+from runtime.plan import Blob, Input, Leaf, Ref, Task, Variable, map_refs, slot_name
+from runtime.remedies import FailedTask, chosen, skipped, substitutes
 from runtime.selection import SelectionError, select
 from runtime.stderr_tail import StderrTail
 from runtime.trust import Packed
@@ -68,15 +70,19 @@ class Execution:
     def run(self, task: Task, inputs: dict[str, object]) -> Outcome:
         """Call the task's function, or run its command, with the values of its in-edges (slot → value or `Packed`).
 
-        Values that were packed stand unpacked in `inputs` afterwards.
+        Values that were packed stand unpacked in `inputs` afterwards. A task whose `when` is false gives null.
         """
         try:
+            if self._is_skipped(task, inputs):
+                return Outcome(outputs=skipped(task))
             result = self._command(task, inputs) if task.function.kind == "exec" else self._call(task, inputs)
         except TaskTimeout:
             message = f"{task.name} ran longer than its timeout of {task.timeout_s:g} s"
             return Outcome(failure=TaskFailure(kind="Timeout", message=message, stderr=self._stderr.text()))
         except (SelectionError, VariableError) as err:
             return _failed(type(err).__name__, str(err))
+        except ConditionFault as err:
+            return _failed("ConditionError", f"the `when` of {task.name} cannot be evaluated: {err}")
         except CommandFault as err:
             return Outcome(
                 failure=TaskFailure(
@@ -99,6 +105,18 @@ class Execution:
             )
         return self._outputs(task, result)
 
+    def substitutes(self, task: Task, record: str) -> Mapping[str, object]:
+        """The values that stand for the outputs of a task that has failed for good, by slot."""
+        return substitutes(task, record, self._constant)
+
+    def _is_skipped(self, task: Task, inputs: dict[str, object]) -> bool:
+        if task.is_handler and not isinstance(_unpacked(inputs, task.in_edges[0].slot), FailedTask):
+            return True
+        if isinstance(task.when, bool):
+            return not task.when
+        with _time_limit(task.timeout_s):
+            return not holds(task.when, self._values(task, inputs))
+
     def _call(self, task: Task, inputs: dict[str, object]) -> object:
         self._stderr.clear()
         function = self._loader.load(task.function)
@@ -113,22 +131,29 @@ class Execution:
         return command.run(words, options, self._environ(task), task.timeout_s)
 
     def _bind(self, task: Task, inputs: dict[str, object]) -> tuple[list[object], dict[str, object]]:
-        def value_of(leaf: Leaf) -> object:
-            match leaf:
-                case Blob(digest):
-                    return self._literals(digest)
-                case Input():
-                    return self._input(leaf)
-            slot = task.in_edges[leaf.edge].slot
-            value = inputs[slot]
-            if isinstance(value, Packed):
-                value = inputs[slot] = value.unpack()
-            return select(value, leaf.path, f"tasks.{slot}") if leaf.path else value
-
+        value_of = self._values(task, inputs)
         return (
             [map_refs(arg, value_of) for arg in task.args],
             {name: map_refs(arg, value_of) for name, arg in task.kwargs.items()},
         )
+
+    def _values(self, task: Task, inputs: dict[str, object]) -> Callable[[Leaf], object]:
+        """What the leaves of a task's arguments, and of its `when`, stand for."""
+
+        def value_along(edge: int) -> object:
+            return _unpacked(inputs, task.in_edges[edge].slot)
+
+        def value_of(leaf: Leaf) -> object:
+            if not isinstance(leaf, Ref):
+                return self._constant(leaf)
+            value = chosen(leaf, value_along)
+            return select(value, leaf.path, f"tasks.{task.in_edges[leaf.edge].slot}") if leaf.path else value
+
+        return value_of
+
+    def _constant(self, leaf: Leaf) -> object:
+        assert not isinstance(leaf, Ref), "what no task gives stands here"
+        return self._literals(leaf.digest) if isinstance(leaf, Blob) else self._input(leaf)
 
     def _input(self, leaf: Input) -> object:
         return select(self._inputs(leaf.name), leaf.path, f"inputs.{leaf.name}")
@@ -153,6 +178,13 @@ class Execution:
         if any(edge.output is None for edge in task.out_edges):
             outputs[task.name] = None
         return Outcome(outputs=outputs)
+
+
+def _unpacked(inputs: dict[str, object], slot: str) -> object:
+    value = inputs[slot]
+    if isinstance(value, Packed):
+        value = inputs[slot] = value.unpack()
+    return value
 
 
 def _type_of(value: object) -> str:

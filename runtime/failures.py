@@ -25,12 +25,13 @@ def error_record(
     file: str = "",
     hint: str = "",
     stderr: str = "",
+    on_error: str = "fail",
 ) -> str:
     """JSON text of a record; `kind` is the exception's type name, or Killed, Timeout, NotSerializable, ExitCode.
 
     `attempts` is how many there are in all, 0 when a failure of this kind is not repeated.
     `line` is the manifest's line of the task, in `file` when that is not the main one. `stderr` is the end of what
-    it wrote to its error output. Long texts are cut in the middle.
+    it wrote to its error output. `on_error` says what followed. Long texts are cut in the middle.
     """
     record: Mapping[str, object] = {
         "task": task,
@@ -44,6 +45,7 @@ def error_record(
         "file": file,
         "hint": hint,
         "stderr": _cut(stderr, TRACEBACK_LIMIT),
+        "on_error": on_error,
     }
     return json.dumps(record, ensure_ascii=False)
 
@@ -53,14 +55,19 @@ def brief_record(kind: str, message: str) -> str:
     return json.dumps({"type": kind, "message": _cut(message, BRIEF_LIMIT)}, ensure_ascii=False)
 
 
-def whole_records(status: RunStatus) -> tuple[dict[str, object], ...]:
-    """The error records of a run that failed, each with its attempts before: `earlier`, a list of short records."""
+def whole_records(status: RunStatus, *, passed: bool = False) -> tuple[dict[str, object], ...]:
+    """The error records of a run, each with its attempts before: `earlier`, a list of short records.
+
+    They are those of the failures that ended it, or with `passed` of those that `on_error` let pass.
+    """
+    records = ((task, json.loads(text)) for task, text in sorted(status.errors.items()))
     return tuple(
         {
-            **json.loads(text),
+            **record,
             "earlier": [{"attempt": number, **json.loads(brief)} for number, brief in status.earlier.get(task, ())],
         }
-        for task, text in sorted(status.errors.items())
+        for task, record in records
+        if passed is (record.get("on_error", "fail") != "fail")
     )
 
 

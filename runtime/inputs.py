@@ -11,9 +11,10 @@ from runtime.plan import Task, iter_refs
 
 
 def argument_slots(task: Task) -> frozenset[str]:
-    """The slots whose values the task's arguments need (an `after` edge needs none)."""
-    values = [*task.args, *task.kwargs.values()]
-    return frozenset(task.in_edges[ref.edge].slot for value in values for ref in iter_refs(value))
+    """The slots whose values the task's arguments and its `when` need (an `after` edge needs none)."""
+    values = [*task.args, *task.kwargs.values(), task.when]
+    found = {task.in_edges[edge].slot for value in values for ref in iter_refs(value) for edge in ref.edges}
+    return frozenset(found | {task.in_edges[0].slot} if task.is_handler else found)
 
 
 class Inputs:
@@ -128,7 +129,7 @@ class Inputs:
         """These slots are stored; returns those that nobody here needs any more."""
         slots = tuple(slots)
         self._held.difference_update(slots)
-        return self._forget(slots)
+        return self.forget(slots)
 
     def ran(self, task: Task) -> tuple[str, ...]:
         """`task` has run; returns the slots that nobody here needs any more."""
@@ -141,11 +142,14 @@ class Inputs:
                 needs.pop(task.name, None)
                 if not needs:
                     del self._needs[slot]
-        return self._forget(slots)
+        return self.forget(slots)
 
-    def _forget(self, slots: Iterable[str]) -> tuple[str, ...]:
+    def forget(self, slots: Iterable[str]) -> tuple[str, ...]:
+        """Returns those of `slots` that nobody here needs; one that is being fetched as well stays until it came."""
         gone = tuple(
-            slot for slot in slots if slot in self.in_memory and slot not in self._held and slot not in self._needs
+            slot
+            for slot in slots
+            if slot in self.in_memory and not (slot in self._held or slot in self._needs or slot in self._fetching)
         )
         self.in_memory.difference_update(gone)
         return gone

@@ -2,6 +2,7 @@
 
 A task is *mine* when it was granted to this worker, or when all its producers are mine and at least one
 of them feeds nothing else (that output stays in memory, so nobody but this worker can complete the task).
+One that is not idempotent is mine only when it is granted: nobody else can hold the grant.
 The set grows as grants and pages come; it is propagated forward, each edge looked at once. A wrong "not
 mine" costs a trip through the store, never a result.
 """
@@ -60,7 +61,7 @@ class Locality:
         if record is None:
             self._parked.setdefault(consumer, []).append(producer)
             return []
-        if record.worker is not None or record.env != self._env or consumer in self._mine:
+        if record.worker is not None or record.env != self._env or consumer in self._mine or not record.is_idempotent:
             return []
         lacking = self._lacking.get(consumer)
         if lacking is None:
@@ -76,6 +77,7 @@ class Locality:
         return (
             record is not None
             and not record.is_target
+            and record.is_idempotent
             and len({edge.output for edge in record.out_edges}) == len(record.out_edges)
             and all(edge.consumer == consumer for edge in record.out_edges)
         )

@@ -11,8 +11,8 @@ happens to commit last does not end up with everything.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from runtime.plan import EnvClass, OutEdge, flexible_worker
 from runtime.ports import Arrival, Failure, Item, Settle, Store
@@ -23,12 +23,18 @@ ARRIVALS_PER_COMMIT = 450
 
 @dataclass(slots=True)
 class _Outgoing:
-    """A slot on its way. `edges` has one edge per consumer; `sent` of them went in earlier commits."""
+    """A slot on its way. `edges` has one edge per consumer; `sent` of them went in earlier commits.
+
+    `passed` is the failure that its value stands for, to be told in the same commit as the value.
+    `is_joint`: the values of all slots of its task go in one commit, however many arrivals each of them has.
+    """
 
     task: str
     slot: str
     edges: tuple[OutEdge, ...]
     with_value: bool
+    passed: Failure | None
+    is_joint: bool
     sent: int = 0
 
 
@@ -64,9 +70,18 @@ class Outbox:
     def fits_one_commit(self) -> bool:
         return sum(max(1, len(out.edges) - out.sent) for out in self._outgoing) <= ARRIVALS_PER_COMMIT
 
-    def put(self, task: str, slot: str, edges: Iterable[OutEdge], *, with_value: bool) -> None:
+    def put(
+        self,
+        task: str,
+        slot: str,
+        edges: Iterable[OutEdge],
+        *,
+        with_value: bool,
+        passed: Failure | None = None,
+        is_joint: bool = False,
+    ) -> None:
         unique = tuple({edge.consumer: edge for edge in edges}.values())
-        self._outgoing.append(_Outgoing(task, slot, unique, with_value))
+        self._outgoing.append(_Outgoing(task, slot, unique, with_value, passed, is_joint))
 
     def settle(self, tasks: Iterable[str]) -> None:
         self._settles.extend(tasks)
@@ -90,10 +105,14 @@ class Outbox:
             stores.append(Store(task=out.task, slot=out.slot, value=None, arrivals=arrivals, last=bool(closed)))
         others = tuple(task for task in settled if task not in closing)
         failures = [item for item in notes if isinstance(item, Failure)]
+        failures += [replace(out.passed, slot=out.slot) for out, _, _ in parts if out.passed]
+        fill = frozenset(out.slot for out, _, _ in parts if out.with_value)
+        for out, _, _ in parts:
+            out.with_value, out.passed = False, None
         items = [item for item in notes if not isinstance(item, Failure)] + stores
         return Batch(
             items=(*items, *((Settle(tasks=others),) if others else ()), *failures),
-            fill=frozenset(out.slot for out, start, _ in parts if out.with_value and not start),
+            fill=fill,
             settled=tuple(settled),
             stored=tuple(out.slot for out, _, _ in parts if out.sent == len(out.edges)),
             share=share,
@@ -112,7 +131,15 @@ class Outbox:
             parts.append((out, start, edges))
             if out.sent == len(out.edges):
                 self._outgoing.popleft()
-        return parts
+        return parts + self._joint_values({out.task for out, _, _ in parts if out.is_joint})
+
+    def _joint_values(self, tasks: Collection[str]) -> list[tuple[_Outgoing, int, tuple[OutEdge, ...]]]:
+        """The values that must go with those of their tasks' other slots, before their arrivals."""
+        found = [out for out in self._outgoing if out.task in tasks and out.with_value and not out.sent]
+        for out in found:
+            if not out.edges:
+                self._outgoing.remove(out)
+        return [(out, 0, ()) for out in found]
 
     def _share_out(self, parts: Sequence[tuple[_Outgoing, int, tuple[OutEdge, ...]]]) -> tuple[dict[str, str], int]:
         """Propose a worker for each flexible consumer; returns consumer → worker and the caller's own share.

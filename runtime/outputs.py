@@ -35,7 +35,10 @@ class Outputs:
         self._stored: dict[str, tuple[str, ...]] = {}
 
     def stored(self, task: Task) -> tuple[str, ...]:
-        """The slots that are to be stored. An output that nobody reads is not."""
+        """The slots that are to be stored: all those of a task that may fail, for what came of it shall not change.
+
+        An output that nobody reads is not.
+        """
         found = self._stored.get(task.name)
         if found is None:
             found = tuple(
@@ -43,7 +46,8 @@ class Outputs:
                 for slot, edges in slot_edges(task).items()
                 if (edges or task.is_target)
                 and (
-                    self._is_cautious()
+                    task.may_fail
+                    or self._is_cautious()
                     or slot in self._already
                     or deliver(task, edges, self._locality) is Delivery.REMOTE
                 )

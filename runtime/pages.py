@@ -13,14 +13,16 @@ compresses well:
      "names":     own names in order of the records, then those of neighbours outside
      "functions": [unit, module, qualname, kind, pickle]
      "envs":      [memory_mb, arch, python, layer]
-     "kinds":     [function, env, outputs, retry or 0, timeout_s, line, is_target, worker, page, environ?, file?]
+     "kinds":     [function, env, outputs, retry or 0, timeout_s, line, is_target, worker, page, more?]
      "origins":   [output, worker]                       of an in-edge
      "ends":      [need, env, output, worker, page]      of an out-edge
      "args":      interned argument trees
-     "tasks":     [kind, args, [name, origin, name, origin...], [name, end, name, end...], kwargs?]}
+     "tasks":     [kind, args, [name, origin, name, origin...], [name, end, name, end...], kwargs or -1?, when?]}
 
-In a tree a reference is `{"$r": [edge, *path]}`, a blob `{"$b": digest}` and an input of the run
-`{"$i": [name, *path]}`; a key of the user's that begins with "$" gets one more.
+What few tasks have stands by name in `more`: {"environ", "file", "on_error", "is_handler", "is_idempotent"}.
+In a tree a reference is `{"$r": [edge, *path]}`, one to a task with handlers `{"$h": [[edge, *handlers], *path]}`,
+a blob `{"$b": digest}`, an input of the run `{"$i": [name, *path]}` and a condition `{"$c": [operator, *operands]}`;
+a key of the user's that begins with "$" gets one more.
 """
 
 from __future__ import annotations
@@ -28,17 +30,32 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring_ascii
-from typing import Any
+from typing import Any, cast
 
 from runtime.collector import collector_paused
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
-from runtime.plan import Blob, EnvClass, Function, InEdge, Input, OutEdge, Ref, Retry, SubDag, Task, Value
+from runtime.plan import (
+    Blob,
+    Condition,
+    EnvClass,
+    Function,
+    InEdge,
+    Input,
+    OnError,
+    OutEdge,
+    Ref,
+    Retry,
+    SubDag,
+    Task,
+    Value,
+    Variable,
+)
 
-PAGES_VERSION = 1
+PAGES_VERSION = 2
 SHORT_ARGS = 24
 """Scalar arguments up to this many characters stand in the record; longer ones and trees are interned."""
 
-_TREES = (Ref, Blob, Input, list, tuple, dict)
+_TREES = (Ref, Blob, Input, Condition, list, tuple, dict)
 _DEFAULT_RETRY = Retry()
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
 
@@ -78,12 +95,16 @@ def env_from_row(row: Any) -> EnvClass:
 def encode_value(value: Value) -> object:
     """A value as JSON data, references and blobs tagged."""
     match value:
+        case Ref(edge=edge, handlers=()):
+            return {"$r": [edge, *value.path]}
         case Ref():
-            return {"$r": [value.edge, *value.path]}
+            return {"$h": [[*value.edges], *value.path]}
         case Blob():
             return {"$b": value.digest}
         case Input():
             return {"$i": [value.name, *value.path]}
+        case Condition(operator, operands):
+            return {"$c": [operator, *[encode_value(item) for item in operands]]}
         case list() | tuple():
             return [encode_value(item) for item in value]
         case dict():
@@ -96,7 +117,7 @@ def value_text(value: Value | tuple[Value, ...]) -> str:
     """`dumps(encode_value(value))`, in one pass and without an encoder for the small values that most arguments are."""
     if type(value) is int:
         return str(value)
-    if type(value) is Ref and not value.path:
+    if type(value) is Ref and not value.path and not value.handlers:
         return f'{{"$r":[{value.edge}]}}'
     if type(value) is str:
         return encode_basestring_ascii(value)
@@ -118,6 +139,11 @@ def decode_value(data: Any) -> Value:
             return Blob(digest)
         if (given := data.get("$i")) is not None:
             return Input(given[0], tuple(given[1:]))
+        if (handled := data.get("$h")) is not None:
+            (edge, *handlers), *path = handled
+            return Ref(edge, tuple(path), tuple(handlers))
+        if (condition := data.get("$c")) is not None:
+            return Condition(condition[0], tuple([decode_value(item) for item in condition[1:]]))
     return {(key[1:] if key.startswith("$") else key): decode_value(item) for key, item in data.items()}
 
 
@@ -158,9 +184,11 @@ class _Encoder:
             end = (target.need, self._env(target.env), target.output, target.worker, target.page)
             outs += (self._name(target.consumer) - position, self.ends.add(end, end))
         row: list[object] = [self._kind(task), self._args(task.args), ins, outs]
-        if task.kwargs:
+        if task.kwargs or task.when is not True:
             kwargs = dict(task.kwargs)
-            row.append(self._intern(kwargs, value_text(kwargs)))
+            row.append(self._intern(kwargs, value_text(kwargs)) if kwargs else -1)
+        if task.when is not True:
+            row.append(self._intern(task.when, value_text(task.when)))
         return row
 
     def _name(self, name: str) -> int:
@@ -174,7 +202,16 @@ class _Encoder:
 
     def _kind(self, task: Task) -> int:
         shared = (id(task.function), id(task.env), id(task.outputs), id(task.retry), id(task.environ), task.file)
-        known = (*shared, task.timeout_s, task.line, task.is_target, task.worker, task.page)
+        known = (
+            *shared,
+            task.timeout_s,
+            task.line,
+            task.is_target,
+            task.worker,
+            task.page,
+            id(task.on_error),
+            task.is_idempotent,
+        )
         index = self._known.get(known)
         if index is None:
             index = self._known[known] = self._new_kind(task)
@@ -183,8 +220,9 @@ class _Encoder:
     def _new_kind(self, task: Task) -> int:
         code = task.function
         function = self.functions.add(code, [code.unit, code.module, code.qualname, code.kind, code.pickle])
-        place = task.line, task.file
-        key = (function, task.env, task.outputs, task.retry, task.timeout_s, place, task.is_target, task.environ)
+        more = _more(task)
+        place = task.line, dumps(more)
+        key = (function, task.env, task.outputs, task.retry, task.timeout_s, place, task.is_target)
         row: list[object] = [
             function,
             self._env(task.env),
@@ -196,10 +234,8 @@ class _Encoder:
             task.worker,
             task.page,
         ]
-        if task.environ or task.file:
-            row.append(encode_value(dict(task.environ)))
-        if task.file:
-            row.append(task.file)
+        if more:
+            row.append(more)
         return self.kinds.add((*key, task.worker, task.page), row)
 
     def _args(self, args: tuple[Value, ...]) -> object:
@@ -211,6 +247,32 @@ class _Encoder:
     def _intern(self, value: Value, text: str) -> int:
         index = self.args.find(text)
         return self.args.add(text, encode_value(value)) if index is None else index
+
+
+def _more(task: Task) -> dict[str, object]:
+    """What few tasks have, by name."""
+    more: dict[str, object] = {}
+    if task.environ:
+        more["environ"] = encode_value(dict(task.environ))
+    if task.file:
+        more["file"] = task.file
+    if task.may_fail:
+        more["on_error"] = [task.on_error.action, encode_value(task.on_error.value)]
+    if task.is_handler:
+        more["is_handler"] = True
+    if not task.is_idempotent:
+        more["is_idempotent"] = False
+    return more
+
+
+def _from_more(more: Mapping[str, Any]) -> dict[str, Any]:
+    fields = dict(more)
+    if "environ" in fields:
+        fields["environ"] = tuple(cast(dict[str, Variable], decode_value(fields["environ"])).items())
+    if "on_error" in fields:
+        action, value = fields["on_error"]
+        fields["on_error"] = OnError(action=action, value=decode_value(value))
+    return fields
 
 
 def _retry_row(retry: Retry) -> object:
@@ -268,15 +330,15 @@ def _decode_tasks(tables: Any) -> Mapping[str, Task]:
     ends = [(need, envs[env], output, worker, page) for need, env, output, worker, page in tables["ends"]]
     trees = [decode_value(tree) for tree in tables["args"]]
     tasks: dict[str, Task] = {}
-    for position, (kind, args, ins, outs, *keywords) in enumerate(tables["tasks"]):
-        function, env, outputs, retry, timeout_s, line, target, worker, page, environ, file = kinds[kind]
+    for position, (kind, args, ins, outs, *others) in enumerate(tables["tasks"]):
+        function, env, outputs, retry, timeout_s, line, target, worker, page, more = kinds[kind]
         name = names[position]
         tasks[name] = Task(
             name=name,
             function=function,
             env=env,
             args=tuple(args if isinstance(args, list) else trees[args]),
-            kwargs=trees[keywords[0]] if keywords else {},
+            kwargs=trees[others[0]] if others and others[0] >= 0 else {},
             in_edges=_in_edges(names, position, ins, origins) if ins else (),
             out_edges=_out_edges(names, position, outs, ends) if outs else (),
             outputs=outputs,
@@ -286,17 +348,16 @@ def _decode_tasks(tables: Any) -> Mapping[str, Task]:
             retry=retry,
             timeout_s=timeout_s,
             line=line,
-            file=file,
-            environ=environ,
+            when=trees[others[1]] if len(others) > 1 else True,
+            **more,
         )
     return tasks
 
 
 def _kind(row: Any, functions: list[Function], envs: list[EnvClass]) -> tuple[Any, ...]:
-    code, env, outputs, retry, timeout_s, line, target, worker, page, *extra = row
-    environ = tuple(decode_value(extra[0]).items()) if extra else ()  # type: ignore[union-attr]
+    code, env, outputs, retry, timeout_s, line, target, worker, page, *more = row
     whole = (functions[code], envs[env], tuple(outputs), _retry(retry))
-    return (*whole, timeout_s, line, bool(target), worker, page, environ, extra[1] if len(extra) > 1 else "")
+    return (*whole, timeout_s, line, bool(target), worker, page, _from_more(more[0]) if more else {})
 
 
 def _in_edges(names: list[str], position: int, row: list[int], origins: Any) -> tuple[InEdge, ...]:

@@ -13,13 +13,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Union
+from typing import Union, cast
 
 Key = Union[str, int, bool]
 """One element of a key path: the value itself, or a position."""
 
-Value = Union[None, bool, int, float, str, "Ref", "Blob", "Input", list["Value"], dict[str, "Value"]]
-"""An argument as the manifest wrote it: JSON data in which a reference may stand anywhere."""
+Value = Union[None, bool, int, float, str, "Ref", "Blob", "Input", "Condition", list["Value"], dict[str, "Value"]]
+"""An argument as the manifest wrote it: JSON data in which a reference may stand anywhere; of `when` a condition."""
 
 Variable = Union[str, "Input"]
 """The value of an environment variable: a text, or an input of the run that is written as one."""
@@ -30,11 +30,18 @@ class Ref:
     """A reference to the result of another instance.
 
     `edge` is the position in the task's `in_edges`; `path` selects lazily inside the run-time result
-    (each element is applied as a subscript: str and int keys).
+    (each element is applied as a subscript: str and int keys). `handlers` are the edges of the tasks that take over
+    when that instance failed, one after another: the value is that of the first which did not fail.
     """
 
     edge: int
     path: tuple[str | int, ...] = ()
+    handlers: tuple[int, ...] = ()
+
+    @property
+    def edges(self) -> tuple[int, ...]:
+        """Every edge that the value may come along."""
+        return (self.edge, *self.handlers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,18 @@ Leaf = Union[Ref, Blob, Input]
 """What stands in a value for something that is elsewhere."""
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition over values that only a run knows: what `when` compiles to (`runtime.conditions` evaluates it).
+
+    `operator` is "and", "or", "not", or a comparison: "eq", "ne", "lt", "lteq", "gt", "gteq", "in", "notin".
+    Operands may be conditions.
+    """
+
+    operator: str
+    operands: tuple[Value, ...]
+
+
 def map_refs(value: Value, visit: Callable[[Leaf], object]) -> object:
     """Copy `value`, with every `Ref`, `Blob` and `Input` at any depth replaced by `visit(it)`.
 
@@ -69,6 +88,8 @@ def map_refs(value: Value, visit: Callable[[Leaf], object]) -> object:
             return [map_refs(item, visit) for item in value]
         case dict():
             return {key: map_refs(item, visit) for key, item in value.items()}
+        case Condition(operator, operands):
+            return Condition(operator, tuple([cast(Value, map_refs(item, visit)) for item in operands]))
         case _:
             return value
 
@@ -178,6 +199,22 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnError:
+    """What follows when a task has failed for good, its retries included.
+
+    `action`: "fail" (the run fails), or what its consumers get: "skip" (null), "continue" (the error record), "value"
+    (`value`; of a task with several outputs a dict, each part for its output), "task" (what a handler returns, which
+    runs as an instance of its own).
+    """
+
+    action: str = "fail"
+    value: Value = None
+
+
+FAIL = OnError()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InEdge:
     """One input of a task: the value in `slot`, produced by `producer` (an instance name).
 
@@ -213,11 +250,14 @@ class Task:
     """One instance as a worker sees it: what to call, with what, and whom it feeds.
 
     In-edges are distinct (producer, output) pairs in order of first appearance in the arguments,
-    then those of `after`. `page` is the page that holds this record, -1 in a pinned SubDag.
-    `is_target`: the result must be stored, whatever its edges say. `line` is the manifest's line, in `file` when that
-    is not the main one: a path from its folder.
+    then those of `when` and of `after`. `page` is the page that holds this record, -1 in a pinned SubDag.
+    `is_target`: the result must be stored, whatever its edges say. `is_idempotent`: running it twice is harmless; if
+    not, nothing follows from it before its result is stored, and each attempt is written before it runs. `line` is the
+    manifest's line, in `file` when that is not the main one: a path from its folder.
     `environ` are the environment variables of the call, (name, value) pairs; Lambda's 4 KB are for those of a
     function and do not limit these, which travel in the record.
+    `when` is a condition on the values of its in-edges, or a constant: a task for which it is false is skipped. So is
+    a handler (`is_handler`) unless the task of its first in-edge failed.
     """
 
     name: str
@@ -231,11 +271,20 @@ class Task:
     worker: str | None = None
     page: int = -1
     is_target: bool = False
+    is_idempotent: bool = True
     retry: Retry = Retry()
     timeout_s: float = 300.0
     line: int = 0
     file: str = ""
     environ: tuple[tuple[str, Variable], ...] = ()
+    when: Value = True
+    on_error: OnError = FAIL
+    is_handler: bool = False
+
+    @property
+    def may_fail(self) -> bool:
+        """The run goes on when it has failed for good."""
+        return self.on_error.action != FAIL.action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,6 +102,14 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw:
+    """Attempt `number` of a task was announced and did not begin: as if it had not been announced."""
+
+    task: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Called:
     """The worker was invoked as this worker's previous answer asked; `called_at` is that answer's time."""
 
@@ -111,13 +119,18 @@ class Called:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A task failed for good: the run fails. `record` is JSON text."""
+    """A task failed for good. `record` is JSON text.
+
+    Without a `slot` the run fails. With one the failure is let pass: what stands for the task's output is stored there
+    in the same commit, and the record is kept if that value is the one that counts ("": in any case).
+    """
 
     task: str
     record: str
+    slot: str | None = None
 
 
-Item = Store | Settle | Attempt | Called | Failure
+Item = Store | Settle | Attempt | Withdraw | Called | Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ def result_object(result: RunResult) -> dict[str, object]:
         "cold_starts": result.cold_starts,
         "warm_starts": result.warm_starts,
         "bytes_moved": result.bytes_moved,
+        "failures": list(result.passed),
     }
 
 
@@ -48,7 +49,13 @@ def summary_text(result: RunResult) -> str:
         f"{format_size(result.bytes_moved)} moved",
         f"run {result.run}",
     )
-    return " · ".join(figures)
+    return " · ".join((*figures[:-1], *_passed(result), figures[-1]))
+
+
+def _passed(result: RunResult) -> Iterator[str]:
+    if result.passed:
+        verb = "was" if len(result.passed) == 1 else "were"
+        yield f"{_count(len(result.passed), 'task')} failed and {verb} let pass (on_error)"
 
 
 def fault_text(fault: RuntimeFault) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from runtime.errors import RunFailed
 from runtime.plan import Blob, Input, Leaf, Value, map_refs, slot_name
+from runtime.remedies import chosen
 from runtime.selection import SelectionError, select
 
 
@@ -16,6 +17,7 @@ class RunResult:
 
     `makespan_s` goes from the first entry invocation sent to the last output committed, computed once from
     the timeline; `wall_s` is the client's own waiting time. `result_kind`: "result", "outputs" or "sinks".
+    `passed` are the error records of failures that `on_error` let pass.
     """
 
     run: str
@@ -30,6 +32,7 @@ class RunResult:
     cold_starts: int
     warm_starts: int
     bytes_moved: int
+    passed: tuple[Mapping[str, object], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +70,8 @@ def assemble(tree: Value, slots: list[str], sources: Sources) -> object:
             case Input(name, path):
                 return select(sources.inputs[name], path, f"inputs.{name}")
             case _:
-                slot = slots[leaf.edge]
-                return select(sources.values[slot], leaf.path, f"tasks.{slot}")
+                value = chosen(leaf, lambda edge: sources.values[slots[edge]])
+                return select(value, leaf.path, f"tasks.{slots[leaf.edge]}")
 
     try:
         return map_refs(tree, value_of)

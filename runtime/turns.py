@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from runtime.attempts import Attempts
 from runtime.events import Failed, RunTask, SetTimer
 from runtime.plan import Task
-from runtime.ports import Attempt, Begin, Failure
+from runtime.ports import Attempt, Begin, Failure, Withdraw
 from runtime.waiting import Waiting
 
 
@@ -26,6 +26,7 @@ class Turns:
         self._ready: deque[str] = deque()
         self._running: str | None = None
         self._announcing: str | None = None
+        self._written: str | None = None
 
     def begin(self, begin: Begin, now: float) -> None:
         """What earlier incarnations left: attempts made, and waits, which the store tells in its own time."""
@@ -83,8 +84,8 @@ class Turns:
         if self._running is not None or self._announcing is not None or not self._ready:
             return None
         name = self._ready.popleft()
-        if not self._attempts.must_announce(name):
-            self._running = name
+        if not self._attempts.must_announce(tasks[name]):
+            self._running, self._written = name, None
             return RunTask(name, self._attempts.current(name))
         if self._attempts.was_killed(name):
             return self._attempts.killed(tasks[name])
@@ -95,12 +96,21 @@ class Turns:
         """The attempts of these tasks are written: the one that waited for it may run."""
         if self._announcing is not None and self._announcing in tasks:
             self._ready.appendleft(self._announcing)
-            self._announcing = None
+            self._written, self._announcing = self._announcing, None
+
+    def withdraw(self) -> Withdraw | None:
+        """No attempt may start any more: one that was written for it is taken back."""
+        task, self._written = self._written, None
+        return None if task is None else self._attempts.withdraw(task)
 
     def ended(self, task: str) -> None:
         """`task` does not run any more, if it did."""
         if self._running == task:
             self._running = None
+
+    def occupy(self, task: str) -> None:
+        """`task` failed for good, and something stands for its outputs: its turn lasts until they are delivered."""
+        self._running = task
 
     def failed(self, task: Task, event: Failed) -> Attempt | Failure:
         """What follows from a failed attempt: the next one, or the end."""

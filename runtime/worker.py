@@ -82,8 +82,10 @@ class Worker:
         self._turns = Turns(worker, token, hold_s)
         self._stored: set[str] = set()
         self._outputs = Outputs(self._locality, lambda: self._turns.is_cautious, self._stored)
+        self._checkpoints: dict[str, Task] = {}
         self._probed: set[str] = set()
         self._spilling: set[str] = set()
+        self._passed: dict[str, Failure] = {}
         self._in_flight: tuple[Mode, tuple[str, ...], tuple[str, ...], frozenset[str]] | None = None
         self._refused_leaves = 0
         self._seq = 0
@@ -178,7 +180,16 @@ class Worker:
         self._after_attempt(outcome)
 
     def _after_attempt(self, outcome: Attempt | Failure) -> None:
-        """A failed attempt is written; the next one, if there is one, waits for its time."""
+        """A failed attempt is written; the next one, if there is one, waits for its time.
+
+        Of a task that may fail, the last one is written with what stands for its outputs.
+        """
+        if isinstance(outcome, Failure) and self.tasks[outcome.task].may_fail:
+            self._turns.occupy(outcome.task)
+            self._stage[outcome.task] = Stage.RUNNING
+            self._passed[outcome.task] = outcome
+            self._effects.append(ev.Substitute(outcome.task, outcome.record))
+            return
         self._outbox.note(outcome)
         if isinstance(outcome, Attempt):
             self._stage[outcome.task] = Stage.READY
@@ -187,6 +198,7 @@ class Worker:
     def _on_fetched(self, event: ev.Fetched) -> None:
         lost = self._inputs.fetched(event.found, event.missing)
         self._arrive(event.found)
+        self._drop(self._inputs.forget(event.found))
         if lost:
             self._effects.append(ev.ReportLost(lost[0]))
             self._leave("lost")
@@ -217,6 +229,7 @@ class Worker:
         if answer.todo is not None:
             self._take_grants(answer.todo)
         self._stored.update(stored)
+        self._follow_stored()
         self._drop(self._inputs.release(stored))
         if mode is Mode.LEAVE and not self._is_busy():
             self._stay_after_all()
@@ -333,14 +346,28 @@ class Worker:
         self._inputs.hold(remote)
         consumers = [e.consumer for slot, edges in slots.items() if slot not in remote for e in edges]
         self._outbox.settle(self._settling.finished(task.name, len(remote), consumers))
+        passed = self._passed.pop(task.name, None)
         for slot in remote:
-            self._outbox.put(task.name, slot, slots[slot], with_value=True)
+            joint = not task.is_idempotent
+            self._outbox.put(task.name, slot, slots[slot], with_value=True, passed=passed, is_joint=joint)
+            passed = None
         for edge in task.out_edges:
             if edge.worker is None and self._locality.is_mine(edge.consumer):
                 self._enter_mine(self.tasks[edge.consumer])
         self._drop(self._inputs.ran(task))
-        self._arrive(slots)
-        self._drop(self._inputs.release(slot for slot in slots if slot not in remote))
+        if task.is_idempotent:
+            self._arrive(slots)
+            self._drop(self._inputs.release(slot for slot in slots if slot not in remote))
+        else:
+            self._checkpoints[task.name] = task
+
+    def _follow_stored(self) -> None:
+        """What tasks made that are not idempotent is stored now: their consumers here may have it."""
+        for task in [*self._checkpoints.values()]:
+            if self._stored.issuperset(self._outputs.stored(task)):
+                del self._checkpoints[task.name]
+                self._arrive(slot_edges(task))
+                self._drop(self._inputs.release(slot_edges(task)))
 
     def _enter_mine(self, task: Task) -> None:
         """A flexible task that will run here without a grant: inputs that were dropped since are read again."""
@@ -433,6 +460,8 @@ class Worker:
             return
         if self._spill():
             return
+        if withdrawn := self._turns.withdraw():
+            self._outbox.note(withdrawn)
         self._commit(Mode.HANDOVER if self._is_stopping else Mode.LEAVE)
 
     def _spill(self) -> bool:
@@ -459,7 +488,7 @@ class Worker:
         if self._is_flexible and not self._is_stopping and batch.share:
             take = max(0, batch.share + SLACK_GRANTS - self._turns.backlog)
         self._seq += 1
-        announced = frozenset(item.task for item in batch.items if isinstance(item, Attempt))
+        announced = frozenset(item.task for item in batch.items if isinstance(item, Attempt) and not item.error)
         self._in_flight = (mode, batch.settled, batch.stored, announced)
         commit = Commit(
             worker=self.worker,

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from compiler.graph.evaluated import on_error_value
 from compiler.graph.model import Family, Graph
-from compiler.manifest.model import Call
+from compiler.manifest.model import Call, ErrorPolicy
 from runtime.plan import Blob, Input, Key, Leaf, Retry, Value, Variable, map_refs, path_text, slot_name
 
 
@@ -100,10 +101,12 @@ def _options(graph: Graph, instance: int, family: Family) -> dict[str, object]:
         "tmp_mb": resources.tmp_mb,
         "arch": resources.arch,
         "timeout_s": option.timeout_s,
-        "retry": _retry(option.retry),
+        "retry": _retry(option.repetition),
         "io": option.io.kind if option.io else None,
         "requirements": list(option.requirements),
         "env": {name: _variable_text(value) for name, value in option.environ},
+        "on_error": on_error_value(option.on_error) if option.on_error != ErrorPolicy() else None,
+        "idempotent": None if option.is_idempotent else "false",
         **dict(option.other),
     }
     return {name: value for name, value in every.items() if value not in (None, [], {}, False)}

@@ -7,6 +7,7 @@ its consumer: that number is the index rule by which a worker finds the next pag
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os.path import dirname, relpath
@@ -15,9 +16,10 @@ from pathlib import PurePath
 from compiler.emit.literals import Literals
 from compiler.graph.merge import FILES
 from compiler.graph.model import Family, Graph
+from compiler.manifest.model import ErrorPolicy
 from compiler.planner.model import FLEXIBLE, Plan
 from runtime.pages import encode_subdag, value_text
-from runtime.plan import Function, InEdge, OutEdge, Task, Value
+from runtime.plan import FAIL, Function, InEdge, OnError, OutEdge, Task, Value
 
 PAGE_BYTES = 4096
 """A page is cut before it would exceed this; one record that is larger has a page of its own."""
@@ -100,6 +102,8 @@ class Records:
         self.kwargs = [literals.kwargs(kwargs) if kwargs else kwargs for kwargs in graph.kwargs]
         for instance in own:
             self.kwargs[instance] = {name: value for name, value in self.kwargs[instance].items() if name != FILES}
+        self.conditions = {instance: literals.value(value) for instance, value in graph.conditions.items()}
+        self.remedies = [_remedy(option.on_error, literals) for option in graph.option_table]
         self.targets = frozenset(graph.targets)
         self.files = [_file(graph, family) for family in graph.families]
 
@@ -120,11 +124,14 @@ class Records:
             worker=self.workers[instance],
             page=self.page_of[instance],
             is_target=instance in self.targets,
-            retry=option.retry,
+            is_idempotent=option.is_idempotent,
+            retry=option.repetition,
             timeout_s=option.timeout_s,
             line=family.span.start.line,
             file=self.files[graph.family_of[instance]],
             environ=option.environ,
+            on_error=self.remedies[graph.options[instance]],
+            when=self.conditions.get(instance, True),
         )
 
     def _in_edges(self, instance: int) -> tuple[InEdge, ...]:
@@ -157,6 +164,12 @@ class Records:
 
     def _outputs(self, instance: int) -> Sequence[str]:
         return self.graph.families[self.graph.family_of[instance]].outputs
+
+
+def _remedy(policy: ErrorPolicy, literals: Literals) -> OnError:
+    if policy.action == FAIL.action:
+        return FAIL
+    return OnError(action=policy.action, value=literals.value(json.loads(policy.value)))
 
 
 def _file(graph: Graph, family: Family) -> str:
@@ -209,6 +222,8 @@ def _parts(records: Records, instance: int) -> dict[object, int]:
         _add_value(parts, value)
     for item in records.kwargs[instance].items():
         _add_value(parts, item)
+    if instance in records.conditions:
+        _add_value(parts, ("when", records.conditions[instance]))
     return parts
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from compiler.emit.canonical import canonical_json, digest_of
-from runtime.plan import Blob, Input, Ref, Value
+from runtime.plan import Blob, Condition, Input, Ref, Value
 
 LITERAL_BYTES = 32 * 1024
 """A literal whose canonical JSON is longer than this becomes a blob."""
@@ -26,6 +26,8 @@ class Literals:
 
     def value(self, value: Value) -> Value:
         """`value` with each of its large literals replaced by a `Blob`."""
+        if isinstance(value, Condition):
+            return Condition(value.operator, tuple(map(self.value, value.operands)))
         if not isinstance(value, (str, list, tuple, dict)):
             return value
         if isinstance(value, str) and len(value) * 12 <= self.limit:

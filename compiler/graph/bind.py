@@ -31,7 +31,7 @@ from compiler.manifest.expressions.symbols import (
 )
 from compiler.manifest.expressions.templates import TemplateFault, TreeTemplate
 from compiler.suggest import did_you_mean
-from runtime.plan import Input, Ref, Value
+from runtime.plan import Condition, Input, Ref, Value
 
 Edge = tuple[int, int]
 EDGES_PER_INSTANCE = 25
@@ -43,11 +43,12 @@ _NO_KWARGS: Mapping[str, Value] = {}
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One instance's arguments and in-edges."""
+    """One instance's arguments and in-edges, and on what condition it runs."""
 
     args: tuple[Value, ...]
     kwargs: Mapping[str, Value]
     in_edges: tuple[Edge, ...]
+    when: Value = True
 
 
 class Binder:
@@ -129,6 +130,8 @@ class Binder:
                 return self._item(value)
             case InputValue():
                 return Input(value.name, value.path)
+            case Predicate(operator=operator, operands=operands):
+                return Condition(operator, tuple([self.value(item, depth + 1) for item in operands]))
             case SecretValue():
                 raise ExprFault("E215", f"the secret `{value.name}` cannot be an argument", hint="use it in `env:`")
             case _:
@@ -220,11 +223,12 @@ class Waits:
     def __bool__(self) -> bool:
         return bool(self.when or self._before)
 
-    def add(self, frame: list[object], local: int) -> None:
-        """Count their edges, after those of the arguments."""
+    def condition(self, frame: list[object], local: int) -> Value:
+        """On what an instance runs, its edges counted after those of the arguments."""
+        condition: Value = True
         for predicate in self.when:
-            _argument(self._domain, self._binder, predicate.template, frame, local, is_predicate=True)
-        self.add_before()
+            condition = _argument(self._domain, self._binder, predicate.template, frame, local, is_predicate=True)
+        return condition
 
     def add_before(self) -> None:
         """Count the edges of `after`."""
@@ -314,8 +318,9 @@ def _bind(call: _Call, binder: Binder, frame: list[object], local: int) -> Bound
             args.append(value)
         else:
             kwargs[argument.name] = value
-    call.waits.add(frame, local)
-    return Bound(tuple(args), kwargs or _NO_KWARGS, binder.edges())
+    when = call.waits.condition(frame, local)
+    call.waits.add_before()
+    return Bound(tuple(args), kwargs or _NO_KWARGS, binder.edges(), when)
 
 
 def _argument(
@@ -331,7 +336,7 @@ def _argument(
     try:
         value = template.evaluate(frame)
         if is_predicate:
-            value = _predicate(value)
+            _check_predicate(value)
         return binder.value(value)
     except (TemplateFault, Poisoned):
         if local < 0:
@@ -345,12 +350,14 @@ def _argument(
     return None
 
 
-def _predicate(value: object) -> list[object]:
-    """What a `when` reads: its value need only be one that can be true or false."""
-    if isinstance(value, Predicate):
-        return list(value.reads)
-    if isinstance(value, (TaskRef, Item, DynRef, InputValue)):
-        return [value]
-    if isinstance(value, bool):
-        return []
-    raise ExprFault("E206", f"`when` needs a condition, and this is {describe(value)}")
+def _check_predicate(value: object) -> None:
+    """The value of a `when` need only be one that can be true or false. Raises E206."""
+    if not isinstance(value, (Predicate, TaskRef, Item, DynRef, InputValue, bool)):
+        raise ExprFault("E206", f"`when` needs a condition, and this is {describe(value)}")
+
+
+def both(first: Value, second: Value) -> Value:
+    """The condition that both hold; the second is looked at when the first does."""
+    if first is True or second is False:
+        return second
+    return first if second is True or first is False else Condition("and", (first, second))

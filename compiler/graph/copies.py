@@ -13,7 +13,7 @@ from dataclasses import replace
 from compiler.diagnostics import Span
 from compiler.graph.model import SEPARATOR, Family, Graph
 from compiler.manifest.expressions.symbols import Given, Outputs, TaskRef
-from runtime.plan import Input, Ref, Value, map_refs
+from runtime.plan import Condition, Input, Ref, Value, map_refs
 
 
 class Part:
@@ -75,8 +75,8 @@ class Inner:
         self.graph = graph
         self.is_source = bytearray(not edges for edges in graph.in_edges)
         self.has_input = bytearray(
-            any(map(_has_input, args)) or any(map(_has_input, kwargs.values()))
-            for args, kwargs in zip(graph.args, graph.kwargs, strict=True)
+            any(map(_has_input, (*args, *kwargs.values(), graph.conditions.get(instance))))
+            for instance, (args, kwargs) in enumerate(zip(graph.args, graph.kwargs, strict=True))
         )
         is_sink = bytearray(b"\x01") * len(graph)
         for edges in graph.in_edges:
@@ -176,6 +176,8 @@ def _has_input(value: Value) -> bool:
             return any(map(_has_input, value))
         case dict():
             return any(map(_has_input, value.values()))
+        case Condition(operands=operands):
+            return any(map(_has_input, operands))
         case _:
             return False
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from compiler.manifest.model import IoHint, Resources, TaskOptions
+from compiler.manifest.model import ErrorPolicy, IoHint, Resources, TaskOptions
 from runtime.plan import Input, Retry, path_text
 from runtime.quantities import format_duration
 
@@ -19,14 +19,27 @@ Pair = tuple[str, object]
 def evaluated_options(options: TaskOptions) -> dict[str, object]:
     """Path of an option or of a field in it -> its value in the words of the manifest."""
     found = dict((*_resources(options.resources), *_retry(options.retry)))
+    found["idempotent"] = options.is_idempotent
     found |= {"timeout": format_duration(options.timeout_s), "worker": options.worker}
     found["requirements"] = list(options.requirements)
     found |= {f"env.{name}": _variable(value) for name, value in options.environ}
     if options.io is not None:
         found |= dict(_io(options.io))
+    found |= dict(_fields("on_error", on_error_value(options.on_error)))
     for name, text in options.other:
         found |= dict(_fields(name, json.loads(text)))
     return found
+
+
+def on_error_value(policy: ErrorPolicy) -> object:
+    """What `on_error:` says."""
+    match policy.action:
+        case "value":
+            return {"value": json.loads(policy.value)}
+        case "task":
+            return {"task": policy.task}
+        case action:
+            return action
 
 
 def _resources(resources: Resources) -> Iterator[Pair]:

@@ -110,6 +110,7 @@ class _Columns:
     in_edges: list[tuple[Edge, ...]] = field(default_factory=list)
     options: array[int] = field(default_factory=lambda: array("l"))
     table: OptionTable = field(default_factory=OptionTable)
+    conditions: dict[int, Value] = field(default_factory=dict)
     result: Value = None
     result_edges: tuple[Edge, ...] = ()
     result_kind: str = "sinks"
@@ -179,6 +180,8 @@ def _fill_copies(columns: _Columns, copies: Copies, splicer: Splicer) -> None:
             columns.args.append(row.args)
             columns.kwargs.append(row.kwargs)
             columns.in_edges.append(row.in_edges)
+            if row.when is not True:
+                columns.conditions[len(columns.in_edges) - 1] = row.when
             columns.options.append(row.option)
     splicer.check()
 
@@ -192,6 +195,8 @@ def _fill_family(columns: _Columns, domain: Domain, context: Context, binder: Bi
         args.append(bound.args)
         kwargs.append(bound.kwargs)
         in_edges.append(bound.in_edges)
+        if bound.when is not True:
+            columns.conditions[len(in_edges) - 1] = bound.when
         if not len(args) % WATCHED_EVERY:
             context.watch(len(args), binder.instances)
     if not domain.rank and any(producer == domain.first for producer, _ in in_edges[-1]):
@@ -239,6 +244,7 @@ def _graph(columns: _Columns, domains: list[Domain], context: Context) -> Graph:
         options=columns.options,
         option_table=columns.table.rows(),
         targets=_targets(columns),
+        conditions=columns.conditions,
         result=columns.result,
         result_edges=columns.result_edges,
         result_kind=columns.result_kind,

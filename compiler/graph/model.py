@@ -49,6 +49,7 @@ class Graph:
     the arguments, then those of `after` (output -1). `targets` are the instances whose results must be stored: all
     those that `result`/`outputs` name and every sink. `result` is the value tree of `result:` or of `outputs:`
     (a dict), None when the manifest has neither; its `Ref.edge` is a position in `result_edges`.
+    `conditions[n]` is the `when` of instance n, for those that have one: its `Ref.edge` is one of theirs, too.
     `unsupported` are the features that `run` refuses (E513).
     """
 
@@ -63,6 +64,7 @@ class Graph:
     options: Sequence[int]
     option_table: tuple[TaskOptions, ...]
     targets: tuple[int, ...]
+    conditions: Mapping[int, Value] = field(default_factory=dict)
     result: Value = None
     result_edges: tuple[tuple[int, int], ...] = ()
     result_kind: str = "sinks"

@@ -45,8 +45,8 @@ def _holds(value: object, domain: Domain) -> bool:
         match waiting.pop():
             case TaskRef(owner=owner) if owner is domain:
                 return True
-            case Predicate(reads=reads):
-                waiting.extend(reads)
+            case Predicate(operands=operands):
+                waiting.extend(operands)
             case list() as items:
                 waiting.extend(items)
             case dict() as table:

@@ -18,7 +18,9 @@ from compiler.manifest.expressions.templates import TemplateFault, TreeTemplate
 from compiler.manifest.model import TaskOptions
 from compiler.manifest.options import (
     parse_env,
+    parse_idempotent,
     parse_io,
+    parse_on_error,
     parse_requirements,
     parse_resources,
     parse_retry,
@@ -38,6 +40,8 @@ _TYPED: Mapping[str, tuple[str, Callable[[object], object], str]] = {
     "io": ("io", parse_io, "E507"),
     "requirements": ("requirements", parse_requirements, "E410"),
     "env": ("environ", parse_env, "E103"),
+    "on_error": ("on_error", parse_on_error, "E103"),
+    "idempotent": ("is_idempotent", parse_idempotent, "E103"),
 }
 """Option -> field of `TaskOptions`, its parser, and the code of what the parser refuses."""
 

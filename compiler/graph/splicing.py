@@ -7,14 +7,13 @@ a copy also wait for what the task comes after.
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os.path import relpath
 from pathlib import PurePath
 
-from compiler.graph.bind import Binder, Edge, Waits
+from compiler.graph.bind import Binder, Bound, Edge, Waits, both
 from compiler.graph.copies import Copies, Inner, Part
 from compiler.graph.domains import Domain
 from compiler.graph.given import GivenInputs
@@ -39,6 +38,7 @@ class Row:
     kwargs: Mapping[str, Value]
     in_edges: tuple[Edge, ...]
     option: int
+    when: Value = True
 
 
 class Splicer:
@@ -72,25 +72,24 @@ class Splicer:
     def _row(self, copy: int, inner: Inner, instance: int, keys: tuple[Key, ...]) -> Row:
         graph = inner.graph
         edges = self._moved(copy, inner, graph.in_edges[instance])
-        args, kwargs = graph.args[instance], graph.kwargs[instance]
+        bound = Bound(graph.args[instance], graph.kwargs[instance], edges, graph.conditions.get(instance, True))
         if inner.has_input[instance]:
-            args, kwargs, edges = self._rebound(copy, inner, instance, edges)
-        elif self._waits and inner.is_source[instance]:
-            edges = self._preceded(copy, edges)
+            bound = self._rebound(copy, bound, is_source=bool(inner.is_source[instance]))
+        elif self._waits.when or (self._waits and inner.is_source[instance]):
+            bound = self._preceded(copy, bound, is_source=bool(inner.is_source[instance]))
         else:
             self._binder.charge_edges(len(edges))
-        return Row((*keys, *graph.keys[instance]), args, kwargs, edges, self._option(copy, inner, instance))
+        keys = (*keys, *graph.keys[instance])
+        return Row(keys, bound.args, bound.kwargs, bound.in_edges, self._option(copy, inner, instance), bound.when)
 
     def _moved(self, copy: int, inner: Inner, edges: Sequence[Edge]) -> tuple[Edge, ...]:
         """Edges of the inner graph as edges of this one."""
         shifts, family_of = self._copies.shifts(copy), inner.graph.family_of
         return tuple([(producer + shifts[family_of[producer]], output) for producer, output in edges])
 
-    def _rebound(
-        self, copy: int, inner: Inner, instance: int, edges: tuple[Edge, ...]
-    ) -> tuple[tuple[Value, ...], Mapping[str, Value], tuple[Edge, ...]]:
+    def _rebound(self, copy: int, bound: Bound, *, is_source: bool) -> Bound:
         """The arguments with the inputs in them given, and the edges counted anew."""
-        binder, graph = self._binder, inner.graph
+        binder, edges = self._binder, bound.in_edges
         binder.begin()
 
         def visit(leaf: object) -> object:
@@ -102,23 +101,33 @@ class Splicer:
                 case _:
                     return leaf
 
-        args = tuple([map_refs(value, visit) for value in graph.args[instance]])
-        kwargs = {name: map_refs(value, visit) for name, value in graph.kwargs[instance].items()}
+        args = tuple([map_refs(value, visit) for value in bound.args])
+        kwargs = {name: map_refs(value, visit) for name, value in bound.kwargs.items()}
+        when = map_refs(bound.when, visit)
         for producer, output in edges:
             if output < 0:
                 binder.precede((producer,))
             else:
                 binder.edge((producer, output))
-        if inner.is_source[instance]:
-            self._waits.add(list(self._domain.frames[copy]), copy)
-        return args, kwargs, binder.edges()  # type: ignore[return-value]
+        when = self._condition(copy, when, is_source=is_source)  # type: ignore[arg-type]
+        return Bound(args, kwargs, binder.edges(), when)  # type: ignore[arg-type]
 
-    def _preceded(self, copy: int, edges: tuple[Edge, ...]) -> tuple[Edge, ...]:
+    def _preceded(self, copy: int, bound: Bound, *, is_source: bool) -> Bound:
         self._binder.begin()
-        for edge in edges:
+        for edge in bound.in_edges:
             self._binder.edge(edge)
-        self._waits.add(list(self._domain.frames[copy]), copy)
-        return self._binder.edges()
+        when = self._condition(copy, bound.when, is_source=is_source)
+        return replace(bound, in_edges=self._binder.edges(), when=when)
+
+    def _condition(self, copy: int, own: Value, *, is_source: bool) -> Value:
+        """On what an instance runs: the `when` of the task that inlines the workflow holds for each of its instances.
+
+        What that task comes after, only the first ones wait for.
+        """
+        given = self._waits.condition(list(self._domain.frames[copy]), copy)
+        if is_source:
+            self._waits.add_before()
+        return both(given, own)
 
     def _input(self, copy: int, name: str, path: tuple[str | int, ...]) -> Value:
         """What the task gives to an input, or a part of it; null when it is wrong, which is reported."""
@@ -150,8 +159,10 @@ class Splicer:
             for item in options.requirements
         )
         environ = tuple((name, self._variable(name, value, copy)) for name, value in options.environ)
-        other = tuple((name, _renamed(name, text, self._domain.task)) for name, text in options.other)
-        return replace(options, requirements=requirements, environ=environ, other=other)
+        policy = options.on_error
+        if policy.task:
+            policy = replace(policy, task=f"{self._domain.task}{SEPARATOR}{policy.task}")
+        return replace(options, requirements=requirements, environ=environ, on_error=policy)
 
     def _variable(self, name: str, value: Variable, copy: int) -> Variable:
         if not isinstance(value, Input):
@@ -169,14 +180,6 @@ class Splicer:
         except Poisoned:
             pass
         return ""
-
-
-def _renamed(option: str, text: str, task: str) -> str:
-    """The task that `on_error` names, by its name in the outer graph."""
-    value = json.loads(text) if option == "on_error" else None
-    if isinstance(value, dict) and "task" in value:
-        return json.dumps({**value, "task": f"{task}{SEPARATOR}{value['task']}"}, ensure_ascii=False, sort_keys=True)
-    return text
 
 
 def _folder(inner: Manifest, outer: Manifest) -> str:

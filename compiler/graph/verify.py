@@ -5,7 +5,6 @@ Everything is iterative and linear in instances and edges.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -239,9 +238,7 @@ def _feeding(graph: Graph) -> frozenset[str]:
 
 def _handlers(graph: Graph) -> frozenset[int]:
     """The families that `on_error` hands failures to: they end no workflow, and are needed when something fails."""
-    values = (text for options in graph.option_table for name, text in options.other if name == "on_error")
-    tables = [table for text in values if isinstance(table := json.loads(text), dict)]
-    names = {table["task"] for table in tables if "task" in table}
+    names = {options.on_error.task for options in graph.option_table}
     return frozenset(number for number, family in enumerate(graph.families) if family.task in names)
 
 

@@ -243,11 +243,23 @@ class IoHint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorPolicy:
+    """What follows when the task has failed for good: `action` is fail, skip, continue, value or task.
+
+    `value` is JSON text, so that options can be told apart; `task` is the handler.
+    """
+
+    action: str = "fail"
+    value: str = "null"
+    task: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOptions:
     """The options of one instance, evaluated, `defaults`, `use` and `extends` merged.
 
     `requirements` is the normalised list of the task's (or the workflow's) requirements. `other` holds the options that
-    later issues execute (optimize, cache, on_error, sla, idempotent, when, fanout), as plain values, for display.
+    later issues execute (optimize, cache, sla, fanout) and the text of `when`, as plain values, to show.
     `environ` are the environment variables, sorted by name; a secret is the text of its expression.
     """
 
@@ -258,4 +270,11 @@ class TaskOptions:
     worker: str | None = None
     requirements: tuple[str, ...] = ()
     environ: tuple[tuple[str, Variable], ...] = ()
+    on_error: ErrorPolicy = ErrorPolicy()
+    is_idempotent: bool = True
     other: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def repetition(self) -> Retry:
+        """What is repeated in the run: a task that is not idempotent only as the manifest says."""
+        return Retry(max=0) if self.retry.kills_only and not self.is_idempotent else self.retry

@@ -6,16 +6,19 @@ and raises ValueError with a message for the user. Nothing here knows places.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
-from compiler.manifest.model import IoHint, Resources, Sla
+from compiler.manifest.model import ErrorPolicy, IoHint, Resources, Sla
 from runtime.plan import Input, Retry, Variable
 from runtime.quantities import parse_duration, parse_money, parse_size, size_mb
 
 __all__ = [
     "parse_duration",
     "parse_env",
+    "parse_idempotent",
     "parse_io",
+    "parse_on_error",
     "parse_requirements",
     "parse_resources",
     "parse_retry",
@@ -30,6 +33,12 @@ IO_RELATIONS = ("linear", "exponent", "constant")
 def parse_timeout(value: object) -> float:
     """Seconds of `timeout:`."""
     return parse_duration(_text(value, "timeout"))
+
+
+def parse_idempotent(value: object) -> bool:
+    """`idempotent:`, a bool."""
+    assert isinstance(value, bool), "the schema lets bools through only"
+    return value
 
 
 def parse_resources(value: object) -> Resources:
@@ -139,6 +148,16 @@ def parse_requirements(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (f"-r {value}",)
     return _texts(value, "requirements")
+
+
+def parse_on_error(value: object) -> ErrorPolicy:
+    """`fail`, `skip`, `continue`, `{value}` or `{task}`."""
+    if isinstance(value, str):
+        return ErrorPolicy(action=value)
+    table = _mapping(value, "on_error")
+    if "task" in table:
+        return ErrorPolicy(action="task", task=_text(table["task"], "task"))
+    return ErrorPolicy(action="value", value=json.dumps(table.get("value"), ensure_ascii=False))
 
 
 def parse_env(value: object) -> tuple[tuple[str, Variable], ...]:

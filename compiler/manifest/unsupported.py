@@ -38,9 +38,8 @@ def _secret_inputs(manifest: Manifest) -> Iterator[tuple[str, Span]]:
 
 
 def _task(task: TaskDef) -> Iterator[tuple[str, Span]]:
-    for name, node in (("fanout", task.fanout), ("when", task.when)):
-        if node is not None:
-            yield name, node.span
+    if task.fanout is not None:
+        yield "fanout", task.fanout.span
     yield from _options(task.options, task.option_spans)
 
 
@@ -81,6 +80,5 @@ _LATER_SECTIONS: Mapping[str, Callable[[Node], bool]] = {
 _LATER_OPTIONS: Mapping[str, Callable[[Node], bool]] = {
     "optimize": _is_written,
     "cache": _unless(False),
-    "on_error": _unless("fail"),
-    "idempotent": _unless(True),
+    "on_error": lambda node: isinstance(node, MappingNode) and node.get("task") is not None,
 }

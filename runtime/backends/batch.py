@@ -25,11 +25,13 @@ from runtime.ports import (
     Called,
     Commit,
     Failure,
+    Item,
     Reference,
     Settle,
     Status,
     Store,
     Tried,
+    Withdraw,
 )
 
 COMMIT_KINDS = ("meta", "workers", "queue", "out", "done")
@@ -104,7 +106,7 @@ class CommitScript:
         dest = self.dest(arrival)
         return [dest, arrival.need, arrival.page, self.key(self.keys.arrived(arrival.consumer))]
 
-    def item(self, item: Store | Settle | Attempt | Called | Failure) -> list[object]:
+    def item(self, item: Item) -> list[object]:
         match item:
             case Store():
                 value = 0
@@ -121,10 +123,12 @@ class CommitScript:
             case Attempt():
                 error = self.value(item.error) if item.error else 0
                 return ["attempt", item.task, item.number, error, micros(item.delay_s)]
+            case Withdraw():
+                return ["withdraw", item.task, item.number]
             case Called():
                 return ["called", item.worker, micros(item.called_at)]
             case Failure():
-                return ["error", item.task, self.value(item.record)]
+                return ["error", item.task, self.value(item.record), item.slot]
 
 
 def _group_of(member: tuple[int, Arrival]) -> tuple[int, int, int]:

@@ -24,6 +24,7 @@ from runtime.ports import (
     Status,
     Store,
     Tried,
+    Withdraw,
 )
 
 
@@ -44,12 +45,13 @@ class CommitRun:
         self.hints: dict[str, dict[str, bytes]] = {}
         self.room: dict[str, int] = {}
         self.stored: list[str] = []
+        self.own: set[str] = set()
         self.settled: list[str] = []
         self.winners: dict[str, bytes | Reference] = {}
 
     def apply(self) -> Answer:
         """Every item in order, then events and hints, then the failure or the record."""
-        failures = [item for item in self.commit.items if isinstance(item, Failure)]
+        failures = [item for item in self.commit.items if isinstance(item, Failure) and item.slot is None]
         for item in self.commit.items:
             match item:
                 case Store():
@@ -58,10 +60,12 @@ class CommitRun:
                     self._settle(item.tasks)
                 case Attempt():
                     self._attempt(item)
+                case Withdraw():
+                    self._withdraw(item)
                 case Called():
                     confirm(self.state, item.worker, item.called_at)
-                case Failure():
-                    continue
+                case Failure(slot=str()):
+                    self._pass(item)
         self._tell()
         if failures:
             return self._fail(failures)
@@ -76,6 +80,14 @@ class CommitRun:
             if item.error:
                 self.state.tried[item.task][item.number] = item.error
                 self.state.tried[item.task].pop(item.number - ATTEMPTS_KEPT, None)
+
+    def _withdraw(self, item: Withdraw) -> None:
+        """An attempt that was announced did not begin, and that is the newest there is to say."""
+        known = self.state.attempts.get(item.task)
+        if known == Tried(number=item.number, is_open=True):
+            del self.state.attempts[item.task]
+            if item.number > 1:
+                self.state.attempts[item.task] = Tried(number=item.number - 1)
 
     def _store(self, item: Store) -> None:
         value: bytes | Reference | None = item.value
@@ -97,6 +109,8 @@ class CommitRun:
     def _put(self, slot: str, value: bytes | Reference | None) -> bytes | Reference | None:
         """First writer wins. None when the slot was believed to be stored and is not: the store forgot it."""
         there = self.state.out.get(slot)
+        if value is not None and there in (None, value):
+            self.own.add(slot)
         if there is not None:
             if value is not None and value != there:
                 self.winners[slot] = there
@@ -105,6 +119,11 @@ class CommitRun:
             self.state.out[slot] = value
             self.stored.append(slot)
         return value
+
+    def _pass(self, failure: Failure) -> None:
+        """A failure is let pass: its record belongs to the value that this commit brought for its output."""
+        if not failure.slot or failure.slot in self.own:
+            self.state.errors[failure.task] = failure.record
 
     def _fix_width(self, join: Arrival, slot: str, value: bytes | None) -> None:
         if join.consumer in self.state.need:

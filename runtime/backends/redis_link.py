@@ -152,12 +152,12 @@ class Link:
         return guarded(lambda: self._run(name, keys, args), where=self.where)
 
     def _run(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> Reply:
-        call = ("EVALSHA", self._scripts.digest(name), len(keys), *keys, *args)
+        rest = (len(keys), *keys, *args)
         try:
-            return self._client.execute_command(*call)  # type: ignore[no-untyped-call]
+            return self._client.execute_command("EVALSHA", self._scripts.digest(name), *rest)  # type: ignore[no-untyped-call]
         except redis.exceptions.NoScriptError:
-            self._client.script_load(self._scripts.source(name))
-            return self._client.execute_command(*call)  # type: ignore[no-untyped-call]
+            # Told and run in one command: between two the server may forget again.
+            return self._client.execute_command("EVAL", self._scripts.source(name), *rest)  # type: ignore[no-untyped-call]
 
     def pipeline(self, commands: Sequence[tuple[object, ...]]) -> list[Reply]:
         """Send commands in one round trip, without a transaction; their answers in order."""

@@ -57,4 +57,5 @@ def run_result(session: Session, follower: Follower, value: object, *, wall_s: f
         cold_starts=cold,
         warm_starts=len(starts) - cold,
         bytes_moved=sum(span.bytes_in + span.bytes_out for span in starts),
+        passed=follower.passed,
     )

@@ -33,7 +33,10 @@ class RunOver(Exception):
 
 
 class Follower:
-    """One client's view of one run. `watch` is what it has seen, `invoked_at` the store's time of the first call."""
+    """One client's view of one run. `watch` is what it has seen, `invoked_at` the store's time of the first call.
+
+    `passed` are, once it is done, the records of the failures that were let pass.
+    """
 
     def __init__(
         self, session: Session, record: RunRecord, inputs: Mapping[str, object], progress: Callable[[Progress], None]
@@ -48,6 +51,7 @@ class Follower:
         self._after = "0"
         self.watch = RunWatch(total=len(session.bundle.graph()), targets=frozenset(session.targets))
         self.invoked_at = 0.0
+        self.passed: tuple[Mapping[str, object], ...] = ()
 
     def start(self) -> None:
         """Publish a new run, write its state, and call its entry workers."""
@@ -138,7 +142,9 @@ class Follower:
         """The result; None when a target is gone, which the workers or a rebuild will bring back."""
         self.tell("collecting", force=True)
         try:
-            return read_targets(self._session)
+            found = read_targets(self._session)
+            self.passed = whole_records(status, passed=True)
+            return found
         except TargetGone:
             if self.watch.is_value_gone(status):
                 self._caller.call_all(self._rebuild())

@@ -12,20 +12,24 @@ from hypothesis import strategies as st
 
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
 from runtime.pages import decode_subdag, decode_value, dumps, encode_subdag, encode_value, value_text
-from runtime.plan import Blob, EnvClass, Function, InEdge, Input, OutEdge, Ref, Retry, Task
+from runtime.plan import FAIL, Blob, Condition, EnvClass, Function, InEdge, Input, OnError, OutEdge, Ref, Retry, Task
 
 ENV = EnvClass(memory_mb=1769)
 FUNCTION = Function(unit="0" * 64, module="app", qualname="f")
 
 texts = st.text(max_size=12)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts
-references = st.builds(Ref, st.integers(0, 5), st.lists(texts | st.integers(0, 9), max_size=2).map(tuple))
+handlers = st.lists(st.integers(0, 5), max_size=2).map(tuple)
+references = st.builds(Ref, st.integers(0, 5), st.lists(texts | st.integers(0, 9), max_size=2).map(tuple), handlers)
 inputs = st.builds(Input, texts, st.lists(texts | st.integers(0, 9), max_size=2).map(tuple))
-keys = texts | st.sampled_from(["$r", "$b", "$i", "$", "$$r"])
+keys = texts | st.sampled_from(["$r", "$b", "$i", "$h", "$c", "$", "$$r"])
 values = st.recursive(
     scalars | references | inputs | st.builds(Blob, texts),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
     max_leaves=8,
+)
+conditions = st.recursive(
+    values, lambda inner: st.builds(Condition, texts, st.lists(inner, min_size=1, max_size=2).map(tuple)), max_leaves=4
 )
 names = st.text(string.ascii_lowercase, min_size=1, max_size=4)
 optional = st.none() | names
@@ -60,6 +64,9 @@ tasks = st.builds(
     timeout_s=st.sampled_from([300.0, 0.5]),
     line=st.integers(0, 99),
     file=st.sampled_from(["", "etl/etl.yaml"]),
+    when=st.booleans() | conditions,
+    on_error=st.sampled_from([FAIL, OnError(action="skip")]) | values.map(lambda v: OnError(action="value", value=v)),
+    is_handler=st.booleans(),
     environ=st.lists(st.tuples(names, texts | inputs), max_size=2, unique_by=lambda pair: pair[0]).map(tuple),
 )
 
@@ -111,13 +118,13 @@ def test_a_large_argument_of_many_tasks_is_written_once():
 
 
 def test_records_of_another_format_are_refused_as_such():
-    with pytest.raises(SchemaVersionUnsupported, match="format 2"):
-        decode_subdag(b'{"v": 2}')
+    with pytest.raises(SchemaVersionUnsupported, match="format 1"):
+        decode_subdag(b'{"v": 1}')
 
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"{", b"[]", b"{}", b"null", b'{"v":1}', b"\xff\xfe", b'{"v":1,"names":[],"tasks":[[0]]}', b"[" * 100_000],
+    [b"", b"{", b"[]", b"{}", b"null", b'{"v":2}', b"\xff\xfe", b'{"v":2,"names":[],"tasks":[[0]]}', b"[" * 100_000],
 )
 def test_garbage_is_refused_with_a_message(data):
     with pytest.raises(BundleInvalid, match="task records"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.ports import Attempt, Failure, Mode, Status, Tried
+from runtime.ports import Attempt, Failure, Mode, Status, Tried, Withdraw
 from tests.contracts.world import START_S, World, flexible, pinned, store
 
 
@@ -166,3 +166,21 @@ def test_a_run_that_is_built_anew_keeps_the_waits_and_forgets_what_failed(world:
     assert world.coordinator.status().earlier == {}
     world.coordinator.finish()
     assert world.coordinator.status().earlier == {}
+
+
+def test_an_attempt_that_is_withdrawn_was_never_announced(world: World) -> None:
+    world.launch({"w0": {"a": -1, "b": -1}})
+    world.begin("w0")
+    world.commit("w0", Attempt(task="a", number=1), failed("b", 1), Attempt(task="b", number=2))
+    world.commit("w0", Withdraw(task="a", number=1), Withdraw(task="b", number=2))
+    world.advance(10.0)
+    assert world.begin("w0", "t2").attempts == {"b": Tried(number=1)}
+
+
+def test_an_attempt_with_an_end_or_with_a_successor_cannot_be_withdrawn(world: World) -> None:
+    world.launch({"w0": {"a": -1, "b": -1}})
+    world.begin("w0")
+    world.commit("w0", failed("a", 1), Attempt(task="b", number=2))
+    world.commit("w0", Withdraw(task="a", number=1), Withdraw(task="b", number=1), Withdraw(task="c", number=1))
+    world.advance(10.0)
+    assert world.begin("w0", "t2").attempts == {"a": Tried(number=1), "b": Tried(number=2, is_open=True)}

@@ -78,8 +78,9 @@ class Interference:
 class _Bounded:
     """A launch on a thread, so that one that never returns can be told."""
 
-    def __init__(self, build: Build, target: Target, settings: WorkerSettings) -> None:
+    def __init__(self, build: Build, target: Target, settings: WorkerSettings, *, keep: bool) -> None:
         self._asked = (build.loaded, target, settings)
+        self._keep = keep
         self._thread = threading.Thread(target=self._launch, daemon=True)
         self.value: object = None
         self.fault: RuntimeFault | None = None
@@ -93,7 +94,7 @@ class _Bounded:
 
     def _launch(self) -> None:
         try:
-            self.value = launch(*self._asked).result
+            self.value = launch(*self._asked, keep=self._keep).result
         except RuntimeFault as fault:
             self.fault = fault
         except BaseException as err:  # noqa: BLE001  told as a wrong end
@@ -108,10 +109,11 @@ def run_under(
     *,
     settings: WorkerSettings,
     target: Target | None = None,
+    keep: bool = False,
 ) -> Outcome:
-    """One run while `act(over)` interferes."""
+    """One run while `act(over)` interferes; `keep` leaves its keys to the caller."""
     began = time.monotonic()
-    bounded = _Bounded(build, target or bench.target, settings)
+    bounded = _Bounded(build, target or bench.target, settings, keep=keep)
     with Interference(act) as interference:
         if not bounded.ends_within(BOUND_S):
             return Outcome("hang", interference.hit or "?", _stop_hanging(bench, bounded), BOUND_S)

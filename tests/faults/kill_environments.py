@@ -5,7 +5,7 @@
 Each run has a seed, which decides when it happens and whom it hits; shapes, planners and moments take turns, unless
 one is named. Moments: `busy`, one busy environment at a random time; `several`, two or three, each at its own;
 `starting`, one that has not got its first event yet; `commit`, all that are busy, right after a commit; `zygote`, the
-fork server, and all its children with it.
+fork server, and all its children with it; `frozen`, one is stopped for longer than its lease and comes back.
 
 A run that is over before its kill does not count as one of `--runs`. Right results in at least 99 of 100, the
 documented end of a worker that stores nothing new in the rest, no hang, and nothing left: else the command fails.
@@ -85,12 +85,25 @@ def kill_zygote(bench: Bench, chance: random.Random, over: threading.Event) -> s
     return _kill(fork_servers(bench), chance)
 
 
+def freeze_one(bench: Bench, chance: random.Random, over: threading.Event) -> str:
+    """A busy one is stopped for longer than its lease, and comes back as a zombie."""
+    busy = _await(bench, over, "busy")
+    if not busy or over.wait(chance.uniform(0, WINDOW_S)):
+        return ""
+    pid = _send(signal.SIGSTOP, _pids(bench, "busy"), chance)
+    over.wait(SHORT_LEASES.lease_s * chance.uniform(1, 3))
+    if pid:
+        _send(signal.SIGCONT, [int(pid)], chance)
+    return pid
+
+
 MOMENTS: Mapping[str, Act] = {
     "busy": kill_one,
     "several": kill_several,
     "starting": kill_starting,
     "commit": kill_after_commit,
     "zygote": kill_zygote,
+    "frozen": freeze_one,
 }
 
 
@@ -143,12 +156,17 @@ def _await(bench: Bench, over: threading.Event, state: str) -> list[int]:
 
 
 def _kill(pids: list[int], chance: random.Random) -> str:
+    return _send(signal.SIGKILL, pids, chance)
+
+
+def _send(number: signal.Signals, pids: list[int], chance: random.Random) -> str:
+    """Signal one of those that live; which one, "" when none does."""
     living = [pid for pid in pids if is_alive(pid)]
     if not living:
         return ""
     pid = chance.choice(living)
     with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
         return str(pid)
     return ""
 

@@ -10,12 +10,14 @@ from tests.faults.stores import Store
 
 
 class Mishaps:
-    """`skew`: by how much the store's clock is wrong. `is_value_lost`: something that was stored may be gone."""
+    """`skew`: by how much the store's clock is wrong. `is_value_lost`: something that was stored may be gone.
+    `has_forgotten`: so may be what was written last."""
 
     def __init__(self, chance: Chance, store: Store, slots: Sequence[str], trace: Callable[[str], None]) -> None:
         self.skew = 0.0
         self.is_value_lost = False
         self.has_rolled_back = False
+        self.has_forgotten = False
         self.lost_slots: Counter[str] = Counter()
         self._chance = chance
         self._store = store
@@ -32,7 +34,7 @@ class Mishaps:
             self._rollback = (self._store.snapshot(), random.choice((1, 1, 2, 4)))
         elif self._chance.strikes("flush"):
             self._trace("the store forgets everything")
-            self.is_value_lost = is_upset = True
+            self.is_value_lost = self.has_forgotten = is_upset = True
             self._store.forget_all()
         self._lose_value()
         if random := self._chance.strikes("clock_jump"):
@@ -46,7 +48,7 @@ class Mishaps:
             self._rollback = (snapshot, writes - 1)
             return False
         self._rollback = None
-        self.has_rolled_back = True
+        self.has_rolled_back = self.has_forgotten = True
         self._trace("the store restarts and forgets its last writes")
         self._store.restore(snapshot)
         return True

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
 from runtime import watch as decisions
+from runtime.attempts import Attempts
 from runtime.backends.memory_commit import CommitRun
 from runtime.backends.memory_coordinator import MemoryCoordinator
 from runtime.backends.memory_state import Record, State
 from runtime.events import Event, SendCommit
 from runtime.exchange import Exchange
+from runtime.plan import Task
 from runtime.ports import Arrival, Call, Commit, Reference, RunStatus, Status
 from runtime.watch import Move, RunWatch
+from runtime.worker import Worker
 from tests.faults import launcher
 
 
@@ -41,6 +44,8 @@ class Planted:
 
 _arrive = CommitRun._arrive
 _commit = Exchange._commit
+_must_announce = Attempts.must_announce
+_finish = Worker._finish
 
 
 def _leave_unseen(run: CommitRun) -> bool:
@@ -114,6 +119,14 @@ def _any_token(coordinator: MemoryCoordinator, commit: Commit) -> Status | None:
     return Status.ENDED if state.meta != "run" or commit.worker not in (state.workers or {}) else None
 
 
+def _unannounced(attempts: Attempts, task: Task) -> bool:
+    return _must_announce(attempts, replace(task, is_idempotent=True))
+
+
+def _follow_at_once(worker: Worker, task: Task) -> None:
+    _finish(worker, replace(task, is_idempotent=True))
+
+
 def _last_writer(run: CommitRun, slot: str, value: bytes | Reference | None) -> bytes | Reference | None:
     if value is None:
         return run.state.out.get(slot)
@@ -125,10 +138,12 @@ def _last_writer(run: CommitRun, slot: str, value: bytes | Reference | None) -> 
 PLANTED = {
     "leave_unseen": Planted(0.15, ((CommitRun, "_leave", _leave_unseen),)),
     "counter": Planted(0.04, ((CommitRun, "_arrive", _count),)),
-    "arrive_before_put": Planted(0.25, ((Exchange, "_commit", _commit_then_put),)),
-    "no_watch": Planted(0.38, ((MemoryCoordinator, "watch", _nobody),)),
+    "arrive_before_put": Planted(0.27, ((Exchange, "_commit", _commit_then_put),)),
+    "no_watch": Planted(0.35, ((MemoryCoordinator, "watch", _nobody),)),
     "no_rebuild": Planted(0.06, ((launcher, "next_move", _no_rebuild),)),
     "no_fence_no_meta": Planted(0.07, ((MemoryCoordinator, "_fence", _unfenced),)),
     "no_fence": Planted(0.02, ((MemoryCoordinator, "_fence", _any_token),)),
+    "unannounced": Planted(0.02, ((Attempts, "must_announce", _unannounced),)),
+    "follows_unanswered": Planted(0.03, ((Worker, "_finish", _follow_at_once),)),
     "last_writer_wins": Planted(0.05, ((CommitRun, "_put", _last_writer),)),
 }

@@ -16,6 +16,7 @@ from runtime.exchange import Exchange
 from runtime.metrics import MetricsSink
 from runtime.plan import Task
 from runtime.ports import Call, Commit
+from runtime.remedies import substitutes
 from runtime.spans import StartUp
 from runtime.trust import Packed
 from runtime.worker import Worker
@@ -134,6 +135,9 @@ class Process:
                     case ev.Seal(task, _, slots):
                         self.exchange.seal(slots)
                         waiting.append(ev.Sealed(task))
+                    case ev.Substitute(name, record):
+                        self.exchange.keep(substitutes(self.machine.tasks[name], record, _no_leaf))
+                        waiting.append(ev.Executed(name))
                     case ev.ReportLost(slot):
                         self.world.trace(f"{self.machine.worker} misses {slot}")
                         self.world.referee.misses(self.machine.worker, slot)
@@ -146,6 +150,8 @@ class Process:
             case ev.RunTask(name, attempt):
                 self.running = name
                 task = self.machine.tasks[name]
+                self.world.starts[name] += 1
+                self.world.referee.starts(task)
                 self.later(self.world.duration(), lambda: self._run(task, attempt))
             case ev.SetTimer(name, after_s):
                 self.later(after_s, lambda: self._feed(ev.TimerFired(name)))
@@ -232,6 +238,10 @@ class Process:
         for event in self.exchange.take_hints(messages):
             if self.is_alive:
                 self._feed(event)
+
+
+def _no_leaf(leaf: object) -> object:
+    raise AssertionError(f"no scenario gives {leaf} in the place of a result")
 
 
 def _shown(commit: Commit) -> str:

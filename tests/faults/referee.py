@@ -9,6 +9,7 @@
 - One incarnation at a time: nobody begins while another's lease lives.
 - Whoever reads a stored value reads the one that was committed, even where no two executions give equal ones.
 - The watch repeats no call in a run that nothing has befallen.
+- A task that must not run twice does not, unless the store forgot it, and nothing follows from it unless it is stored.
 - A run fails only when one of its tasks fails for good, and then it does.
 
 That a run ends is the world's to see.
@@ -21,8 +22,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from runtime.plan import Task
 from runtime.ports import Reference, RunStatus
 from tests.faults.audit import audit
+from tests.faults.scenario import DEADLY
 from tests.faults.values import plain, sequential
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 HARMLESS = {"lose_reply", "lose_hint", "duplicate", "cancel", "time_up"}
 """Faults after which no call needs to be repeated."""
+UNSURE = frozenset(DEADLY) | {"slow", "lose_reply", "throttle"}
+"""What may leave a worker without its lease, or a task without its result."""
 
 
 class Violation(AssertionError):
@@ -92,6 +97,18 @@ class Referee:
         if not (self.over or mishaps.is_value_lost or mishaps.has_rolled_back):
             raise Violation(f"{worker} was granted a task and {slot} is not stored")
 
+    def starts(self, task: Task) -> None:
+        """A process starts a task."""
+        world = self._world
+        if self.over or world.mishaps.has_forgotten:
+            return
+        once, flaky = world.scenario.once, world.scenario.flaky
+        if task.name in once and world.starts[task.name] > 1 + (task.name in flaky):
+            raise Violation(f"{task.name} must not run twice, and does")
+        unstored = [edge.slot for edge in task.in_edges if edge.producer in once and not world.store.has(edge.slot)]
+        if unstored and not world.mishaps.is_value_lost:
+            raise Violation(f"{task.name} starts, and {unstored[0]} is not stored")
+
     def rebuilding(self, meta: str) -> None:
         """The launcher builds the run anew, because its state says so or is not there."""
         self.forgot()
@@ -103,11 +120,14 @@ class Referee:
     def failing(self, status: RunStatus) -> None:
         """The run has failed: a task that always fails, and its record, must have brought that about.
 
-        A successor may also find it cancelled, when a launcher died before it had cleaned.
+        So may one that must not run twice, when a process died or a value was lost. A successor may also find it
+        cancelled, when a launcher died before it had cleaned.
         """
         is_cancelled = status.meta == "cancelled" and any(kind == "cancel" for kind, _ in self._world.chance.struck)
-        is_due = status.errors and self._world.scenario.failing.issuperset(status.errors)
-        if not (is_cancelled or is_due):
+        due = self._world.scenario.failing
+        if any(kind in UNSURE for kind, _ in self._world.chance.struck):
+            due |= self._world.scenario.once
+        if not (is_cancelled or (status.errors and due.issuperset(status.errors))):
             raise Violation(f"the run {status.meta}: {status.reason} {dict(status.errors)}")
 
     def succeeded(self, values: Mapping[str, object]) -> None:

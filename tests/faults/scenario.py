@@ -58,6 +58,7 @@ BUDGETS: Mapping[Kind, int] = {
     "cancel": 1,
 }
 MANY = 100_000
+NEVER = Retry(max=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,7 @@ class Scenario:
 
     `durations`: seconds that a task may take. `padded`: bytes that every third task's value is longer by. `flaky`
     tasks fail at their first execution and wait `delay_s` for the next, `failing` ones at each: such a run shall fail.
+    `once` are not idempotent, and nothing says that they may be repeated after a death.
     `is_deterministic`: executions of a task give equal values.
     """
 
@@ -85,6 +87,7 @@ class Scenario:
     flaky: frozenset[str]
     delay_s: float
     failing: frozenset[str]
+    once: frozenset[str]
     is_deterministic: bool
     retry: Retry
     rates: Mapping[Kind, float] = field(default_factory=dict)
@@ -103,6 +106,8 @@ class Scenario:
         )
 
     def retry_of(self, task: str) -> Retry:
+        if task in self.once:
+            return Retry(max=MANY, kills_only=False, on=("Exception",)) if task in self.flaky - self.failing else NEVER
         return (
             Retry(max=MANY, kills_only=False, delay_s=self.delay_s) if task in self.flaky - self.failing else self.retry
         )
@@ -142,11 +147,17 @@ def draw(seed: int, *, planner: str | None = None, size: int | None = None) -> S
         flaky=frozenset(name for name in names if random.random() < 0.1) if random.random() < 0.3 else frozenset(),
         delay_s=random.choice((0.0, 0.02, 7.0)),
         failing=frozenset(random.sample(names, 1)) if random.random() < 0.1 else frozenset(),
+        once=_once(seed, names),
         is_deterministic=random.random() < 0.7,
         retry=Retry() if is_tight else Retry(max=MANY),
         rates=rates,
         budgets=budgets,
     )
+
+
+def _once(seed: int, names: list[str]) -> frozenset[str]:
+    share = Random(f"{seed}/once").choice((0.0, 0.0, 0.0, 0.0, 0.2, 0.6))
+    return frozenset(name for name in names if _chance(seed, "once", name) < share)
 
 
 def _faults(random: Random, is_tight: bool) -> tuple[dict[Kind, float], dict[Kind, int]]:

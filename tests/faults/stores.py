@@ -48,6 +48,10 @@ class Store(Protocol):
         """Lose the bytes of a large value that is stored; returns its slot, None when there is none."""
         ...
 
+    def has(self, slot: str) -> bool:
+        """`slot` is stored."""
+        ...
+
     def look(self) -> Snapshot | None:
         """The state of a run that goes on, to be audited; None of any other."""
         ...
@@ -107,6 +111,9 @@ class MemoryStore:
         reference = self.state.out[slot]
         assert isinstance(reference, Reference)
         return slot if self.state.large.pop(reference.key, None) is not None else None
+
+    def has(self, slot: str) -> bool:
+        return slot in self.state.out
 
     def look(self) -> Snapshot | None:
         state = self.state
@@ -251,6 +258,9 @@ class RedisStore:
         reference = found[slot]
         assert isinstance(reference, Reference)
         return slot if self._redis.delete(reference.key) else None
+
+    def has(self, slot: str) -> bool:
+        return bool(self._redis.hexists(self._keys.fixed("out"), slot))
 
     def look(self) -> Snapshot | None:
         """One trip for all of it; every third time, because it costs as much as a commit."""

@@ -48,6 +48,7 @@ class World:
         self.now = START_S
         self.schedule = Random(f"{scenario.seed}/schedule")
         self.trust = Trust(signer=Signer(b"k" * 32), deployment="test", run="run")
+        self.starts: Counter[str] = Counter()
         self.executions: Counter[str] = Counter()
         self.steps = 0
         self._trace = trace
@@ -84,8 +85,10 @@ class World:
             self.records.update(tasks)
 
     def _records(self, data: bytes) -> dict[str, Task]:
+        scenario = self.scenario
         return {
-            name: replace(task, retry=self.scenario.retry_of(name)) for name, task in decode_subdag(data).tasks.items()
+            name: replace(task, retry=scenario.retry_of(name), is_idempotent=name not in scenario.once)
+            for name, task in decode_subdag(data).tasks.items()
         }
 
     # ---- time -------------------------------------------------------------------------------------------

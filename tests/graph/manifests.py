@@ -11,7 +11,7 @@ from compiler.graph.expand import DEFAULT_MAX_INSTANCES, expand
 from compiler.graph.model import Graph
 from compiler.manifest.model import Manifest, Source
 from compiler.manifest.parse import check_manifest
-from runtime.plan import Ref, Value
+from runtime.plan import Condition, Ref, Value
 
 HEAD = "spec: 1\nname: t\n"
 
@@ -66,16 +66,21 @@ def line_of(graph: Graph, instance: int) -> str:
     edges = graph.in_edges[instance]
     shown = [_value(graph, value, edges) for value in graph.args[instance]]
     shown += [f"{name}={_value(graph, value, edges)}" for name, value in graph.kwargs[instance].items()]
-    named = {name for value in (*graph.args[instance], *graph.kwargs[instance].values()) for name in _edges(value)}
+    values = (*graph.args[instance], *graph.kwargs[instance].values(), graph.conditions.get(instance))
+    named = {name for value in values for name in _edges(value)}
     after = [_edge(graph, edge) for at, edge in enumerate(edges) if at not in named]
     suffix = f" after {', '.join(after)}" if after else ""
+    when = graph.conditions.get(instance, True)
+    suffix += "" if when is True else f" when {_value(graph, when, edges)}"
     return f"{graph.name_of(instance)}({', '.join(shown)}){suffix}"
 
 
 def _edges(value: Value) -> set[int]:
     match value:
-        case Ref(edge=edge):
-            return {edge}
+        case Ref():
+            return {*value.edges}
+        case Condition(operands=operands):
+            return {edge for item in operands for edge in _edges(item)}
         case list():
             return {edge for item in value for edge in _edges(item)}
         case dict():
@@ -86,8 +91,11 @@ def _edges(value: Value) -> set[int]:
 
 def _value(graph: Graph, value: Value, edges: tuple[tuple[int, int], ...]) -> str:
     match value:
-        case Ref(edge=edge, path=path):
-            return "<" + _edge(graph, edges[edge]) + "".join(f".{key}" for key in path) + ">"
+        case Ref(path=path):
+            sources = " else ".join(_edge(graph, edges[edge]) for edge in value.edges)
+            return f"<{sources}{''.join(f'.{key}' for key in path)}>"
+        case Condition(operator=operator, operands=operands):
+            return f"({' '.join([operator, *(_value(graph, item, edges) for item in operands)])})"
         case list():
             return f"[{', '.join(_value(graph, item, edges) for item in value)}]"
         case dict():

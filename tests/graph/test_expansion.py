@@ -249,7 +249,7 @@ def test_when_reads_results_and_waits_for_them() -> None:
         """,
         """
         a()
-        b() after a
+        b() when (and (eq <a.ok> True) (not <a.skip>))
         """,
     )
 

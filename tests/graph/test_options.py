@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from compiler.manifest.model import Call, Resources, Source
+from compiler.manifest.model import Call, ErrorPolicy, Resources, Source
 from compiler.pipeline import check
 from runtime.plan import Input, Retry
 from tests.graph.manifests import HEAD, codes, graph_of
@@ -103,12 +103,13 @@ def test_what_later_issues_execute_is_kept_for_display() -> None:
     graph = graph_of(
         """
         tasks:
-          a: {call: "m:f", cache: {ttl: 1h}, on_error: {value: [1]}, idempotent: false}
+          a: {call: "m:f", cache: {ttl: 1h}, on_error: {value: [1]}}
           b: {call: "m:f", args: ["${{ tasks.a }}"], when: "${{ tasks.a == 1 }}"}
         """
     )
     other = dict(graph.option_of(0).other)
-    assert other == {"cache": '{"ttl": "1h"}', "idempotent": "false", "on_error": '{"value": [1]}'}
+    assert other == {"cache": '{"ttl": "1h"}'}
+    assert graph.option_of(0).on_error == ErrorPolicy(action="value", value="[1]")
     assert dict(graph.option_of(1).other) == {"when": '"${{ tasks.a == 1 }}"'}
 
 

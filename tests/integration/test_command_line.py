@@ -153,7 +153,7 @@ def test_changed_bundle_is_refused(shell: Shell, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "feature"),
-    [("when: false", "when"), ("on_error: skip", "on_error"), ("cache: true", "cache")],
+    [("optimize: [preload]", "optimize"), ("cache: true", "cache")],
 )
 def test_what_is_not_executed_yet_is_refused_by_name(shell: Shell, tmp_path: Path, options: str, feature: str) -> None:
     path = write(tmp_path, "three", options)

@@ -150,11 +150,9 @@ tasks:
         ("the secret input `b`", 3),
         ("optimize", 4),
         ("metrics", 5),
-        ("on_error", 12),
         ("cache", 14),
         ("idempotent", 15),
         ("optimize", 16),
-        ("when", 17),
     ]
 
 

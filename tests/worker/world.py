@@ -18,6 +18,7 @@ from runtime.config import WorkerSettings
 from runtime.pages import decode_subdag
 from runtime.plan import Ref, Task, map_refs
 from runtime.ports import Call, Commit, Store
+from runtime.remedies import substitutes
 from runtime.watch import rebuild_state
 from runtime.worker import Worker
 
@@ -217,6 +218,9 @@ class World:
                 self._run(incarnation, machine.tasks[name], attempt)
             case ev.Seal(task, _, _):
                 self._feed(incarnation, ev.Sealed(task))
+            case ev.Substitute(name, record):
+                incarnation.values.update(substitutes(machine.tasks[name], record, _no_leaf))
+                self._feed(incarnation, ev.Executed(name))
             case ev.SendCommit(commit, fill):
                 items = tuple(
                     replace(item, value=incarnation.sealed[item.slot])
@@ -282,6 +286,10 @@ class World:
                 incarnation.values.setdefault(slot, self.objects[value])
                 slots.append(slot)
         self._feed(incarnation, ev.Hinted(tuple(dict.fromkeys(slots))))
+
+
+def _no_leaf(leaf: object) -> object:
+    raise AssertionError(f"no test gives {leaf} in the place of a result")
 
 
 def sequential(

@@ -12,7 +12,7 @@ from compiler.manifest.expressions import nodes, operators
 from compiler.manifest.expressions.budget import check_text
 from compiler.manifest.expressions.compilation import Closure, Compilation, Frame
 from compiler.manifest.expressions.faults import ExprFault
-from compiler.manifest.expressions.symbols import RUN_TIME, Predicate, RunTime, describe
+from compiler.manifest.expressions.symbols import RUN_TIME, Predicate, describe
 
 FAST = {
     nodes.Add: (operators.add, int.__add__),
@@ -82,15 +82,16 @@ def compile_compare(c: Compilation, node: nodes.Compare) -> Closure:
 
     def compute(frame: Frame) -> object:
         left = first(frame)
-        reads: tuple[RunTime, ...] = ()
+        found: Predicate | None = None
         for symbol, closure in rest:
             right = closure(frame)
             if is_run_time and (isinstance(left, RUN_TIME) or isinstance(right, RUN_TIME)):
-                reads += _reads(left) + _reads(right)
+                link = Predicate(symbol, left, right)
+                found = link if found is None else Predicate("and", found, link)
             elif not operators.compare(symbol, left, right, budget):
                 return False
             left = right
-        return Predicate(reads) if reads else True
+        return found or True
 
     careful = c.placed(node, compute, *operands)
     if len(rest) != 1 or rest[0][0] != "eq":
@@ -107,12 +108,6 @@ def compile_compare(c: Compilation, node: nodes.Compare) -> Closure:
     return closure
 
 
-def _reads(value: object) -> tuple[RunTime, ...]:
-    if isinstance(value, Predicate):
-        return value.reads
-    return (value,) if isinstance(value, RUN_TIME) else ()
-
-
 def junction(is_and: bool) -> Callable[[Compilation, nodes.BinExpr], Closure]:
     def compile_node(c: Compilation, node: nodes.BinExpr) -> Closure:
         left, right = c.expr(node.left), c.expr(node.right)
@@ -121,7 +116,7 @@ def junction(is_and: bool) -> Callable[[Compilation, nodes.BinExpr], Closure]:
         def compute(frame: Frame) -> object:
             a = left(frame)
             if is_run_time and isinstance(a, RUN_TIME):
-                return Predicate(_reads(a) + _reads(right(frame)))
+                return Predicate("and" if is_and else "or", a, right(frame))
             return right(frame) if operators.truth(a) is is_and else a
 
         return c.placed(node, compute, node.left)
@@ -135,7 +130,7 @@ def compile_not(c: Compilation, node: nodes.Not) -> Closure:
     def compute(frame: Frame) -> object:
         value = inner(frame)
         if is_run_time and isinstance(value, RUN_TIME):
-            return Predicate(_reads(value))
+            return Predicate("not", value)
         return not operators.truth(value)
 
     return c.placed(node, compute)

@@ -188,12 +188,16 @@ class SecretValue:
 
 
 class Predicate:
-    """A run-time condition in `when`: which references it reads."""
+    """A run-time condition in `when`: an operator, as `runtime.plan.Condition` names them, and what it is applied to.
 
-    __slots__ = ("reads",)
+    Operands are references, other conditions, and values known already.
+    """
 
-    def __init__(self, reads: tuple[RunTime, ...]) -> None:
-        self.reads = reads
+    __slots__ = ("operands", "operator")
+
+    def __init__(self, operator: str, *operands: object) -> None:
+        self.operator = operator
+        self.operands = operands
 
 
 RunTime = Union[TaskRef, DynRef, Item, InputValue, Given, SecretValue, Predicate]

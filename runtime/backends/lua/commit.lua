@@ -7,7 +7,8 @@
 --   dests: [[worker, todo key, hint key, env, subdag, flexible]…]
 --   items: ["store", task, slot, value, last, groups, joins, reach key]
 --            groups: [[dest, need, page, first key, count] or [dest, 1, page, consumers]…]   joins: [[dest, need, page, key]…]
---          ["settle", tasks]  ["attempt", task, n, error or 0, delay]  ["called", worker, at]  ["error", task, record]
+--          ["settle", tasks]  ["attempt", task, n, error or 0, delay]  ["withdraw", task, n]
+--          ["called", worker, at]  ["error", task, record, slot or null]
 -- Where a number stands for a key or a value it is an index into KEYS or ARGV, 0 for none. A group is a run of
 -- consumers whose arrival sets are consecutive KEYS, their names being the ends of those keys; those that need one
 -- slot alone are named, and have no set of their own.
@@ -29,7 +30,7 @@ if batch.seq >= 0 and batch.seq ~= me.seq + 1 and not resent then return refuse(
 
 local records, changed, touched = {[W] = me}, {}, {}
 local calls, granted, hints, hint_order = {}, {}, {}, {}
-local stored, settled, failures, winners = {}, {}, {}, {}
+local stored, settled, failures, winners, own = {}, {}, {}, {}, {}
 local take, called, progress = batch.take, 0, false
 
 local function record_of(name)
@@ -160,6 +161,7 @@ end
 -- First writer wins. False when the slot was believed to be stored and is not: the store forgot it.
 local function put(slot, value)
   local there = redis.call('HGET', OUT, slot)
+  own[slot] = value and (not there or there == value)
   if there then
     if value and value ~= there then
       winners[#winners + 1] = slot
@@ -200,6 +202,13 @@ local function store(item)
   end
 end
 
+-- A failure is let pass: its record belongs to the value that this commit brought for its output.
+local function pass(task, record, slot)
+  if slot ~= '' and not own[slot] then return end
+  redis.call('HSET', ERRORS, task, ARGV[record])
+  touched[ERRORS] = true
+end
+
 -- An attempt is announced, or ended by a failure; what is known of a newer one, or of its end, stays.
 local function attempt(task, number, error, delay)
   local newest, due = tried(redis.call('HGET', ATT, task))
@@ -213,6 +222,13 @@ local function attempt(task, number, error, delay)
     touched[TRIED] = true
   end
   touched[ATT] = true
+end
+
+-- An attempt that was announced did not begin, and that is the newest there is to say.
+local function withdraw(task, number)
+  local newest, due = tried(redis.call('HGET', ATT, task))
+  if newest ~= number or due ~= -1 then return end
+  if number == 1 then redis.call('HDEL', ATT, task) else redis.call('HSET', ATT, task, (number - 1) .. ' 0') end
 end
 
 -- When the first of this worker's grants is due; nothing when one need not wait.
@@ -242,7 +258,9 @@ for _, item in ipairs(batch.items) do
   if kind == 'store' then store(item)
   elseif kind == 'settle' then settle_all(ARGV[item[2]])
   elseif kind == 'attempt' then attempt(item[2], item[3], item[4], item[5])
+  elseif kind == 'withdraw' then withdraw(item[2], item[3])
   elseif kind == 'called' then confirm(item[2], item[3])
+  elseif type(item[4]) == 'string' then pass(item[2], item[3], item[4])
   else failures[#failures + 1] = item end
 end
 

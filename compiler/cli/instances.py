@@ -14,7 +14,7 @@ from runtime.plan import Blob, Input, Key, Leaf, Retry, Value, Variable, map_ref
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceView:
-    """`args` and `kwargs` are JSON data in which a reference is `{"ref": slot, "path": [...]}`.
+    """`args` and `kwargs` are JSON data in which a reference is `{"ref": slot, "path": [...], "handlers": [...]}`.
 
     An input of the run is `{"input": name, "path": [...]}`.
     """
@@ -69,6 +69,8 @@ def value_text(value: object) -> str:
     match value:
         case {"ref": str(slot), "path": list(path)}:
             return slot + "".join(f"[{json.dumps(step)}]" for step in path)
+        case {"ref": str(slot), "handlers": list(handlers), **rest}:
+            return " else ".join([value_text({"ref": slot, **rest}), *handlers])
         case {"ref": str(slot), **rest} if not rest:
             return slot
         case {"input": str(name), "path": list(path)}:
@@ -144,7 +146,8 @@ def named_value(graph: Graph, instance: int, value: Value) -> object:
                 return {"blob": digest}
             case Input(given, path):
                 return {"input": given, "path": list(path)}
-        slot = slot_of(graph, *graph.in_edges[instance][leaf.edge])
-        return {"ref": slot, "path": list(leaf.path)} if leaf.path else {"ref": slot}
+        slot, *handlers = [slot_of(graph, *graph.in_edges[instance][edge]) for edge in leaf.edges]
+        parts: dict[str, object] = {"path": list(leaf.path)} if leaf.path else {}
+        return {"ref": slot, **parts, **({"handlers": handlers} if handlers else {})}
 
     return map_refs(value, name)

@@ -20,6 +20,7 @@ from compiler.code.signatures import Mismatch, Presence, definition_of, function
 from compiler.code.standard import is_missing, meant_name
 from compiler.code.units import module_of_call
 from compiler.diagnostics import MAX_MISTAKES, Diagnostic, Position, Related, Span
+from compiler.graph.handlers import handler_names
 from compiler.graph.merge import merge_tasks
 from compiler.graph.report import Report
 from compiler.manifest.model import Call, Exec, Manifest, TaskDef
@@ -33,12 +34,14 @@ def check_code(manifest: Manifest) -> list[Diagnostic]:
     """E401 to E410, E507 and W408 of a manifest, in no particular order."""
     diagnostics, declared = check_requirements(manifest)
     check = _Check(manifest, declared)
-    for name, source in merge_tasks(manifest, Report(manifest.sources)).items():
+    sources = merge_tasks(manifest, Report(manifest.sources))
+    handlers = handler_names(sources)
+    for name, source in sources.items():
         if len(check.found) >= MAX_MISTAKES:
             break
         match source.body:
             case Call() as call if is_readable(call):
-                check.call(call, None if source.is_poisoned else manifest.tasks[name])
+                check.call(call, None if source.is_poisoned else manifest.tasks[name], records=name in handlers)
             case Exec() as exec_:
                 check.executable(exec_, None if source.is_poisoned else source.task)
     for function in manifest.functions.values():
@@ -71,8 +74,8 @@ class _Check:
         for diagnostic in found:
             self._say(diagnostic, diagnostic.code, diagnostic.span)
 
-    def call(self, call: Call, task: TaskDef | None) -> None:
-        """Check the module, the function and, for a task, its arguments."""
+    def call(self, call: Call, task: TaskDef | None, *, records: bool = False) -> None:
+        """Check the module, the function and, for a task, its arguments; with `records` an error record is first."""
         key = (call.target, call.function)
         if key not in self._sound:
             module = self._module(call)
@@ -87,7 +90,7 @@ class _Check:
         if isinstance(definition, ast.AsyncFunctionDef):
             self._coroutine(call, module, definition)
         if task is not None:
-            self._arguments(module, definition, task)
+            self._arguments(module, definition, task, records=records)
 
     def _module(self, call: Call) -> SourceModule | None:
         """The sound module of a call; None when it is outside the folder, or wrong and reported."""
@@ -162,9 +165,9 @@ class _Check:
             Diagnostic(code="E409", message=message, span=call.span, hint=hint, related=related), "E409", call.span
         )
 
-    def _arguments(self, module: SourceModule, definition: Definition, task: TaskDef) -> None:
-        for mismatch in mismatches(definition, len(task.args or ()), tuple(task.with_ or ())):
-            span, hint = _place_of(mismatch, task)
+    def _arguments(self, module: SourceModule, definition: Definition, task: TaskDef, *, records: bool) -> None:
+        for mismatch in mismatches(definition, records + len(task.args or ()), tuple(task.with_ or ())):
+            span, hint = _place_of(mismatch, task, records)
             related = (self._defined(module, definition),)
             self.found.append(Diagnostic(code="E403", message=mismatch.message, span=span, hint=hint, related=related))
 
@@ -278,10 +281,12 @@ def part_of(call: Call, offset: int, length: int) -> Span:
     return Span(call.span.file, Position(start.line, first), Position(start.line, first + length))
 
 
-def _place_of(mismatch: Mismatch, task: TaskDef) -> tuple[Span, str]:
+def _place_of(mismatch: Mismatch, task: TaskDef, records: int) -> tuple[Span, str]:
+    """Where an argument is that does not fit; the first `records` ones are error records, which nobody wrote."""
     if mismatch.keyword:
         near = did_you_mean(mismatch.keyword, mismatch.known) if mismatch.known else ""
         return task.with_spans.get(mismatch.keyword, task.name_span), near
-    if mismatch.position >= 0 and task.args:
-        return task.args[mismatch.position].span, ""
-    return task.name_span, ""
+    hint = "a handler's first argument is the error record" if records else ""
+    if mismatch.position >= records and task.args:
+        return task.args[mismatch.position - records].span, hint
+    return task.name_span, hint

@@ -7,7 +7,7 @@ byte equal.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol, cast
 
@@ -23,7 +23,7 @@ from compiler.planner.layers import resolved_requirements
 from compiler.planner.model import Plan
 from runtime.bundle import SCHEMA_VERSION, LoadedBundle, MemoryBlobs, read_index
 from runtime.pages import encode_value, env_row
-from runtime.plan import Function, Value
+from runtime.plan import Function, Ref, Value, slot_name
 from runtime.value_types import accept, parse_type
 
 
@@ -141,8 +141,33 @@ def _input(declared: Param, literals: Literals) -> dict[str, object]:
 
 def _result(graph: Graph, names: Sequence[str]) -> dict[str, object]:
     """The tree of what the launcher returns; the sinks' values by name when the manifest names nothing."""
+    if graph.result_kind == "sinks" and any(family.handles for family in graph.families):
+        tree, result_edges = _handled_sinks(graph, names)
+        graph = replace(graph, result_kind="outputs", result=tree, result_edges=result_edges)
     edges = [[names[producer], _output(graph, producer, output)] for producer, output in graph.result_edges]
     return {"kind": graph.result_kind, "tree": encode_value(graph.result), "edges": edges}
+
+
+def _handled_sinks(graph: Graph, names: Sequence[str]) -> tuple[Value, tuple[tuple[int, int], ...]]:
+    """The sinks' values by name, those of a handler in the place of the task that failed."""
+    handler_of = {family.handles: family for family in graph.families if family.handles}
+    edges: list[tuple[int, int]] = []
+    tree: dict[str, Value] = {}
+    for instance in graph.targets:
+        family = graph.families[graph.family_of[instance]]
+        if family.handles:
+            continue
+        chain, at = [instance], family
+        while (handler := handler_of.get(at.task)) is not None:
+            chain.append(handler.first + instance - family.first)
+            at = handler
+        for output in range(len(family.outputs)) or (-1,):
+            first = len(edges)
+            edges.extend((one, output) for one in chain)
+            tree[slot_name(names[instance], _output(graph, instance, output))] = Ref(
+                first, (), tuple(range(first + 1, len(edges)))
+            )
+    return tree, tuple(edges)
 
 
 def _output(graph: Graph, producer: int, output: int) -> str | None:

@@ -131,6 +131,7 @@ class Records:
             file=self.files[graph.family_of[instance]],
             environ=option.environ,
             on_error=self.remedies[graph.options[instance]],
+            is_handler=bool(family.handles),
             when=self.conditions.get(instance, True),
         )
 

@@ -21,6 +21,7 @@ from compiler.manifest.expressions.operators import subscript
 from compiler.manifest.expressions.symbols import (
     DynRef,
     Given,
+    Handling,
     InputValue,
     Item,
     Level,
@@ -30,6 +31,7 @@ from compiler.manifest.expressions.symbols import (
     describe,
 )
 from compiler.manifest.expressions.templates import TemplateFault, TreeTemplate
+from compiler.manifest.model import Exec
 from compiler.suggest import did_you_mean
 from runtime.plan import Condition, Input, Ref, Value
 
@@ -81,11 +83,11 @@ class Binder:
         self.charge_edges(len(self._edges))
         return tuple(self._edges)
 
-    def edge(self, edge: Edge, path: tuple[str | int, ...] = ()) -> Ref:
-        """A reference along an edge, which is counted among those since `begin`."""
+    def edge(self, edge: Edge, path: tuple[str | int, ...] = (), handlers: tuple[Edge, ...] = ()) -> Ref:
+        """A reference along an edge, which is counted among those since `begin`, as are those from its handlers."""
         at = self._edges.setdefault(edge, len(self._edges))
-        if path:
-            return Ref(at, path)
+        if path or handlers:
+            return Ref(at, path, tuple([self._edges.setdefault(one, len(self._edges)) for one in handlers]))
         while at >= len(self._refs):
             self._refs.append(Ref(len(self._refs)))
         return self._refs[at]
@@ -193,7 +195,12 @@ class Binder:
             edge = self._plain_edge[producer]
         else:
             edge = (producer, ref.output)
-        return self.edge(edge, ref.path)
+        handlers: list[Edge] = []
+        handler = owner.handler
+        while handler is not None:
+            handlers.append((handler.first + ref.local, ref.output))
+            handler = handler.handler
+        return self.edge(edge, ref.path, tuple(handlers))
 
 
 def select_path(value: object, path: tuple[str | int, ...]) -> object:
@@ -252,7 +259,9 @@ def bind_family(domain: Domain, binder: Binder) -> Iterator[Bound]:
         arguments=compile_arguments(domain, context),
         waits=Waits(domain, binder),
     )
-    is_shared = not any(argument.template.slots for argument in (*call.arguments, *call.waits.when))
+    is_shared = domain.guards is None and not any(
+        argument.template.slots for argument in (*call.arguments, *call.waits.when)
+    )
     if not is_shared and len(domain.keys) > 1:
         binder.expect(_common_edges(call, binder), len(domain.keys))
     shared: Bound | None = None
@@ -298,7 +307,10 @@ def _predecessors(domain: Domain, context: Context) -> list[Ends]:
     task = domain.task_source.task
     found: list[Ends] = []
     for name, span in task.after:
-        if name == task.name:
+        if isinstance(handling := context.symbols.get(name), Handling):
+            message = f"`{name}` handles failures of `{handling.task}`, and does not run in its own right"
+            context.report.error("E315", message, span, hint=f"write `after: [{handling.task}]`")
+        elif name == task.name:
             context.report.error("E303", f"`{name}` comes after itself", span, hint="remove it from `after`")
         elif name not in context.manifest.tasks:
             hint = did_you_mean(name, context.manifest.tasks)
@@ -312,6 +324,12 @@ def _bind(call: _Call, binder: Binder, frame: list[object], local: int) -> Bound
     binder.begin()
     args: list[Value] = []
     kwargs: dict[str, Value] = {}
+    if call.domain.guards is not None:
+        record = binder.edge((call.domain.guards.first + local, -1))
+        if isinstance(call.domain.task_source.body, Exec):
+            kwargs["stdin"] = record
+        else:
+            args.append(record)
     for argument in call.arguments:
         value = _argument(call.domain, binder, argument.template, frame, local)
         if argument.name is None:

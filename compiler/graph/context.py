@@ -16,7 +16,7 @@ from compiler.manifest.expressions.compilation import Scope
 from compiler.manifest.expressions.faults import ExprFault, Poisoned
 from compiler.manifest.expressions.functions import measure
 from compiler.manifest.expressions.operators import NoInstance, refuse_secret
-from compiler.manifest.expressions.symbols import InputValue, Namespace, NoResult, SecretValue, show
+from compiler.manifest.expressions.symbols import Handling, InputValue, Namespace, NoResult, SecretValue, show
 from compiler.manifest.expressions.syntax_tree import SyntaxTrees
 from compiler.manifest.expressions.templates import (
     Template,
@@ -216,6 +216,10 @@ class Context:
         if name not in self.symbols:
             raise Poisoned
         symbol = self.symbols[name]
+        if isinstance(symbol, Handling):
+            message = f"`{name}` handles failures of `{symbol.task}`, and has no result of its own"
+            hint = f"refer to `{symbol.task}`: where that has failed, its result is what `{name}` returns"
+            raise ExprFault("E315", message, hint=hint)
         if isinstance(symbol, NoResult):
             hint = f"add `result:` or `outputs:` to `{symbol.file}`"
             raise ExprFault("E315", f"`{name}` returns nothing: its workflow names no result", hint=hint)

@@ -19,7 +19,7 @@ from runtime.plan import Condition, Input, Ref, Value, map_refs
 class Part:
     """One inner task in all copies: a family of the outer graph. `starts[k]` is where copy k begins in it."""
 
-    __slots__ = ("count", "family", "first", "rank", "starts", "task")
+    __slots__ = ("count", "family", "first", "handler", "rank", "starts", "task")
 
     def __init__(self, task: str, family: Family, rank: int) -> None:
         self.task = task
@@ -28,6 +28,7 @@ class Part:
         self.starts: list[int] = []
         self.count = 0
         self.first = -1
+        self.handler: Part | None = None
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -43,6 +44,7 @@ class Part:
             first=self.first,
             count=self.count,
             dynamic=is_dynamic or self.family.dynamic,
+            handles=self.family.handles and f"{copies.task}{SEPARATOR}{self.family.handles}",
             variables=(*params, *self.family.variables),
             frames=frames,
         )
@@ -161,6 +163,9 @@ def _parts(task: str, inners: Sequence[Inner], rank: int) -> dict[str, Part]:
         for part in parts.values():
             if len(part.starts) == copy:
                 part.starts.append(part.count)
+    for part in parts.values():
+        if part.family.handles:
+            parts[f"{task}{SEPARATOR}{part.family.handles}"].handler = part
     return parts
 
 

@@ -7,7 +7,7 @@ str, an int or a bool of one type, else the position; an entry with two variable
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from compiler.diagnostics import Diagnostic, Related, Span
@@ -37,10 +37,13 @@ class Domain:
 
     `first` is the number of its first instance in the graph, settled when all domains are known. A run-time
     family has one symbolic instance with no keys. `symbol` is what `tasks.NAME` stands for. The instances of a task
-    that inlines a workflow are `copies` of it: it has none of its own in the graph.
+    that inlines a workflow are `copies` of it: it has none of its own in the graph. `handler` has an instance for each
+    of these, which takes over when that failed; such a family `guards` this one.
     """
 
-    __slots__ = ("copies", "first", "frames", "is_dynamic", "keys", "symbol", "task_source", "variables")
+    __slots__ = (
+        *("copies", "first", "frames", "guards", "handler", "is_dynamic", "keys", "symbol", "task_source", "variables"),
+    )
 
     def __init__(self, task_source: TaskSource) -> None:
         self.task_source = task_source
@@ -51,6 +54,8 @@ class Domain:
         self.first = -1
         self.symbol: object = None
         self.copies: Copies | None = None
+        self.guards: Domain | None = None
+        self.handler: Domain | None = None
 
     @property
     def task(self) -> str:
@@ -77,7 +82,16 @@ class Domain:
 
     def ends(self) -> Iterable[int]:
         """The instances that are done when all of it is done."""
+        if self.handler is not None:
+            return self.handler.ends()
         return range(self.first, self.first + len(self.keys)) if self.copies is None else self.copies.sinks()
+
+    def handlers(self) -> Iterator[Domain]:
+        """The families that take over when an instance failed, one after another."""
+        handler = self.handler
+        while handler is not None:
+            yield handler
+            handler = handler.handler
 
     def entry_span(self, depth: int) -> Span | None:
         entries = self.task_source.task.foreach

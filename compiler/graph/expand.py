@@ -15,6 +15,7 @@ from compiler.graph.bind import EDGES_PER_INSTANCE, Binder, Edge, bind_family, c
 from compiler.graph.context import Context, Watch
 from compiler.graph.copies import Copies
 from compiler.graph.domains import Domain, expand_domain
+from compiler.graph.handlers import find_handlers, handler_domains, refuse_handlers, with_guarded
 from compiler.graph.inlining import Inliner
 from compiler.graph.merge import TaskSource, merge_tasks
 from compiler.graph.model import Family, Graph
@@ -120,6 +121,9 @@ def _domains(context: Context, sources: Mapping[str, TaskSource], inliner: Inlin
     """The families that can be expanded, in file order, numbered."""
     found: dict[str, Domain] = {}
     left = context.limit
+    every = sources
+    handlers = find_handlers(context, every)
+    sources = {name: source for name, source in every.items() if name not in handlers.names}
     for unit, is_sound in evaluation_order(context, sources):
         context.stop_when_spent()
         if unit.kind == "let":
@@ -136,10 +140,14 @@ def _domains(context: Context, sources: Mapping[str, TaskSource], inliner: Inlin
                 continue
             found[unit.name] = domain
             left -= len(domain)
+            for handler in handler_domains(domain, handlers, every):
+                left -= len(handler)
+            if left < 0:
+                refuse_handlers(domain, handlers, context)
             context.symbols[unit.name] = domain.symbol
     _check_unexpanded(context, sources, found)
-    check_unused(context, sources)
-    ordered = [found[name] for name in sources if name in found]
+    check_unused(context, every)
+    ordered = [part for name in sources if name in found for part in (found[name], *found[name].handlers())]
     first = 0
     for domain in ordered:
         domain.number(first)
@@ -191,6 +199,7 @@ def _fill_family(columns: _Columns, domain: Domain, context: Context, binder: Bi
     columns.keys.extend(domain.keys)
     columns.options.extend(family_options(domain, context, columns.table))
     args, kwargs, in_edges = columns.args, columns.kwargs, columns.in_edges
+    is_alone = not domain.rank or domain.guards is not None  # the circles of other families are found later
     for bound in bind_family(domain, binder):
         args.append(bound.args)
         kwargs.append(bound.kwargs)
@@ -199,9 +208,9 @@ def _fill_family(columns: _Columns, domain: Domain, context: Context, binder: Bi
             columns.conditions[len(in_edges) - 1] = bound.when
         if not len(args) % WATCHED_EVERY:
             context.watch(len(args), binder.instances)
-    if not domain.rank and any(producer == domain.first for producer, _ in in_edges[-1]):
-        refuse_self_reference(domain, context)
-        in_edges[-1] = ()
+        if is_alone and any(producer == len(args) - 1 for producer, _ in bound.in_edges):
+            refuse_self_reference(domain, context, list(domain.frames[len(args) - 1 - domain.first]))
+            in_edges[-1] = ()
 
 
 def _fill_result(columns: _Columns, context: Context, binder: Binder) -> None:
@@ -232,10 +241,11 @@ def _result(template: TreeTemplate, context: Context, binder: Binder) -> Value:
 
 def _graph(columns: _Columns, domains: list[Domain], context: Context) -> Graph:
     manifest = _settled(context)
+    families = tuple(family for domain in domains for family in _families(domain, manifest))
     return Graph(
         name=manifest.name,
         manifest=manifest,
-        families=tuple(family for domain in domains for family in _families(domain, manifest)),
+        families=families,
         family_of=columns.family_of,
         keys=columns.keys,
         args=columns.args,
@@ -243,7 +253,7 @@ def _graph(columns: _Columns, domains: list[Domain], context: Context) -> Graph:
         in_edges=columns.in_edges,
         options=columns.options,
         option_table=columns.table.rows(),
-        targets=_targets(columns),
+        targets=with_guarded(families, _targets(columns)),
         conditions=columns.conditions,
         result=columns.result,
         result_edges=columns.result_edges,
@@ -285,6 +295,7 @@ def _family(domain: Domain, manifest: Manifest) -> Family:
         dynamic=domain.is_dynamic,
         manifest=manifest,
         source=source,
+        handles=domain.guards.task if domain.guards is not None else "",
         variables=domain.variables,
         frames=domain.frames,
     )

@@ -34,6 +34,8 @@ class Family:
     """The manifest that it is written in: an imported one for a task of an inlined workflow, whose `task` is a path."""
     source: TaskSource | None = None
     """What the manifest says of it, merged; None in graphs made without a manifest."""
+    handles: str = ""
+    """The family whose failures it handles: the first in-edge of each instance is from the one that it belongs to."""
     variables: tuple[str, ...] = ()
     frames: Sequence[tuple[object, ...]] = ()
     """For each instance the values of `variables`, its loops' and, in a copy, its params: shown beside expressions."""

@@ -64,8 +64,9 @@ def _link(graph: Graph, provenance: Provenance, producer: int, consumer: int) ->
     facts = provenance.needs_of(consumer)
     for fact in sorted(facts, key=lambda fact: not fact.is_part):
         for ref in iter_refs(fact.value):
-            if ref.edge in edges:
-                return _of(fact, producer, edges[ref.edge][1], consumer)
+            for edge in ref.edges:
+                if edge in edges:
+                    return _of(fact, producer, edges[edge][1], consumer)
     task = graph.families[graph.family_of[producer]].task
     after = [fact for fact in facts if fact.path.startswith("after[") and fact.value == task]
     for fact in (*after, *(fact for fact in facts if fact.path == "when")):

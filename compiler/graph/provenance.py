@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from compiler.diagnostics import Span
 from compiler.graph.evaluated import evaluated_options
-from compiler.graph.layers import Layer, LayerFinder, layers_of
+from compiler.graph.layers import TASK, Layer, LayerFinder, layers_of
 from compiler.graph.model import Family, Graph
 from compiler.manifest.expressions import nodes
 from compiler.manifest.expressions.symbols import SYMBOLIC, show
@@ -108,6 +108,9 @@ class _Trace:
     def arguments(self) -> Iterator[Fact]:
         positional = iter(self._graph.args[self._instance])
         named = self._graph.kwargs[self._instance]
+        if self._family.handles:
+            record = next(positional, None) if isinstance(self._family.body, Call) else named.get("stdin")
+            yield Fact(path="error record", value=record, layer=TASK, span=None)
         words = len(self._family.body.argv) if isinstance(self._family.body, Exec) else 0
         for at, (name, node) in enumerate(self._source.arguments()):
             if name is None:

@@ -11,23 +11,30 @@ from collections.abc import Iterator
 from compiler.graph.bind import compile_arguments
 from compiler.graph.context import Context
 from compiler.graph.domains import Domain
+from compiler.graph.model import SEPARATOR
 from compiler.manifest.expressions.faults import ExprFault, Poisoned
-from compiler.manifest.expressions.symbols import Predicate, TaskRef
+from compiler.manifest.expressions.symbols import Level, Predicate, TaskRef
 from compiler.manifest.expressions.templates import Template, TemplateFault
 
 
-def refuse_self_reference(domain: Domain, context: Context) -> None:
-    """Report the scalars of a plain task that hold a reference to it, in its arguments and its `when`."""
+def refuse_self_reference(domain: Domain, context: Context, frame: list[object]) -> None:
+    """Report the scalars of a task that hold a reference to it, in its arguments and its `when`.
+
+    A handler needs itself when it refers to the task whose failures it handles.
+    """
+    root, message, hint = domain, f"`{domain.task}` needs its own result", "a plain task cannot refer to itself"
+    while root.guards is not None:
+        root = root.guards
+        message = f"`{domain.task.rpartition(SEPARATOR)[2]}` handles failures of `{root.task}`, and needs its result"
+        hint = "the error record is its first argument: take what it needs from there, or from another task"
     for leaf in _leaves(domain, context):
         try:
-            value = leaf.evaluate([])
+            value = leaf.evaluate(frame)
         except (TemplateFault, Poisoned):
             continue
-        if _holds(value, domain):
-            start, end = _place(leaf, domain.task)
-            message = f"`{domain.task}` needs its own result"
-            fault = ExprFault("E303", message, hint="a plain task cannot refer to itself")
-            context.report.fault(TemplateFault(leaf.node, fault, start, end))
+        if _holds(value, root):
+            start, end = _place(leaf, root.task)
+            context.report.fault(TemplateFault(leaf.node, ExprFault("E303", message, hint=hint), start, end))
 
 
 def _leaves(domain: Domain, context: Context) -> Iterator[Template]:
@@ -35,7 +42,8 @@ def _leaves(domain: Domain, context: Context) -> Iterator[Template]:
         yield from argument.template.leaves
     when = domain.task_source.task.when
     if when is not None:
-        yield from context.compile(when, is_run_time=True).leaves
+        variables = {name: slot for slot, name in enumerate(domain.variables)}
+        yield from context.compile(when, variables, is_run_time=True).leaves
 
 
 def _holds(value: object, domain: Domain) -> bool:
@@ -45,6 +53,8 @@ def _holds(value: object, domain: Domain) -> bool:
         match waiting.pop():
             case TaskRef(owner=owner) if owner is domain:
                 return True
+            case Level(children=children):
+                waiting.extend(children.values())
             case Predicate(operands=operands):
                 waiting.extend(operands)
             case list() as items:

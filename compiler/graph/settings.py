@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from compiler.graph.context import Context
 from compiler.graph.domains import Domain
+from compiler.graph.handlers import check_spread, named_handler
 from compiler.manifest.expressions.faults import ExprFault, Poisoned
 from compiler.manifest.expressions.functions import plain
 from compiler.manifest.expressions.symbols import SYMBOLIC, InputValue, SecretValue, describe
@@ -29,7 +31,6 @@ from compiler.manifest.options import (
 from compiler.manifest.plain import to_node
 from compiler.manifest.schema import check_value
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
-from compiler.suggest import did_you_mean
 from runtime.plan import Input, path_text
 from runtime.value_types import a_type
 
@@ -65,6 +66,9 @@ class OptionTable:
     def intern(self, options: TaskOptions) -> int:
         return self._numbers.setdefault(options, len(self._numbers))
 
+    def number(self, number: int) -> TaskOptions:
+        return next(islice(self._numbers, number, None))
+
     def rows(self) -> tuple[TaskOptions, ...]:
         return tuple(self._numbers)
 
@@ -79,6 +83,16 @@ class _Option:
 def family_options(domain: Domain, context: Context, table: OptionTable) -> list[int]:
     """For each instance of a family the number of its options in the table. Reports what is wrong with the values."""
     written, base = _written(domain, context)
+    numbers = _numbered_options(domain, context, table, written, base)
+    if "on_error" in written and domain.outputs:
+        policies = {table.number(number).on_error for number in set(numbers)}
+        check_spread(domain, written["on_error"], policies, context.report)
+    return numbers
+
+
+def _numbered_options(
+    domain: Domain, context: Context, table: OptionTable, written: Mapping[str, Node], base: TaskOptions
+) -> list[int]:
     said = _plain_values(written)
     if said is None:
         return _evaluated_options(domain, context, table, written, base)
@@ -164,25 +178,13 @@ def _written(domain: Domain, context: Context) -> tuple[dict[str, Node], TaskOpt
         written["worker"] = task.worker
     if task.fanout is not None:
         written["fanout"] = task.fanout
-    _check_handler(written.get("on_error"), domain, context)
+    if domain.handler is None and named_handler(domain.task_source) is not None:
+        del written["on_error"]  # the task inherits what names itself, or its handler is wrong, which is reported
     other: tuple[tuple[str, str], ...] = ()
     if task.when is not None:
         text = task.when.value if isinstance(task.when, ScalarNode) else "…"
         other = (("when", json.dumps(text, ensure_ascii=False)),)
     return written, TaskOptions(other=other)
-
-
-def _check_handler(node: Node | None, domain: Domain, context: Context) -> None:
-    """`on_error: {task: NAME}` names another task."""
-    name = node.get("task") if isinstance(node, MappingNode) else None
-    if not isinstance(name, ScalarNode) or not isinstance(name.value, str):
-        return
-    if name.value not in context.manifest.tasks:
-        hint = did_you_mean(name.value, context.manifest.tasks)
-        context.report.error("E301", f"there is no task `{name.value}`", name.span, hint=hint)
-    elif name.value == domain.task and domain.task_source.task.options.get("on_error") is node:
-        message = f"`{name.value}` would handle its own failure"
-        context.report.error("E303", message, name.span, hint="name another task, or a `value`")
 
 
 def evaluate_section(name: str, node: Node, context: Context) -> Node | None:
@@ -263,7 +265,15 @@ def _check(option: _Option, value: object, key: str, context: Context) -> None:
             context.report.add(diagnostic)
         if found:
             raise _Refused
+    if option.name == "on_error" and isinstance(value, dict) and "task" in value and not _is_mapping(option):
+        message, hint = "the name of a task cannot be computed", "write `on_error: {task: NAME}`"
+        context.report.error("E305", message, option.template.node.span, hint=hint)
+        raise _Refused
     option.parsed[key] = _parse(option, value, context) if option.name in _TYPED else value
+
+
+def _is_mapping(option: _Option) -> bool:
+    return isinstance(option.template.node, MappingNode)
 
 
 def _marked(value: object) -> object:

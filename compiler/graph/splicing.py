@@ -17,7 +17,6 @@ from compiler.graph.bind import Binder, Bound, Edge, Waits, both
 from compiler.graph.copies import Copies, Inner, Part
 from compiler.graph.domains import Domain
 from compiler.graph.given import GivenInputs
-from compiler.graph.model import SEPARATOR
 from compiler.graph.settings import OptionTable
 from compiler.manifest.expressions.faults import ExprFault, Poisoned
 from compiler.manifest.expressions.operators import as_text
@@ -63,18 +62,18 @@ class Splicer:
             family = inner.families.get(name)
             keys = self._domain.keys[copy]
             for instance in range(family.first, family.first + family.count) if family is not None else ():
-                yield self._row(copy, inner, instance, keys)
+                yield self._row(copy, inner, part, instance, keys)
 
     def check(self) -> None:
         """Report what is wrong with an input that no instance needs."""
         self._inputs.check()
 
-    def _row(self, copy: int, inner: Inner, instance: int, keys: tuple[Key, ...]) -> Row:
+    def _row(self, copy: int, inner: Inner, part: Part, instance: int, keys: tuple[Key, ...]) -> Row:
         graph = inner.graph
         edges = self._moved(copy, inner, graph.in_edges[instance])
         bound = Bound(graph.args[instance], graph.kwargs[instance], edges, graph.conditions.get(instance, True))
         if inner.has_input[instance]:
-            bound = self._rebound(copy, bound, is_source=bool(inner.is_source[instance]))
+            bound = self._rebound(copy, bound, part, is_source=bool(inner.is_source[instance]))
         elif self._waits.when or (self._waits and inner.is_source[instance]):
             bound = self._preceded(copy, bound, is_source=bool(inner.is_source[instance]))
         else:
@@ -87,15 +86,17 @@ class Splicer:
         shifts, family_of = self._copies.shifts(copy), inner.graph.family_of
         return tuple([(producer + shifts[family_of[producer]], output) for producer, output in edges])
 
-    def _rebound(self, copy: int, bound: Bound, *, is_source: bool) -> Bound:
-        """The arguments with the inputs in them given, and the edges counted anew."""
+    def _rebound(self, copy: int, bound: Bound, part: Part, *, is_source: bool) -> Bound:
+        """The arguments with the inputs in them given, and the edges counted anew; a handler's first stays first."""
         binder, edges = self._binder, bound.in_edges
         binder.begin()
+        if part.family.handles:
+            binder.edge(edges[0])
 
         def visit(leaf: object) -> object:
             match leaf:
-                case Ref(edge=edge, path=path):
-                    return binder.edge(edges[edge], path)
+                case Ref(edge=edge, path=path, handlers=handlers):
+                    return binder.edge(edges[edge], path, tuple([edges[handler] for handler in handlers]))
                 case Input(name=name, path=path):
                     return self._input(copy, name, path)
                 case _:
@@ -159,10 +160,7 @@ class Splicer:
             for item in options.requirements
         )
         environ = tuple((name, self._variable(name, value, copy)) for name, value in options.environ)
-        policy = options.on_error
-        if policy.task:
-            policy = replace(policy, task=f"{self._domain.task}{SEPARATOR}{policy.task}")
-        return replace(options, requirements=requirements, environ=environ, on_error=policy)
+        return replace(options, requirements=requirements, environ=environ)
 
     def _variable(self, name: str, value: Variable, copy: int) -> Variable:
         if not isinstance(value, Input):

@@ -170,7 +170,7 @@ def _lints(graph: Graph) -> Iterator[Diagnostic]:
 
 def _many_sinks(graph: Graph) -> Iterator[Diagnostic]:
     fed = {producer for sources in graph.in_edges for producer, _ in sources}
-    ends = {graph.family_of[instance] for instance in range(len(graph)) if instance not in fed} - _handlers(graph)
+    ends = {graph.family_of[instance] for instance in range(len(graph)) if instance not in fed}
     feeding = _feeding(graph)
     names = [_task_of(graph.families[family]) for family in sorted(ends)]
     sinks = [f"`{name}`" for name in dict.fromkeys(names) if name not in feeding]
@@ -192,7 +192,7 @@ def _dead_tasks(graph: Graph) -> Iterator[Diagnostic]:
             if producer not in alive:
                 alive.add(producer)
                 stack.append(producer)
-    living = {graph.family_of[instance] for instance in alive} | _handlers(graph)
+    living = {graph.family_of[instance] for instance in alive}
     needed = {_task_of(graph.families[number]) for number in living}
     dead = {_task_of(family): family for family in graph.families if family.count}
     for name in needed:
@@ -234,12 +234,6 @@ def _feeding(graph: Graph) -> frozenset[str]:
         if name in inlined and name != tasks[graph.family_of[consumer]]:
             found.add(name)
     return frozenset(found)
-
-
-def _handlers(graph: Graph) -> frozenset[int]:
-    """The families that `on_error` hands failures to: they end no workflow, and are needed when something fails."""
-    names = {options.on_error.task for options in graph.option_table}
-    return frozenset(number for number, family in enumerate(graph.families) if family.task in names)
 
 
 def _shape(graph: Graph, family: Family, fan_in: int) -> Iterator[Diagnostic]:

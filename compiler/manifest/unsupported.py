@@ -80,5 +80,4 @@ _LATER_SECTIONS: Mapping[str, Callable[[Node], bool]] = {
 _LATER_OPTIONS: Mapping[str, Callable[[Node], bool]] = {
     "optimize": _is_written,
     "cache": _unless(False),
-    "on_error": lambda node: isinstance(node, MappingNode) and node.get("task") is not None,
 }

@@ -197,3 +197,111 @@ def test_a_condition_that_cannot_be_evaluated_may_be_let_pass(tmp_path: Path) ->
     result: ${{ tasks.b.type }}
     """
     assert _inline(tmp_path, text).result == "ConditionError"
+
+
+HANDLED = """
+tasks:
+  good: {call: "functions:one", args: [good], on_error: {task: hand_on}}
+  bad: {call: "functions:fail", args: [no], on_error: {task: hand_on}}
+  each:
+    call: functions:fail
+    foreach: {i: [1, 2]}
+    args: ["${{ i }}"]
+    when: ${{ i > 1 }}
+    on_error: {task: with_i}
+  with_i: {call: "functions:hand_on", args: ["${{ i }}", "${{ tasks.more }}"]}
+  more: {call: "functions:one", args: [more]}
+  hand_on: {call: "functions:hand_on", retry: 1}
+  two: {call: "functions:two", outputs: [x, y], on_error: {task: hand_on_two}}
+  hand_on_two: {call: "functions:hand_on_two"}
+  fine: {call: "functions:two_well", outputs: [x, y], on_error: {task: hand_on_two}}
+  worse: {call: "functions:fail", args: [no], on_error: {task: fails_too}}
+  fails_too: {call: "functions:fail", on_error: {task: last}}
+  last: {call: "functions:hand_on"}
+  told: {exec: [sh, -c, "exit 3"], on_error: {task: tell}}
+  tell: {exec: {argv: [grep, -o, "ExitCode"], stdout: lines}}
+  then: {call: "functions:one", args: [then], after: [bad, each]}
+result:
+  - ["${{ tasks.good }}", "${{ tasks.bad }}", "${{ tasks.each }}", "${{ tasks.two.x }}", "${{ tasks.fine }}"]
+  - ["${{ tasks.worse.was }}", "${{ tasks.told }}", "${{ tasks.bad.task }}", "${{ tasks.then }}"]
+"""
+HANDLED_RESULT = [
+    [
+        "good",
+        {"was": "Busy", "task": "bad", "values": []},
+        [None, {"was": "Busy", "task": "each[2]", "values": [2, "more"]}],
+        "two",
+        {"x": 1, "y": 2},
+    ],
+    ["Busy", ["ExitCode"], "bad", "then"],
+]
+
+
+def test_a_handler_gives_what_the_failed_task_would_have(tmp_path: Path) -> None:
+    result = _inline(tmp_path, HANDLED)
+    assert result.result == HANDLED_RESULT
+    assert _tasks_of(result) == ["bad", "each[2]", "told", "two", "worse", "worse/fails_too"]
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_handlers_run_on_real_workers(bench: Bench, tmp_path: Path, planner: str) -> None:
+    assert bench.run(_build(tmp_path, HANDLED, planner)).result == HANDLED_RESULT
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_without_a_result_handled_tasks_are_shown_by_their_own_names(
+    bench: Bench, tmp_path: Path, planner: str
+) -> None:
+    text = """
+    tasks:
+      bad: {call: "functions:fail", args: [no], on_error: {task: fix}}
+      two: {call: "functions:two", outputs: [x, y], on_error: {task: fix_two}, after: [bad]}
+      fix: {call: "functions:hand_on"}
+      fix_two: {call: "functions:hand_on_two"}
+      use: {call: "functions:one", args: ["${{ tasks.bad.was }}"]}
+    """
+    assert bench.run(_build(tmp_path, text, planner)).result == {"two.x": "two", "two.y": 0, "use": "Busy"}
+
+
+def test_the_failure_of_a_handler_ends_the_run(tmp_path: Path) -> None:
+    text = """
+    tasks:
+      bad: {call: "functions:fail", args: [no], on_error: {task: fix}}
+      fix: {call: "functions:fail"}
+    """
+    with pytest.raises(RunFailed) as caught:
+        _inline(tmp_path, text)
+    (record,) = caught.value.records
+    assert (record["task"], record["line"]) == ("bad/fix", 5)
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_conditions_and_handlers_of_an_inlined_workflow(bench: Bench, tmp_path: Path, planner: str) -> None:
+    (tmp_path / "inner.yaml").write_text(
+        dedent(
+            """
+            spec: 1
+            name: inner
+            inputs: {n: {type: int}}
+            tasks:
+              a: {call: "functions:table", args: ["${{ inputs.n }}"]}
+              b: {call: "functions:fail", args: [no], when: "${{ tasks.a.ok or inputs.n == 0 }}", on_error: {task: fix}}
+              fix: {call: "functions:hand_on", args: ["${{ inputs.n }}"]}
+            outputs: {b: "${{ tasks.b }}", a: "${{ tasks.a }}"}
+            """
+        ).lstrip("\n")
+    )
+    text = """
+    imports: {inner: inner.yaml}
+    tasks:
+      n: {call: "functions:one", args: [2]}
+      part: {workflow: inner, foreach: {i: [0, 1, 2]}, with: {n: "${{ i }}"}, when: "${{ tasks.n != i }}"}
+      whole: {workflow: inner, with: {n: "${{ tasks.n }}"}, after: [part]}
+    result:
+      - ["${{ tasks.part[0].b }}", "${{ tasks.part[1].b }}", "${{ tasks.part[2].b }}", "${{ tasks.part[2].a }}"]
+      - ["${{ tasks.whole.b.values }}", "${{ tasks.whole.b.task }}"]
+    """
+    assert bench.run(_build(tmp_path, text, planner)).result == [
+        [{"was": "Busy", "task": "part/b[0]", "values": [0]}, None, None, None],
+        [[2], "whole/b"],
+    ]

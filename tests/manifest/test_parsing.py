@@ -151,7 +151,6 @@ tasks:
         ("optimize", 4),
         ("metrics", 5),
         ("cache", 14),
-        ("idempotent", 15),
         ("optimize", 16),
     ]
 

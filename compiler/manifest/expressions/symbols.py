@@ -159,6 +159,15 @@ class NoResult:
         self.file = file
 
 
+class Handling:
+    """What a task stands for that handles the failures of `task`: it has no result of its own."""
+
+    __slots__ = ("task",)
+
+    def __init__(self, task: str) -> None:
+        self.task = task
+
+
 class Caller(Protocol):
     """The task that inlines a workflow."""
 

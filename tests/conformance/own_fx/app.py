@@ -8,3 +8,7 @@ def g(*xs, **kw):
 
 def greet(name, *, shout=False):
     return name
+
+
+def nothing():
+    return None

@@ -312,7 +312,7 @@ class Driver:
 
     def _seal(self, seal: ev.Seal) -> ev.Event:
         try:
-            self._exchange.seal(seal.slots)
+            self._exchange.seal(seal.task, seal.slots)
         except NotSerializable as err:
             failure = TaskFailure(kind="NotSerializable", message=err.message, hint=err.hint)
             return self._failed(self._worker.tasks[seal.task], seal.attempt, failure)

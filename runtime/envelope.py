@@ -2,8 +2,8 @@
 
 An envelope is a header (version, kind, codec, length), a tag and the bytes. The tag is HMAC-SHA256 over the place
 (deployment, run, instance, output, kind: each with its length, so that no two places read alike), the header and
-the bytes. A valid value of another task, run or kind is refused like a forged one. Also here: how a value becomes
-bytes, and where the signing key comes from.
+the bytes. A valid value of another task, run or kind is refused like a forged one. Also here: where the signing key
+comes from. How a value becomes bytes is `runtime.packing`, how large ones are cut `runtime.bulk`.
 
 Not a secret keeper: envelopes are readable, and code that runs in a worker could read the key.
 """
@@ -13,16 +13,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import pickle
 import secrets
 import stat
 import struct
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from pathlib import Path
 
-from runtime.errors import NotSerializable, RuntimeFault, SignatureInvalid
+from runtime.errors import RuntimeFault, SignatureInvalid
 
 VERSION = 1
 MAGIC = b"TE"
@@ -30,8 +28,6 @@ HEADER = struct.Struct(">2sBcBQ")
 TAG_BYTES = 32
 OVERHEAD = HEADER.size + TAG_BYTES
 KEY_BYTES = 32
-PICKLE_FAULTS = (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError, NotImplementedError)
-SEARCH_LIMIT = 10_000
 
 
 class Codec(IntEnum):
@@ -42,6 +38,7 @@ class Codec(IntEnum):
     CLOUDPICKLE = 2
     JSON = 3
     ZLIB = 4
+    BULK = 5
 
 
 class Kind(Enum):
@@ -86,14 +83,14 @@ class Signer:
     def __init__(self, key: bytes) -> None:
         self._start = hmac.new(key, digestmod=hashlib.sha256)
 
-    def tag(self, place: bytes, header: bytes, data: bytes | memoryview) -> bytes:
+    def tag(self, place: bytes, header: bytes, data: bytes | bytearray | memoryview) -> bytes:
         mac = self._start.copy()
         mac.update(place + header)
         mac.update(data)
         return mac.digest()
 
 
-def seal(key: bytes | Signer, place: Place, data: bytes, codec: Codec) -> bytes:
+def seal(key: bytes | Signer, place: Place, data: bytes | memoryview, codec: Codec) -> bytes:
     """`data` in an envelope that opens only with `key`, only at `place`; a `Signer` saves time on many small values."""
     header = HEADER.pack(MAGIC, VERSION, place.kind.value, codec, len(data))
     return b"".join((header, _signer(key).tag(place.encode(), header, data), data))
@@ -104,110 +101,37 @@ def _signer(key: bytes | Signer) -> Signer:
 
 
 def open_sealed(key: bytes | Signer, place: Place, blob: bytes) -> tuple[Codec, bytes]:
-    """The codec and the bytes of an envelope.
+    """The codec and the bytes of an envelope. Raises as `open_view`."""
+    codec, data = open_view(key, place, blob)
+    return codec, bytes(data)
+
+
+def open_view(key: bytes | Signer, place: Place, blob: bytes) -> tuple[Codec, memoryview]:
+    """The codec and the bytes of an envelope, which are not copied.
 
     Raises SignatureInvalid when it is cut short, changed, signed with another key or made for another place.
     """
     if len(blob) < OVERHEAD or blob[:2] != MAGIC:
-        raise _invalid(place, "it is no envelope, or cut short")
+        raise invalid(place, "it is no envelope, or cut short")
     header = blob[: HEADER.size]
     _, version, kind, codec, length = HEADER.unpack(header)
     if version != VERSION:
-        raise _invalid(place, f"it is of version {version}, this treadle reads version {VERSION}")
+        raise invalid(place, f"it is of version {version}, this treadle reads version {VERSION}")
     if length != len(blob) - OVERHEAD:
-        raise _invalid(place, f"it holds {len(blob) - OVERHEAD} bytes of {length}")
+        raise invalid(place, f"it holds {len(blob) - OVERHEAD} bytes of {length}")
     data = memoryview(blob)[OVERHEAD:]
     if not hmac.compare_digest(_signer(key).tag(place.encode(), header, data), blob[HEADER.size : OVERHEAD]):
-        raise _invalid(place, "its signature does not fit")
+        raise invalid(place, "its signature does not fit")
     assert kind == place.kind.value, "the kind is part of what was signed"
-    return Codec(codec), bytes(data)
+    return Codec(codec), data
 
 
-def _invalid(place: Place, why: str) -> SignatureInvalid:
+def invalid(place: Place, why: str) -> SignatureInvalid:
+    """The refusal of what lies at `place`."""
     return SignatureInvalid(
         f"the stored bytes for {place} are refused: {why}",
         hint="was it written with another signing key? every machine of a deployment needs the same one",
     )
-
-
-def pack_value(value: object) -> tuple[Codec, bytes]:
-    """`value` as bytes: pickle protocol 5, or cloudpickle when that fails.
-
-    Raises NotSerializable that names the part which cannot be pickled, and why.
-    """
-    try:
-        return Codec.PICKLE, pickle.dumps(value, protocol=5)
-    except PICKLE_FAULTS:
-        return Codec.CLOUDPICKLE, _cloudpickled(value)
-
-
-def _cloudpickled(value: object) -> bytes:
-    import cloudpickle  # type: ignore[import-untyped]
-
-    dumps: Callable[[object], bytes] = cloudpickle.dumps
-    try:
-        return dumps(value)
-    except PICKLE_FAULTS as err:
-        path, part, reason = _culprit(value, dumps, err)
-        where = f"its part {path} (a {type(part).__qualname__})" if path else f"a {type(part).__qualname__}"
-        raise NotSerializable(
-            f"the value cannot be stored: {where} cannot be pickled: {reason}",
-            hint="return plain data, or give the class `__getstate__` or `__reduce__`",
-        ) from err
-
-
-def _culprit(value: object, dumps: Callable[[object], bytes], err: Exception) -> tuple[str, object, str]:
-    """The innermost part that fails by itself: its path from the value, itself, and the reason."""
-    path, part, reason = "", value, err
-    seen: set[int] = set()
-    looked = 0
-    inner = _parts(part)
-    while True:
-        found = next(inner, None)
-        looked += 1
-        if found is None or looked > SEARCH_LIMIT:
-            return path, part, f"{type(reason).__name__}: {reason}"
-        step, child = found
-        if id(child) in seen:
-            continue
-        seen.add(id(child))
-        failure = _failure(child, dumps)
-        if failure is not None:
-            path, part, reason, inner = path + step, child, failure, _parts(child)
-
-
-def _failure(value: object, dumps: Callable[[object], bytes]) -> Exception | None:
-    try:
-        dumps(value)
-    except PICKLE_FAULTS as err:
-        return err
-    return None
-
-
-def _parts(value: object) -> Iterator[tuple[str, object]]:
-    """(how to write the step, the part) of containers and of objects with attributes."""
-    if isinstance(value, dict):
-        yield from ((f"[{name!r}]", item) for name, item in value.items())
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        yield from ((f"[{index}]", item) for index, item in enumerate(value))
-    elif not isinstance(value, type):
-        attributes = getattr(value, "__dict__", None)
-        if isinstance(attributes, dict):
-            yield from ((f".{name}", item) for name, item in attributes.items())
-        for name in getattr(type(value), "__slots__", ()):
-            if hasattr(value, name):
-                yield f".{name}", getattr(value, name)
-
-
-def unpack_value(codec: Codec, data: bytes) -> object:
-    """The inverse of `pack_value`. `data` must come out of an envelope."""
-    match codec:
-        case Codec.PICKLE | Codec.CLOUDPICKLE:
-            return pickle.loads(data)
-        case Codec.RAW:
-            return data
-        case Codec.JSON | Codec.ZLIB:
-            raise AssertionError(f"{codec.name} is no codec of values")
 
 
 def default_key_path(deployment: str) -> Path:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from runtime import events as ev
+from runtime.bulk import Bulk, Sealed
 from runtime.calling import Outgoing, in_a_tree, patience_s
 from runtime.pages import decode_subdag
 from runtime.plan import Task
@@ -29,9 +30,13 @@ from runtime.ports import (
     Store,
     ValueStore,
 )
+from runtime.reading import Chunks, read_stored
 from runtime.spans import InputSpan
 from runtime.trust import Packed, Trust
 from runtime.worker import Worker
+
+ISOLATED_BYTES = 64 * 1024 * 1024
+"""A large value that shares a live array's memory is copied up to this size, else sent before anything else runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +72,8 @@ class Exchange:
     on_event: Callable[[ev.Event], None]
     traffic: Traffic = field(default_factory=Traffic)
     _values: dict[str, object] = field(default_factory=dict)
-    _sealed: dict[str, bytes] = field(default_factory=dict)
+    _sealed: dict[str, Sealed] = field(default_factory=dict)
+    _put: dict[str, str] = field(default_factory=dict)
     _sources: dict[str, InputSpan] = field(default_factory=dict)
     _has_left: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -100,9 +106,20 @@ class Exchange:
                 self._values.pop(slot, None)
                 self._sources.pop(slot, None)
 
-    def seal(self, slots: Iterable[str]) -> None:
-        """Serialise and sign values that are to be stored. Raises `NotSerializable`."""
-        self._sealed.update({slot: self.trust.seal_value(slot, self._unpacked(slot)) for slot in slots})
+    def seal(self, task: str, slots: Iterable[str]) -> None:
+        """Serialise and sign values of a task that are to be stored, each once. Raises `NotSerializable`.
+
+        A large one that shares a live array's memory gets its own, so that the next task may run while this is sent;
+        a very large one is sent at once instead.
+        """
+        for slot in slots:
+            sealed = self.trust.seal_value(slot, self._unpacked(slot))
+            if isinstance(sealed, Bulk) and sealed.is_shared:
+                if sealed.size > ISOLATED_BYTES:
+                    self._put[slot] = self._put_large(task, slot, sealed)
+                    continue
+                sealed = sealed.isolated()
+            self._sealed[slot] = sealed
 
     def _unpacked(self, slot: str) -> object:
         value = self._values[slot]
@@ -137,7 +154,7 @@ class Exchange:
         events: list[ev.Event] = []
         for message in messages:
             for slot, sealed in message.arrived.items():
-                self._admit(slot, sealed, "hint")
+                self._admit(slot, self.trust.verify_value(slot, sealed), "hint")
                 slots[slot] = None
             if not message.arrived:
                 events = [ev.Hinted(())]
@@ -215,53 +232,70 @@ class Exchange:
         """The sealed values of this commit that the called workers' start tasks take: no trip to fetch them."""
         start = {task for call in calls for task in call.start}
         return {
-            item.slot: self._sealed[item.slot]
+            item.slot: sealed
             for item in commit.items
             if isinstance(item, Store)
-            and item.slot in self._sealed
+            and isinstance(sealed := self._sealed.get(item.slot), bytes)
             and any(arrival.consumer in start for arrival in item.arrivals)
         }
 
     def _filled(self, item: Store) -> Store:
+        if item.slot in self._put:
+            return replace(item, reference=self._put.pop(item.slot))
         sealed = self._sealed[item.slot]
-        self.traffic.bytes_out += len(sealed)
-        if len(sealed) <= self.worker.settings.store_value_bytes:
+        if isinstance(sealed, bytes) and len(sealed) <= self.worker.settings.store_value_bytes:
+            self.traffic.bytes_out += len(sealed)
             return replace(item, value=sealed)
-        output = item.slot[len(item.task) + 1 :] or None
-        return replace(item, reference=self.ports.values.put_large(item.task, output, self.worker.token, sealed))
+        return replace(item, reference=self._put_large(item.task, item.slot, sealed))
+
+    def _put_large(self, task: str, slot: str, sealed: Sealed) -> str:
+        """Put a large value under this incarnation's own key."""
+        if isinstance(sealed, Bulk):
+            self.traffic.bytes_out += sealed.size
+            sealed = replace(sealed, chunks=self._renewing(sealed.chunks))
+        else:
+            self.traffic.bytes_out += len(sealed)
+        return self.ports.values.put_large(task, slot[len(task) + 1 :] or None, self.worker.token, sealed)
+
+    def _renewing(self, chunks: Chunks) -> Chunks:
+        """The lease is renewed while a large value travels, however long that takes."""
+        renewed = time.monotonic()
+        for chunk in chunks:
+            if time.monotonic() - renewed > self.worker.settings.renew_s:
+                self.perform(ev.Renew())
+                renewed = time.monotonic()
+            yield chunk
 
     def _fetch(self, slots: tuple[str, ...]) -> ev.Event:
         began = time.monotonic()
         found = [slot for slot in slots if slot in self.inside]
         for slot in found:
-            self._admit(slot, self.inside[slot], "payload")
+            self._admit(slot, self.trust.verify_value(slot, self.inside[slot]), "payload")
         asked = [slot for slot in slots if slot not in self.inside]
         missing: list[str] = []
         for slot, stored in zip(asked, self.ports.values.fetch(asked) if asked else (), strict=True):
-            sealed = self._whole(stored)
-            if sealed is None:
+            value = self._read(slot, stored)
+            if value is None:
                 missing.append(slot)
             else:
-                self._admit(slot, sealed, "store", began)
+                self._admit(slot, value, "store", began)
                 found.append(slot)
         return ev.Fetched(tuple(found), tuple(missing))
 
-    def _whole(self, stored: bytes | Reference | None) -> bytes | None:
-        return self.ports.values.get_large(stored.key) if isinstance(stored, Reference) else stored
+    def _read(self, slot: str, stored: bytes | Reference | None) -> Packed | None:
+        return read_stored(self.ports.values, self.trust, slot, stored, passing=self._renewing)
 
-    def _admit(self, slot: str, sealed: bytes, source: str, began: float | None = None) -> None:
-        value = self.trust.verify_value(slot, sealed)
+    def _admit(self, slot: str, value: Packed, source: str, began: float | None = None) -> None:
         waited = time.monotonic() - began if began is not None else 0.0
         with self._lock:
-            self.traffic.bytes_in += len(sealed)
+            self.traffic.bytes_in += value.size
             self._values.setdefault(slot, value)
-            self._sources[slot] = InputSpan(slot=slot, bytes=len(sealed), source=source, fetch_s=waited)
+            self._sources[slot] = InputSpan(slot=slot, bytes=value.size, source=source, fetch_s=waited)
 
     def _adopt(self, slot: str, winner: bytes | Reference) -> None:
         """Another incarnation stored this slot first: its value is the one that counts."""
-        sealed = self._whole(winner)
-        if sealed is not None:
-            value: Packed = self.trust.verify_value(slot, sealed)
+        value = self._read(slot, winner)
+        if value is not None:
             with self._lock:
                 if slot in self._values:
                     self._values[slot] = value

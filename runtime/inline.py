@@ -26,7 +26,8 @@ from runtime.failures import whole_records
 from runtime.given_inputs import resolve_inputs
 from runtime.pages import decode_subdag
 from runtime.plan import EnvClass, InEdge, OutEdge, Task
-from runtime.ports import Call, RebuildPart, Reference, WorkerRow
+from runtime.ports import Call, RebuildPart, WorkerRow
+from runtime.reading import read_stored
 from runtime.results import Progress, RunResult, Sources, assemble, result_slots
 from runtime.run_inputs import RunInputs, publish_inputs
 from runtime.trust import Trust
@@ -150,7 +151,7 @@ def _collect(
 def _values(slots: list[str], backend: MemoryBackend, trust: Trust) -> dict[str, object]:
     found: dict[str, object] = {}
     for slot, stored in zip(slots, backend.values.fetch(slots), strict=True):
-        sealed = backend.values.get_large(stored.key) if isinstance(stored, Reference) else stored
-        assert sealed is not None, f"{slot} was not stored, though the run did not fail"
-        found[slot] = trust.open_value(slot, sealed)
+        packed = read_stored(backend.values, trust, slot, stored)
+        assert packed is not None, f"{slot} was not stored, though the run did not fail"
+        found[slot] = packed.unpack()
     return found

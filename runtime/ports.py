@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from runtime.bulk import Sealed
 from runtime.plan import EnvClass
 
 
@@ -312,11 +313,13 @@ class ValueStore(Protocol):
         """The stored values of `slots`, in order, in one round trip; None where nothing is stored."""
         ...
 
-    def put_large(self, task: str, output: str | None, token: str, data: bytes) -> str:
+    def put_large(self, task: str, output: str | None, token: str, sealed: Sealed) -> str:
         """Put a large value under a key of its own before it is committed; returns that key."""
         ...
 
-    def get_large(self, key: str) -> bytes | None: ...
+    def get_large(self, key: str) -> Sealed | None:
+        """What was put under that key, or None; its chunks are read one by one as they are taken."""
+        ...
 
     def delete_large(self, key: str) -> None: ...
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from runtime.bulk import Bulk, ChunkGone, Sealed
 from runtime.errors import NotSerializable, RuntimeFault
 from runtime.ports import Reference, ValueStore
 from runtime.trust import Trust
@@ -24,14 +25,16 @@ def publish_inputs(values: Mapping[str, object], store: ValueStore, trust: Trust
     published: dict[str, bytes | Reference] = {}
     for name, value in values.items():
         sealed = _sealed(name, value, trust)
-        is_large = len(sealed) > large_bytes
-        published[name] = Reference(key=store.put_large(LARGE_TASK, name, "input", sealed)) if is_large else sealed
+        if isinstance(sealed, Bulk) or len(sealed) > large_bytes:
+            published[name] = Reference(key=store.put_large(LARGE_TASK, name, "input", sealed))
+        else:
+            published[name] = sealed
     if published:
         store.put_inputs(published)
     return {name: sealed for name, sealed in published.items() if isinstance(sealed, bytes)}
 
 
-def _sealed(name: str, value: object, trust: Trust) -> bytes:
+def _sealed(name: str, value: object, trust: Trust) -> Sealed:
     try:
         return trust.seal_input(name, value)
     except NotSerializable as err:
@@ -50,13 +53,17 @@ class RunInputs:
     def value(self, name: str) -> object:
         """Raises `SignatureInvalid` (E606), `StoreUnavailable`, and RuntimeFault when the store does not have it."""
         if name not in self._known:
-            sealed = self._inside.get(name) or self._fetched(name)
-            self._known[name] = self._trust.open_input(name, sealed)
+            stored = self._inside.get(name) or self._store.get_inputs([name])[0]
+            self._known[name] = read_input(self._store, self._trust, name, stored)
         return self._known[name]
 
-    def _fetched(self, name: str) -> bytes:
-        (stored,) = self._store.get_inputs([name])
-        sealed = self._store.get_large(stored.key) if isinstance(stored, Reference) else stored
-        if sealed is None:
-            raise RuntimeFault(f"the input `{name}` is not in the store any more", hint="launch the run again")
-        return sealed
+
+def read_input(store: ValueStore, trust: Trust, name: str, stored: bytes | Reference | None) -> object:
+    """The value of an input. Raises `SignatureInvalid` (E606), and RuntimeFault when the store does not have it."""
+    sealed = store.get_large(stored.key) if isinstance(stored, Reference) else stored
+    try:
+        if sealed is not None:
+            return trust.open_input(name, sealed)
+    except ChunkGone:
+        pass
+    raise RuntimeFault(f"the input `{name}` is not in the store any more", hint="launch the run again")

@@ -5,9 +5,12 @@ The envelope's format is `runtime.envelope`; this module says which place each k
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 
-from runtime.envelope import Codec, Kind, Place, Signer, open_sealed, pack_value, seal, unpack_value
+from runtime.bulk import FRAME_MARK, Bulk, Sealed, framed, is_bulk, open_bulk, seal_bulk, unframed
+from runtime.envelope import Codec, Kind, Place, Signer, open_sealed, open_view, seal
+from runtime.packing import Packing, pack_value, unpack_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +20,11 @@ class Packed:
     Two threads that import parts of one package at once meet it half initialised.
     """
 
-    codec: Codec
-    data: bytes
+    packing: Packing
+    size: int
 
     def unpack(self) -> object:
-        return unpack_value(self.codec, self.data)
+        return unpack_value(self.packing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,28 +35,62 @@ class Trust:
     deployment: str
     run: str
 
-    def seal_value(self, slot: str, value: object) -> bytes:
+    def seal_value(self, slot: str, value: object) -> Sealed:
         """Serialise and sign a value. Raises `NotSerializable`."""
-        codec, data = pack_value(value)
-        return seal(self.signer, self._of_run(Kind.VALUE, slot), data, codec)
+        return self._seal(Kind.VALUE, slot, value)
 
-    def verify_value(self, slot: str, sealed: bytes) -> Packed:
-        """Raises `SignatureInvalid` (E606) for anything that is not this slot's value of this run."""
-        codec, data = open_sealed(self.signer, self._of_run(Kind.VALUE, slot), sealed)
-        return Packed(codec, data)
+    def verify_value(self, slot: str, sealed: Sealed) -> Packed:
+        """Raises `SignatureInvalid` (E606) for anything that is not this slot's value of this run.
 
-    def open_value(self, slot: str, sealed: bytes) -> object:
+        Of a large value, raises `ChunkGone` when a part is not in the store any more.
+        """
+        return self._verify(Kind.VALUE, slot, sealed)
+
+    def open_value(self, slot: str, sealed: Sealed) -> object:
         """The value itself; raises as `verify_value`, and what unpickling raises."""
         return self.verify_value(slot, sealed).unpack()
 
-    def seal_input(self, name: str, value: object) -> bytes:
-        """Serialise and sign the value of an input of the run. Raises `NotSerializable`."""
-        codec, data = pack_value(value)
-        return seal(self.signer, self._of_run(Kind.INPUT, name), data, codec)
+    def keep_value(self, slot: str, packed: Packed) -> bytes:
+        """A verified value of this slot as bytes in one piece, for `open_kept`."""
+        return _flat(self._seal_packing(Kind.VALUE, slot, packed.packing))
 
-    def open_input(self, name: str, sealed: bytes) -> object:
-        """Raises `SignatureInvalid` (E606) for anything that is not this input of this run."""
-        return unpack_value(*open_sealed(self.signer, self._of_run(Kind.INPUT, name), sealed))
+    def keep_input(self, name: str, value: object) -> bytes:
+        """The value of an input as bytes in one piece, for `open_kept`."""
+        return _flat(self.seal_input(name, value))
+
+    def open_kept(self, slot: str, kept: bytes) -> object:
+        """Raises as `open_value`."""
+        return self.open_value(slot, _unflat(kept))
+
+    def open_kept_input(self, name: str, kept: bytes) -> object:
+        """Raises as `open_input`."""
+        return self.open_input(name, _unflat(kept))
+
+    def seal_input(self, name: str, value: object) -> Sealed:
+        """Serialise and sign the value of an input of the run. Raises `NotSerializable`."""
+        return self._seal(Kind.INPUT, name, value)
+
+    def open_input(self, name: str, sealed: Sealed) -> object:
+        """Raises `SignatureInvalid` (E606) for anything that is not this input of this run, and `ChunkGone`."""
+        return self._verify(Kind.INPUT, name, sealed).unpack()
+
+    def _seal(self, kind: Kind, name: str, value: object) -> Sealed:
+        return self._seal_packing(kind, name, pack_value(value))
+
+    def _seal_packing(self, kind: Kind, name: str, packing: Packing) -> Sealed:
+        place = self._of_run(kind, name)
+        if is_bulk(packing):
+            return seal_bulk(self.signer, place, packing)
+        return seal(self.signer, place, packing.stream, packing.codec)
+
+    def _verify(self, kind: Kind, name: str, sealed: Sealed) -> Packed:
+        place = self._of_run(kind, name)
+        head = sealed.head if isinstance(sealed, Bulk) else sealed
+        codec, data = open_view(self.signer, place, head)
+        if codec is not Codec.BULK:
+            return Packed(Packing(codec, data), len(head))
+        chunks = sealed.chunks if isinstance(sealed, Bulk) else ()
+        return Packed(*open_bulk(self.signer, place, data, chunks))
 
     def seal_page(self, number: int, data: bytes) -> bytes:
         return seal(self.signer, self._of_run(Kind.PAGE, str(number)), data, Codec.RAW)
@@ -80,3 +117,11 @@ class Trust:
 
     def _blob(self, digest: str) -> Place:
         return Place(deployment=self.deployment, run="", instance=digest, kind=Kind.BLOB)
+
+
+def _flat(sealed: Sealed) -> bytes:
+    return b"".join(framed(sealed)) if isinstance(sealed, Bulk) else sealed
+
+
+def _unflat(kept: bytes) -> Sealed:
+    return unframed(io.BytesIO(kept).read) if kept.startswith(FRAME_MARK) else kept

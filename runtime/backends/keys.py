@@ -48,6 +48,8 @@ FIXED = (
 )
 INLINE = b"v"
 REFERENCE = b"r"
+CHUNKS_MARK = "#"
+"""In a reference, between the key of a large value's head and the number of its chunks."""
 
 
 def escape_glob(text: str) -> str:
@@ -62,6 +64,19 @@ def check_name(what: str, name: str) -> None:
             f"{what} {name!r} cannot be part of a Redis key",
             hint="use letters, digits, '-', '_' and '.'",
         )
+
+
+def keys_of(reference: str) -> list[str]:
+    """The keys of a large value: of its head, then of its chunks `KEY#0`, `KEY#1`, ... when the reference counts them.
+
+    A mark that belongs to the name of an instance stands before the key's last colon.
+    """
+    name, _, tail = reference.rpartition(":")
+    token, _, count = tail.partition(CHUNKS_MARK)
+    head = f"{name}:{token}"
+    return (
+        [head, *(f"{head}{CHUNKS_MARK}{number}" for number in range(int(count)))] if count.isdecimal() else [reference]
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from runtime.bulk import Sealed
 from runtime.plan import EnvClass
 from runtime.ports import HintMessage, Reference, RunEvent, Tried
 
@@ -79,7 +80,7 @@ class MemoryState:
     pages: dict[int, bytes] = field(default_factory=dict)
     inputs: dict[str, bytes | Reference] = field(default_factory=dict)
     graph: bytes | None = None
-    large: dict[str, bytes] = field(default_factory=dict)
+    large: dict[str, Sealed] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
     entries: int = 0
     newest_ms: int = 0

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from runtime.backends.memory_state import MemoryState
+from runtime.bulk import Bulk, Sealed
 from runtime.ports import HintMessage, Reference, RunEvent
 
 Entry = TypeVar("Entry", HintMessage, RunEvent)
@@ -39,13 +40,14 @@ class MemoryValues:
             )
             return frozenset(self._state.out) - dangling, dangling
 
-    def put_large(self, task: str, output: str | None, token: str, data: bytes) -> str:
+    def put_large(self, task: str, output: str | None, token: str, sealed: Sealed) -> str:
         key = f"{task}:{output or ''}:{token}"
+        kept = sealed.isolated() if isinstance(sealed, Bulk) else sealed
         with self._state.lock:
-            self._state.large[key] = data
+            self._state.large[key] = kept
         return key
 
-    def get_large(self, key: str) -> bytes | None:
+    def get_large(self, key: str) -> Sealed | None:
         with self._state.lock:
             return self._state.large.get(key)
 

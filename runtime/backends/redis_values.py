@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from runtime.backends.batch import read_value, write_value
-from runtime.backends.keys import RunKeys
+from runtime.backends.keys import CHUNKS_MARK, RunKeys, keys_of
 from runtime.backends.redis_link import Link
+from runtime.bulk import Bulk, Sealed
 from runtime.config import WorkerSettings
+from runtime.packing import Buffer
 from runtime.ports import Reference
 
 BATCH_BYTES = 4 * 1024 * 1024
@@ -55,21 +57,37 @@ class RedisValues:
             part = slots[first : first + SLOTS_PER_CALL]
             answers = self._link.script("stored", [out], part)
             large.update({slot: key for slot, key in zip(part, answers, strict=True) if key})
-        there = self._link.pipeline([("EXISTS", key) for key in large.values()]) if large else []
-        dangling = frozenset(slot for slot, exists in zip(large, there, strict=True) if not exists)
+        keys = {slot: keys_of(key.decode()) for slot, key in large.items()}
+        there = self._link.pipeline([("EXISTS", *found) for found in keys.values()]) if large else []
+        dangling = frozenset(slot for slot, count in zip(large, there, strict=True) if count < len(keys[slot]))
         return frozenset(slots) - dangling, dangling
 
-    def put_large(self, task: str, output: str | None, token: str, data: bytes) -> str:
+    def put_large(self, task: str, output: str | None, token: str, sealed: Sealed) -> str:
+        """In one command; what comes in chunks has a key for each, then one for the head."""
         key = self._keys.large(task, output, token)
-        self._link.command("SET", key, data, "EX", self._life)
-        return key
+        if isinstance(sealed, bytes):
+            self._put(key, sealed)
+            return key
+        reference = f"{key}{CHUNKS_MARK}{len(sealed.lengths)}"
+        head, *places = keys_of(reference)
+        for place, chunk in zip(places, sealed.chunks, strict=True):
+            assert chunk is not None, "what is written is there"
+            self._put(place, chunk)
+        self._put(head, sealed.head)
+        return reference
 
-    def get_large(self, key: str) -> bytes | None:
-        found: bytes | None = self._link.command("GET", key)
-        return found
+    def _put(self, key: str, data: Buffer) -> None:
+        self._link.command("SET", key, data, "EX", self._life)
+
+    def get_large(self, key: str) -> Sealed | None:
+        head, *places = keys_of(key)
+        found: bytes | None = self._link.command("GET", head)
+        if found is None or not places:
+            return found
+        return Bulk(found, (self._link.command("GET", place) for place in places))
 
     def delete_large(self, key: str) -> None:
-        self._link.command("UNLINK", key)
+        self._link.command("UNLINK", *keys_of(key))
 
     def put_blobs(self, blobs: Mapping[str, bytes]) -> None:
         """Send what is not there as it shall be, renew the rest.

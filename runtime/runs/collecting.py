@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from runtime.ports import Reference
+from runtime.reading import read_stored
 from runtime.results import Sources, assemble, result_slots
 from runtime.runs.session import Session
+from runtime.trust import Packed
 
 SLOTS_PER_FETCH = 500
 
@@ -16,25 +17,25 @@ class TargetGone(Exception):
     """A target was stored and cannot be read any more."""
 
 
-def read_targets(session: Session) -> dict[str, bytes]:
-    """The sealed values of the result, by slot. Raises `TargetGone`."""
+def read_targets(session: Session) -> dict[str, Packed]:
+    """The verified values of the result, by slot. Raises `TargetGone`, and `SignatureInvalid` (E606)."""
     values = session.backend.values
     unique = list(dict.fromkeys(_slots(session)))
-    found: dict[str, bytes] = {}
+    found: dict[str, Packed] = {}
     for first in range(0, len(unique), SLOTS_PER_FETCH):
         part = unique[first : first + SLOTS_PER_FETCH]
         for slot, stored in zip(part, values.fetch(part), strict=True):
-            sealed = values.get_large(stored.key) if isinstance(stored, Reference) else stored
-            if sealed is None:
+            packed = read_stored(values, session.trust, slot, stored)
+            if packed is None:
                 raise TargetGone(slot)
-            found[slot] = sealed
+            found[slot] = packed
     return found
 
 
-def make_result(session: Session, sealed: Mapping[str, bytes], inputs: Mapping[str, object]) -> object:
-    """The result in the manifest's shape. Raises `SignatureInvalid`, and what unpickling raises."""
+def make_result(session: Session, packed: Mapping[str, Packed], inputs: Mapping[str, object]) -> object:
+    """The result in the manifest's shape. Raises what unpickling raises."""
     bundle = session.bundle
-    values = {slot: session.trust.open_value(slot, data) for slot, data in sealed.items()}
+    values = {slot: value.unpack() for slot, value in packed.items()}
     if bundle.result_kind == "sinks":
         return values
     literals = {digest: json.loads(bundle.blob(digest)) for digest in bundle.literals}

@@ -17,6 +17,7 @@ from runtime.runs.following import RunOver
 from runtime.runs.kept import KEPT_BYTES, kept_parts, result_edges
 from runtime.runs.record import Outcome, RunState
 from runtime.runs.session import Session
+from runtime.trust import Packed
 
 CANCELLED = "cancelled by the user"
 
@@ -42,14 +43,14 @@ def ends_recorded(session: Session, *, keep: bool) -> Iterator[None]:
 def succeed(
     session: Session,
     result: RunResult,
-    slots: Mapping[str, bytes],
+    slots: Mapping[str, Packed],
     inputs: Mapping[str, object],
     *,
     keep: bool = False,
     limit: int | None = KEPT_BYTES,
 ) -> None:
     """Keep the result when it is not larger than `limit`, and clean up."""
-    is_kept = limit is None or sum(map(len, slots.values())) <= limit
+    is_kept = limit is None or sum(packed.size for packed in slots.values()) <= limit
     outcome = Outcome(
         state=RunState.SUCCEEDED,
         ended=time.time(),

@@ -18,6 +18,7 @@ from runtime.runs.collecting import TargetGone, read_targets
 from runtime.runs.publishing import publish
 from runtime.runs.record import Outcome, RunRecord
 from runtime.runs.session import Session
+from runtime.trust import Packed
 from runtime.watch import Move, RunWatch, next_move, rebuild_state
 
 GRACE_S = 2.0
@@ -80,7 +81,7 @@ class Follower:
         self._read_events(0.0)
         self.tell("running")
 
-    def follow(self) -> dict[str, bytes]:
+    def follow(self) -> dict[str, Packed]:
         """Until every target can be read: the sealed result. Raises `RunFailed`, `RunCancelled`, `RunOver`."""
         every_s = max(0.05, min(1.0, self._session.settings.lease_s / 4))
         look_at = time.monotonic() + every_s
@@ -111,7 +112,7 @@ class Follower:
             watch = self.watch
             self._progress(Progress(state=state, done=watch.done, total=watch.total, workers=len(watch.live)))
 
-    def _look(self) -> dict[str, bytes] | None:
+    def _look(self) -> dict[str, Packed] | None:
         """Read the state; call again what is due. The result, when every target can be read."""
         coordinator = self._session.backend.coordinator
         status = coordinator.status()
@@ -138,7 +139,7 @@ class Follower:
             raise RunCancelled(f"the run {session.run} was removed")
         self._publish()
 
-    def _find(self, status: RunStatus) -> dict[str, bytes] | None:
+    def _find(self, status: RunStatus) -> dict[str, Packed] | None:
         """The result; None when a target is gone, which the workers or a rebuild will bring back."""
         self.tell("collecting", force=True)
         try:

@@ -15,20 +15,20 @@ from runtime.plan import Blob, Input, Leaf, Value, map_refs
 from runtime.results import RunResult, Sources, assemble, result_slots
 from runtime.runs.record import Outcome
 from runtime.runs.session import Session
-from runtime.trust import Trust
+from runtime.trust import Packed, Trust
 
 KEPT_BYTES = 4 * 1024 * 1024
 """A run whose launcher has shown the result keeps no larger one."""
 
 
-def kept_parts(session: Session, slots: Mapping[str, bytes], inputs: Mapping[str, object]) -> dict[str, bytes]:
+def kept_parts(session: Session, slots: Mapping[str, Packed], inputs: Mapping[str, object]) -> dict[str, bytes]:
     """Everything that the result of a run is made of."""
     bundle, trust = session.bundle, session.trust
-    parts = {f"slot:{slot}": sealed for slot, sealed in slots.items()}
+    parts = {f"slot:{slot}": trust.keep_value(slot, packed) for slot, packed in slots.items()}
     for leaf in _leaves(bundle.result):
         match leaf:
             case Input(name):
-                parts[f"input:{name}"] = trust.seal_input(name, inputs[name])
+                parts[f"input:{name}"] = trust.keep_input(name, inputs[name])
             case Blob(digest):
                 parts[f"literal:{digest}"] = trust.seal_blob(digest, bundle.blob(digest))
     return parts
@@ -45,7 +45,7 @@ def kept_result(outcome: Outcome, parts: Mapping[str, bytes], trust: Trust) -> R
     assert outcome.result is not None, "only a run that succeeded has a result"
     slots = result_slots(outcome.edges)
     try:
-        values = {slot: trust.open_value(slot, parts[f"slot:{slot}"]) for slot in slots}
+        values = {slot: trust.open_kept(slot, parts[f"slot:{slot}"]) for slot in slots}
         if outcome.result.result_kind == "sinks":
             return replace(outcome.result, result=values)
         leaves = list(_leaves(outcome.tree))
@@ -57,7 +57,7 @@ def kept_result(outcome: Outcome, parts: Mapping[str, bytes], trust: Trust) -> R
                 if isinstance(leaf, Blob)
             },
             inputs={
-                leaf.name: trust.open_input(leaf.name, parts[f"input:{leaf.name}"])
+                leaf.name: trust.open_kept_input(leaf.name, parts[f"input:{leaf.name}"])
                 for leaf in leaves
                 if isinstance(leaf, Input)
             },

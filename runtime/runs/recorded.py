@@ -8,8 +8,9 @@ from runtime.backends.redis import RedisBackend
 from runtime.backends.redis_link import Link
 from runtime.bundle import LoadedBundle, read_index
 from runtime.envelope import Signer
-from runtime.errors import BundleInvalid, RuntimeFault
+from runtime.errors import BundleInvalid
 from runtime.ports import Reference
+from runtime.run_inputs import read_input
 from runtime.runs.record import RunRecord
 from runtime.runs.session import Session, Target, make_session
 from runtime.trust import Trust
@@ -77,12 +78,9 @@ def recorded_inputs(
     values: dict[str, object] = {}
     small: dict[str, bytes] = {}
     for name, stored in _stored(record, backend).items():
-        sealed = backend.values.get_large(stored.key) if isinstance(stored, Reference) else stored
-        if sealed is None:
-            raise RuntimeFault(f"the input `{name}` of the run {record.run} is no longer in the store")
-        if not isinstance(stored, Reference):
-            small[name] = sealed
-        values[name] = trust.open_input(name, sealed)
+        values[name] = read_input(backend.values, trust, name, stored)
+        if isinstance(stored, bytes):
+            small[name] = stored
     return values, small
 
 

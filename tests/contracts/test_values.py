@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import threading
 
-from runtime.envelope import Codec, Kind, Place, seal
-from runtime.ports import Reference, RunEvent
+from runtime.backends.keys import keys_of
+from runtime.bulk import Bulk
+from runtime.envelope import Codec, Kind, Place, Signer, seal
+from runtime.ports import Reference, RunEvent, Store
+from runtime.reading import read_stored
+from runtime.trust import Trust
 from tests.contracts.world import World, pinned, store
 
 
@@ -127,3 +131,30 @@ def test_an_event_stream_is_read_while_the_run_writes_to_it(world: World) -> Non
         world.signals.emit_events([("span", str(number))])
     thread.join(30.0)
     assert [event.data for event in got] == [str(number) for number in range(20)]
+
+
+def test_a_value_in_chunks_lies_under_its_reference(world: World) -> None:
+    trust = Trust(signer=Signer(b"k" * 32), deployment="test", run="run")
+    value = [bytes([number]) * 9_000_000 for number in (1, 2)]
+    sealed = trust.seal_value('t["#2"].out', value)
+    assert isinstance(sealed, Bulk)
+    key = world.values.put_large('t["#2"]', "out", "token1", sealed)
+    found = world.values.get_large(key)
+    assert found is not None and trust.open_value('t["#2"].out', found) == value
+    world.values.delete_large(key)
+    assert world.values.get_large(key) is None
+
+
+def test_a_value_in_chunks_that_came_in_part_is_dangling(world: World) -> None:
+    trust = Trust(signer=Signer(b"k" * 32), deployment="test", run="run")
+    sealed = trust.seal_value("a", b"x" * 9_000_000)
+    assert isinstance(sealed, Bulk)
+    world.launch({"w0": {"a": -1}})
+    world.begin("w0")
+    key = world.values.put_large("a", None, "t1", sealed)
+    world.commit("w0", Store(task="a", slot="a", value=None, reference=key))
+    assert world.values.readable() == (frozenset({"a"}), frozenset())
+    if world.client is not None:
+        world.client.delete(keys_of(key)[1])
+        assert world.values.readable() == (frozenset(), frozenset({"a"}))
+        assert read_stored(world.values, trust, "a", Reference(key=key)) is None

@@ -19,11 +19,10 @@ from runtime.envelope import (
     default_key_path,
     load_or_create_key,
     open_sealed,
-    pack_value,
     seal,
-    unpack_value,
 )
 from runtime.errors import NotSerializable, RuntimeFault, SignatureInvalid
+from runtime.packing import pack_value, unpack_value
 
 KEY = b"k" * 32
 PLACE = Place(deployment="local", run="r1", instance="add[1]", output="sum")
@@ -125,15 +124,15 @@ class Slotted:
 
 @pytest.mark.parametrize("value", [None, 0, "", b"", [], {}, {"a": [1, (2, {3})]}, float("inf"), 10**100])
 def test_plain_values_go_by_pickle(value: object) -> None:
-    codec, data = pack_value(value)
-    assert codec is Codec.PICKLE
-    assert unpack_value(codec, data) == value
+    packing = pack_value(value)
+    assert packing.codec is Codec.PICKLE
+    assert unpack_value(packing) == value
 
 
 def test_what_pickle_refuses_goes_by_cloudpickle() -> None:
-    codec, data = pack_value(lambda number: number + 1)
-    assert codec is Codec.CLOUDPICKLE
-    function = unpack_value(codec, data)
+    packing = pack_value(lambda number: number + 1)
+    assert packing.codec is Codec.CLOUDPICKLE
+    function = unpack_value(packing)
     assert callable(function) and function(1) == 2
 
 

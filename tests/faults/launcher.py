@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from runtime.calling import Outgoing
 from runtime.errors import RebuildSuperseded
-from runtime.ports import Call, Reference, RunEnd
+from runtime.ports import Call, RunEnd
+from runtime.reading import read_stored
 from runtime.watch import Move, RunWatch, next_move, rebuild_state
 
 if TYPE_CHECKING:
@@ -114,10 +115,10 @@ class Launcher:
         world = self.world
         values: dict[str, object] = {}
         for slot, stored in zip(world.targets, world.store.values.fetch(world.targets), strict=True):
-            sealed = world.store.values.get_large(stored.key) if isinstance(stored, Reference) else stored
-            if sealed is None:
+            packed = read_stored(world.store.values, world.trust, slot, stored)
+            if packed is None:
                 return None
-            values[slot] = world.trust.open_value(slot, sealed)
+            values[slot] = packed.unpack()
         return values
 
     def _end(self, values: dict[str, object]) -> Iterator[float]:

@@ -17,6 +17,7 @@ from runtime.attempts import Attempts
 from runtime.backends.memory_commit import CommitRun
 from runtime.backends.memory_coordinator import MemoryCoordinator
 from runtime.backends.memory_state import Record, State
+from runtime.bulk import Sealed
 from runtime.events import Event, SendCommit
 from runtime.exchange import Exchange
 from runtime.plan import Task
@@ -84,8 +85,8 @@ def _commit_then_put(exchange: Exchange, effect: SendCommit) -> list[Event]:
     values = exchange.ports.values
     owed: list[tuple[Any, ...]] = []
 
-    def put_later(task: str, output: str | None, token: str, data: bytes) -> str:
-        owed.append((task, output, token, data))
+    def put_later(task: str, output: str | None, token: str, sealed: Sealed) -> str:
+        owed.append((task, output, token, sealed))
         return f"{task}:{output or ''}:{token}"
 
     with patch.object(values, "put_large", put_later):

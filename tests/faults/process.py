@@ -133,7 +133,7 @@ class Process:
             for effect in self.machine.step(following, self.world.now):
                 match effect:
                     case ev.Seal(task, _, slots):
-                        self.exchange.seal(slots)
+                        self.exchange.seal(task, slots)
                         waiting.append(ev.Sealed(task))
                     case ev.Substitute(name, record):
                         self.exchange.keep(substitutes(self.machine.tasks[name], record, _no_leaf))

@@ -23,7 +23,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from runtime.plan import Task
-from runtime.ports import Reference, RunStatus
+from runtime.ports import RunStatus
+from runtime.reading import read_stored
 from tests.faults.audit import audit
 from tests.faults.scenario import DEADLY
 from tests.faults.values import plain, sequential
@@ -151,8 +152,8 @@ class Referee:
             return
         slots = list(self._read)
         for slot, stored in zip(slots, store.values.fetch(slots), strict=True):
-            sealed = store.values.get_large(stored.key) if isinstance(stored, Reference) else stored
-            committed = trust.open_value(slot, sealed) if sealed is not None else None
+            packed = read_stored(store.values, trust, slot, stored)
+            committed = packed.unpack() if packed is not None else None
             if strange := [value for value in self._read[slot] if value != committed]:
                 raise Violation(f"{slot} was read as {strange[0]!r}, and {committed!r} is committed")
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from unittest.mock import patch
+
+import numpy as np
 import pytest
 
 from runtime import events as ev
@@ -11,6 +15,7 @@ from runtime.envelope import Signer
 from runtime.exchange import Exchange, Ports
 from runtime.plan import EnvClass
 from runtime.ports import Answer, Commit, RebuildPart, Reference, Status, Store, WorkerRow
+from runtime.reading import read_stored
 from runtime.trust import Trust
 from runtime.worker import Worker
 
@@ -39,12 +44,17 @@ def exchange(backend: MemoryBackend, worker: str, value: str) -> Exchange:
     return made
 
 
-def commit(exchange: Exchange) -> Answer:
-    exchange.seal(["a"])
+def sealed_commit(exchange: Exchange, change: Callable[[], None] = lambda: None) -> ev.SendCommit:
+    """The commit of the output of `a`; `change` is what happens between sealing and sending."""
+    exchange.seal("a", ["a"])
+    change()
     worker = exchange.worker.worker
     items = (Store(task="a", slot="a", value=None),)
-    effect = ev.SendCommit(Commit(worker=worker, token=worker, seq=1, env=ENV, items=items), frozenset({"a"}))
-    (heard,) = exchange.perform(effect)
+    return ev.SendCommit(Commit(worker=worker, token=worker, seq=1, env=ENV, items=items), frozenset({"a"}))
+
+
+def commit(exchange: Exchange) -> Answer:
+    (heard,) = exchange.perform(sealed_commit(exchange))
     assert isinstance(heard, ev.Committed)
     return heard.answer
 
@@ -89,3 +99,40 @@ def test_a_value_put_after_the_end_of_the_run_goes(backend: MemoryBackend) -> No
     backend.coordinator.finish()
     assert commit(late).status is Status.ENDED
     assert backend.state.is_empty()
+
+
+def test_a_very_large_array_is_put_before_another_task_can_change_it(
+    backend: MemoryBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.exchange.ISOLATED_BYTES", 0)
+    worker = exchange(backend, "w0", "")
+    check_that_later_changes_do_not_count(worker, backend)
+
+
+def test_an_array_that_waits_for_its_commit_is_a_copy(backend: MemoryBackend) -> None:
+    check_that_later_changes_do_not_count(exchange(backend, "w0", ""), backend)
+
+
+def check_that_later_changes_do_not_count(worker: Exchange, backend: MemoryBackend) -> None:
+    array = np.ones(500_000)
+    worker.keep({"a": array})
+    effect = sealed_commit(worker, change=lambda: array.fill(7.0))
+    worker.perform(effect)
+    packed = read_stored(backend.values, worker.trust, "a", Reference(key=committed(backend)))
+    assert packed is not None and np.array_equal(packed.unpack(), np.ones(500_000))  # type: ignore[arg-type]
+
+
+def test_the_lease_is_renewed_while_a_large_value_travels(backend: MemoryBackend) -> None:
+    worker = exchange(backend, "w0", "")
+    worker.worker.settings = WorkerSettings(store_value_bytes=1, renew_s=0.0)
+    worker.keep({"a": bytes(20_000_000)})
+    renewals: list[int] = []
+    commit_of = backend.coordinator.commit
+
+    def counting(commit: Commit) -> Answer:
+        renewals.append(commit.seq)
+        return commit_of(commit)
+
+    with patch.object(backend.coordinator, "commit", counting):
+        worker.perform(sealed_commit(worker))
+    assert renewals == [-1, -1, -1, 1]

@@ -49,7 +49,7 @@ def test_whom_the_loser_invokes_is_not_given_the_losers_value() -> None:
     exchange, sent = make_exchange()
     store_first(exchange, "theirs")
     exchange.keep({"a": "mine"})
-    exchange.seal(["a"])
+    exchange.seal("a", ["a"])
     env = exchange.worker.env
     arrival = Arrival(consumer="b", worker="q", flexible=False, env=env, need=1)
     item = Store(task="a", slot="a", value=None, arrivals=(arrival,))
@@ -69,5 +69,5 @@ def test_value_read_from_the_store_stays_when_its_task_runs_here_again() -> None
     value = exchange.inputs_of(task)["a"]
     assert isinstance(value, Packed)
     assert value.unpack() == "theirs"
-    exchange.seal(["a"])
+    exchange.seal("a", ["a"])
     assert TRUST.open_value("a", exchange._sealed["a"]) == "theirs"

@@ -44,6 +44,10 @@ class Attempts:
         """The newest attempt of `task` ended with the process of an earlier incarnation."""
         return task in self._killed
 
+    def is_announced(self, task: str) -> bool:
+        """The attempt of `task` that runs or is about to is written."""
+        return task in self._announced
+
     def must_announce(self, task: Task) -> bool:
         """The next attempt of `task` is to be written before it runs."""
         is_suspect = self.is_cautious or task.name in self._suspect or not task.is_idempotent
@@ -97,7 +101,8 @@ class Attempts:
             line=task.line,
             file=task.file,
             on_error=task.on_error.action,
-            hint="look at the environment's log; raise resources.memory if it ran out of memory",
+            hint="look at the environment's log; raise resources.memory if it ran out of memory, or split the task if "
+            "it ran into the limit of an invocation",
         )
 
     def _unknown_end(self, task: Task, number: int) -> str:

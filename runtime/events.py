@@ -45,6 +45,13 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """An attempt was interrupted because the invocation ends, and `Worker.may_repeat` it; it does not count."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
     """The answer to a `Fetch`: which slots are in memory now, and which are not in the store."""
 
@@ -106,6 +113,7 @@ Event = (
     | Executed
     | Sealed
     | Failed
+    | Cut
     | Fetched
     | PagesLoaded
     | Committed

@@ -44,6 +44,11 @@ class Turns:
         return bool(self._waiting)
 
     @property
+    def head(self) -> str | None:
+        """The task whose turn is next."""
+        return self._ready[0] if self._ready else None
+
+    @property
     def backlog(self) -> int:
         """How many tasks could run now."""
         return len(self._ready)
@@ -107,6 +112,13 @@ class Turns:
         """`task` does not run any more, if it did."""
         if self._running == task:
             self._running = None
+
+    def cut(self, task: str) -> None:
+        """The attempt of `task` was interrupted, and does not count; one that was written is taken back."""
+        self.ended(task)
+        self._ready.appendleft(task)
+        if self._attempts.is_announced(task):
+            self._written = task
 
     def occupy(self, task: str) -> None:
         """`task` failed for good, and something stands for its outputs: its turn lasts until they are delivered."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from math import inf
 
 from runtime import events as ev
 from runtime.config import WorkerSettings
@@ -29,6 +30,7 @@ from runtime.outputs import Outputs, slot_edges
 from runtime.paging import Paging
 from runtime.plan import EnvClass, Task, is_flexible
 from runtime.ports import Answer, Attempt, Called, Commit, Failure, Mode, Status
+from runtime.remaining import Remaining
 from runtime.settling import Settling
 from runtime.turns import Turns
 from runtime.waiting import HOLD_S
@@ -49,7 +51,8 @@ class Stage(Enum):
 class Worker:
     """One incarnation of one worker. `tasks` are the records at hand: a pinned SubDag, or the first pages.
 
-    `hold_s` is the longest wait for the next attempt of a task that it sits out with nothing else to do.
+    `hold_s` is the longest wait for the next attempt of a task that it sits out with nothing else to do; at `until`, on
+    the machine's clock, the invocation hands over.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Worker:
         tasks: Mapping[str, Task],
         pages: Iterable[int] = (),
         hold_s: float = HOLD_S,
+        until: float = inf,
     ) -> None:
         self.worker = worker
         self.token = token
@@ -93,6 +97,7 @@ class Worker:
         self._is_renewing = False
         self._lingering = Lingering(settings.linger_s)
         self._now = 0.0
+        self._remaining = Remaining(until)
         self._is_stopping = False
         self._effects: list[ev.Effect] = []
 
@@ -111,6 +116,10 @@ class Worker:
         """For each task in play that cannot run: the slots it lacks (what a deadlock report prints)."""
         return self._inputs.all_lacking()
 
+    def may_repeat(self, task: str) -> bool:
+        """The attempt of `task` that runs would be repeated, and not count, if the invocation ended now."""
+        return self._remaining.may_repeat(self.tasks[task])
+
     def _take(self, event: ev.Event) -> None:
         match event:
             case ev.Begun():
@@ -121,6 +130,8 @@ class Worker:
                 self._on_sealed(task)
             case ev.Failed():
                 self._on_failed(event)
+            case ev.Cut(task):
+                self._on_cut(task)
             case ev.Fetched():
                 self._on_fetched(event)
             case ev.PagesLoaded():
@@ -150,6 +161,7 @@ class Worker:
         self._stage.update(dict.fromkeys(begin.done, Stage.DONE))
         self._stored.update(begin.stored)
         self._turns.begin(begin, self._now)
+        self._remaining.begun(begin.todo, self._now)
         if not self._is_flexible:
             mine = [task for task in self.tasks.values() if task.name not in self._stage]
             self._unfinished = len(mine)
@@ -160,6 +172,7 @@ class Worker:
         self._take_grants(begin.todo)
 
     def _on_executed(self, task: str) -> None:
+        self._remaining.ended(self.tasks[task], self._now)
         remote = self._outputs.stored(self.tasks[task])
         if remote:
             self._effects.append(ev.Seal(task, self._turns.attempt(task), remote))
@@ -194,6 +207,12 @@ class Worker:
         if isinstance(outcome, Attempt):
             self._stage[outcome.task] = Stage.READY
             self._effects.append(self._turns.hold(outcome.task, outcome.delay_s, self._now))
+
+    def _on_cut(self, task: str) -> None:
+        """Nothing starts any more; the grant stays, for the next incarnation."""
+        self._is_stopping = True
+        self._stage[task] = Stage.READY
+        self._turns.cut(task)
 
     def _on_fetched(self, event: ev.Fetched) -> None:
         lost = self._inputs.fetched(event.found, event.missing)
@@ -419,8 +438,13 @@ class Worker:
         is_leaving = self._in_flight is not None and self._in_flight[0] is not Mode.STAY
         if self._is_stopping or is_leaving:
             return
+        head = self._turns.head
+        if head is not None and not self._remaining.is_enough(self.tasks[head], self._now):
+            self._is_stopping = True
+            return
         match self._turns.next(self.tasks):
             case ev.RunTask() as run:
+                self._remaining.started(self.tasks[run.task], self._now)
                 self._lingering.disturbed()
                 self._refused_leaves = 0
                 self._stage[run.task] = Stage.RUNNING
@@ -431,11 +455,8 @@ class Worker:
                 self._after_attempt(death)
 
     def _is_busy(self) -> bool:
-        return (
-            self._turns.is_busy(self._now, is_stopping=self._is_stopping)
-            or self._inputs.is_fetching
-            or self._paging.is_busy
-        )
+        is_reading = self._inputs.is_fetching or self._paging.is_busy
+        return self._turns.is_busy(self._now, is_stopping=self._is_stopping) or (is_reading and not self._is_stopping)
 
     def _may_wait(self) -> bool:
         """Tasks of this worker may still become ready by what others do."""

@@ -80,6 +80,7 @@ class CommitRun:
             if item.error:
                 self.state.tried[item.task][item.number] = item.error
                 self.state.tried[item.task].pop(item.number - ATTEMPTS_KEPT, None)
+                self.me.tries = 2 if self.me.tries > 1 else 0
 
     def _withdraw(self, item: Withdraw) -> None:
         """An attempt that was announced did not begin, and that is the newest there is to say."""

@@ -184,3 +184,20 @@ def test_an_attempt_with_an_end_or_with_a_successor_cannot_be_withdrawn(world: W
     world.commit("w0", Withdraw(task="a", number=1), Withdraw(task="b", number=1), Withdraw(task="c", number=1))
     world.advance(10.0)
     assert world.begin("w0", "t2").attempts == {"a": Tried(number=1), "b": Tried(number=2, is_open=True)}
+
+
+def test_a_failed_attempt_is_progress_and_handing_over_after_it_is_no_death(world: World) -> None:
+    world.launch({"w0": {"a": -1, "b": -1}})
+    for number in range(1, 3 * world.settings.max_tries):
+        assert world.begin("w0", f"t{number}").tries == 1
+        world.commit("w0", failed("a", number, 0.0), token=f"t{number}")
+        assert world.commit("w0", token=f"t{number}", seq=world.next_seq(f"t{number}"), mode=Mode.HANDOVER).left
+
+
+def test_handing_over_without_any_progress_counts(world: World) -> None:
+    world.launch({"w0": {"a": -1}})
+    for number in range(1, world.settings.max_tries + 1):
+        assert world.begin("w0", f"t{number}").tries == number
+        assert world.commit("w0", token=f"t{number}", seq=1, mode=Mode.HANDOVER).left
+    assert world.begin("w0", "last").status is Status.ENDED
+    assert world.coordinator.status().reason == "worker w0 began 5 times without storing a new output; it holds: a"

@@ -127,8 +127,11 @@ class Process:
 
     def _feed(self, event: ev.Event) -> None:
         waiting = [event]
-        if self.world.chance.strikes("time_up"):
+        if random := self.world.chance.strikes("time_up"):
             waiting.append(ev.TimeNearlyUp())
+            if self.running is not None and self.machine.may_repeat(self.running) and random.random() < 0.5:
+                waiting.append(ev.Cut(self.running))
+                self.running = None
         for following in waiting:
             for effect in self.machine.step(following, self.world.now):
                 match effect:
@@ -178,6 +181,8 @@ class Process:
         self.later(self.world.latency(), hear)
 
     def _run(self, task: Task, attempt: int) -> None:
+        if self.running != task.name:
+            return  # cut by the invocation's end
         self.running = None
         inputs = self.exchange.inputs_of(task)
         packed = {slot: value.unpack() for slot, value in inputs.items() if isinstance(value, Packed)}

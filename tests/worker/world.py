@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from random import Random
 
 from runtime import events as ev
@@ -60,6 +61,7 @@ class Incarnation:
     is_subscribed: bool = False
     hint_cursor: str = "0"
     renewed_at: float = 0.0
+    until: float = inf
 
 
 class World:
@@ -83,6 +85,7 @@ class World:
         self.environments = environments
         self.faults = faults
         self.work = work
+        self.limit_s = inf
         self.kills = 0
         self.executions: dict[str, int] = {}
         self.invocations = 0
@@ -178,8 +181,10 @@ class World:
             settings=self.settings,
             tasks=pinned if pinned is not None else self.pages[page],
             pages=() if pinned is not None else (page,),
+            until=self.now + self.limit_s,
         )
         incarnation = Incarnation(machine=machine, settings=self.settings, renewed_at=self.now)
+        incarnation.until = self.now + self.limit_s
         self.incarnations.append(incarnation)
         self._feed(incarnation, ev.Begun(self.backend.coordinator.begin(call.worker, token, call.called_at)))
 

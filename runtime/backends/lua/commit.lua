@@ -220,6 +220,8 @@ local function attempt(task, number, error, delay)
     redis.call('HSET', TRIED, number .. ' ' .. task, ARGV[error])
     redis.call('HDEL', TRIED, (number - ATTEMPTS_KEPT) .. ' ' .. task)
     touched[TRIED] = true
+    -- Its number grew, and `retry` bounds it: that is progress too, but who was cautious is cautious still.
+    me.tries = me.tries > 1 and 2 or 0
   end
   touched[ATT] = true
 end

@@ -1,0 +1,66 @@
+"""What is left of an invocation: whether another attempt may begin, and what becomes of one that the end cuts.
+
+Lambda ends an invocation at its limit, whatever runs. So nothing begins that will probably not end before: no attempt
+of a function for which less is left than its longest one took here, and no attempt of a task that is not idempotent
+unless its whole `timeout` is left. An attempt that is cut all the same is repeated in a fresh invocation and does not
+count, unless it had the invocation to itself: then no other will be long enough. The first attempt of an invocation
+has, when its task was granted from the beginning and inputs did not take more than half of the time; it always may
+begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from math import inf
+
+from runtime.plan import Function, Task
+
+SHARE_OF_LIMIT = 0.2
+"""At most so much of a short limit is kept for handing over."""
+
+
+def margin_s(limit_s: float, time_margin_s: float) -> float:
+    """Seconds before the end of an invocation at which it stops what runs, to hand over what is left."""
+    return min(time_margin_s, SHARE_OF_LIMIT * limit_s)
+
+
+class Remaining:
+    """The time of one invocation, which hands over at `until` on the machine's clock."""
+
+    def __init__(self, until: float = inf) -> None:
+        self._until = until
+        self._granted: Collection[str] = ()
+        self._has_started = False
+        self._alone: str | None = None
+        self._longest: dict[Function, float] = {}
+        self._began_at = 0.0
+        self._half = 0.0
+
+    def begun(self, granted: Collection[str], now: float) -> None:
+        """The tasks that were granted from the beginning, which is now."""
+        self._granted = granted
+        self._half = now + (self._until - now) / 2
+
+    def is_enough(self, task: Task, now: float) -> bool:
+        """An attempt of `task` may begin."""
+        if not self._has_started:
+            return True
+        need = self._longest.get(task.function, 0.0)
+        if not task.is_idempotent:
+            need = max(need, task.timeout_s)
+        return now + need < self._until
+
+    def started(self, task: Task, now: float) -> None:
+        is_alone = not self._has_started and task.name in self._granted and now <= self._half
+        self._alone = task.name if is_alone else None
+        self._has_started = True
+        self._began_at = now
+
+    def ended(self, task: Task, now: float) -> None:
+        took = now - self._began_at
+        if took > self._longest.get(task.function, 0.0):
+            self._longest[task.function] = took
+
+    def may_repeat(self, task: Task) -> bool:
+        """An attempt of `task` that the invocation's end cut is no failure: another may have more time."""
+        return task.is_idempotent and self._alone != task.name

@@ -155,6 +155,11 @@ class Dispatcher:
         return list(self._pools)
 
     @property
+    def is_busy(self) -> bool:
+        """Something is invoked, or waits to be."""
+        return self.queue_depth > 0 or any(len(pool.environments) > len(pool.idle) for pool in self.pools.values())
+
+    @property
     def is_quiet(self) -> bool:
         """No process of an environment is left."""
         return not self._leaving and not self._pools

@@ -24,35 +24,53 @@ def state_home() -> Path:
     return base / "treadle" / "local"
 
 
+def read_stack_record(path: Path) -> dict[str, object] | None:
+    """What is written of a stack; None when there is nothing that can be read."""
+    try:
+        record = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    complete = isinstance(record, dict) and {"pid", "endpoint", "redis_url", "directory"} <= record.keys()
+    return record if complete else None
+
+
+def write_stack_record(path: Path, record: Mapping[str, object]) -> None:
+    """Write it whole, readable by its user alone. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps(record))
+    draft.chmod(0o600)
+    draft.replace(path)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateFolder:
-    """A deployment's lasting state: the record of its kept stack, and its Redis file."""
+    """A deployment's lasting state: the record of its kept stack, its Redis file, what ended stacks left of runs.
+
+    `stacks` has a record of each stack that lives with a run, `runs` a folder of each run whose stack has ended.
+    """
 
     record: Path
     redis_data: Path
+    stacks: Path
+    runs: Path
 
     @classmethod
     def of(cls, deployment: str) -> StateFolder:
         name = re.sub(r"[^A-Za-z0-9._-]", "_", deployment).lstrip(".") or "_"
-        return cls(record=state_home() / f"{name}.json", redis_data=state_home() / name / "redis")
+        own = state_home() / name
+        return cls(
+            record=state_home() / f"{name}.json", redis_data=own / "redis", stacks=own / "stacks", runs=own / "runs"
+        )
 
     def read_record(self) -> dict[str, object] | None:
         """What `write_record` wrote; None when there is nothing that can be read."""
-        try:
-            record = json.loads(self.record.read_text())
-        except (OSError, ValueError):
-            return None
-        complete = isinstance(record, dict) and {"pid", "endpoint", "redis_url", "directory"} <= record.keys()
-        return record if complete else None
+        return read_stack_record(self.record)
 
     def write_record(self, record: Mapping[str, object]) -> None:
         """Write the record, readable by its user alone. Raises LambdaUnavailable when the place cannot be written."""
         try:
-            self.record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft = self.record.with_suffix(f".{os.getpid()}")
-            draft.write_text(json.dumps(record))
-            draft.chmod(0o600)
-            draft.replace(self.record)
+            write_stack_record(self.record, record)
         except OSError as err:
             raise LambdaUnavailable(
                 f"the state of the local service cannot be kept: {err}", hint="set XDG_STATE_HOME to a writable folder"

@@ -2,8 +2,9 @@
 
 `python -m runtime.local.service --directory D`. When it is ready it prints one line of JSON on stdout
 (`pid`, `endpoint`, `redis_url`), or `error`, `message` and `hint` when it cannot start. It ends on SIGTERM or
-SIGINT, and with `--lifeline` when its standard input closes, that is when the one who started it is gone;
-its children end with it, by their parent-death signal when it is killed outright.
+SIGINT, with `--lifeline` when its standard input closes, that is when the one who started it is gone, and with
+`--linger` when nobody has used it for a while; its children end with it, by their parent-death signal when it is killed
+outright. Before its Redis ends, what that holds of runs is kept as files (`runtime.runs.archive`).
 
 CPU and memory by size are off: environments share the host's cores; the status says so.
 """
@@ -27,8 +28,10 @@ from runtime.errors import LambdaUnavailable, RuntimeFault
 from runtime.local.dispatch import Dispatcher, Limits
 from runtime.local.environments import Environment, Site
 from runtime.local.functions import FunctionConfig, FunctionRegistry
+from runtime.local.hold import Vacancy
 from runtime.local.invoke_api import InvokeApi
-from runtime.local.redis_server import RedisProcess, start_redis
+from runtime.local.listing import ListedStack
+from runtime.local.redis_server import RedisProcess, ask, start_redis
 from runtime.local.spawner import Spawner, base_variables
 from runtime.local.status import describe_service
 from runtime.local.wire import HttpServer
@@ -48,6 +51,8 @@ class Options:
     redis_url: str | None
     redis_data: Path | None
     is_kept: bool
+    linger_s: float | None
+    deployment: str | None
     has_lifeline: bool
     ahead: tuple[str, ...]
 
@@ -68,6 +73,8 @@ def parse_options(argv: Sequence[str]) -> Options:
     parser.add_argument("--redis-data", type=Path, help="the folder in which the embedded Redis keeps its file")
     parser.add_argument("--ahead", default="", help="modules to import before any function exists, comma separated")
     parser.add_argument("--kept", action="store_true", help="outlives its starter: save regularly, keep the folder")
+    parser.add_argument("--linger", type=float, metavar="S", help="end when nobody has used it for so long")
+    parser.add_argument("--deployment", help="whose stack it is: its runs are kept when their Redis ends")
     parser.add_argument("--lifeline", action="store_true", help="end when standard input closes")
     given = parser.parse_args(argv)
     limits = Limits(
@@ -87,6 +94,8 @@ def parse_options(argv: Sequence[str]) -> Options:
         redis_url=given.redis_url,
         redis_data=given.redis_data,
         is_kept=given.kept,
+        linger_s=given.linger,
+        deployment=given.deployment,
         has_lifeline=given.lifeline,
         ahead=tuple(name for name in given.ahead.split(",") if name),
     )
@@ -116,6 +125,7 @@ class Service:
             clock=self._loop.time,
         )
         self._server = HttpServer(api.handle)
+        self._listed = ListedStack(options.deployment, folder, is_kept=options.is_kept)
 
     @property
     def endpoint(self) -> str:
@@ -128,11 +138,31 @@ class Service:
             self._loop.add_signal_handler(number, self._stop.set)
         if self._options.has_lifeline:
             self._loop.add_reader(sys.stdin.fileno(), self._lifeline_moved)
-        announce({"pid": os.getpid(), "endpoint": self.endpoint, "redis_url": self._redis_url})
+        ready = {"pid": os.getpid(), "endpoint": self.endpoint, "redis_url": self._redis_url}
+        self._listed.write(ready)
+        announce(ready)
+        leaving = None
+        if self._options.linger_s is not None:
+            leaving = self._loop.create_task(self._leave_when_free(self._options.linger_s))
         try:
             await self._stop.wait()
         finally:
+            if leaving is not None:
+                leaving.cancel()
+            self._listed.remove()
             await self._close()
+
+    async def _leave_when_free(self, linger_s: float) -> None:
+        """Stop once nobody has used the stack for `linger_s`."""
+        vacancy = Vacancy(self._options.directory)
+        free_since = self._loop.time()
+        while True:
+            await asyncio.sleep(min(0.5, linger_s / 4))
+            if self._dispatcher.is_busy or not vacancy.is_free():
+                free_since = self._loop.time()
+            elif self._loop.time() - free_since >= linger_s and vacancy.take():
+                self._stop.set()
+                return
 
     async def _listen(self) -> None:
         try:
@@ -235,10 +265,29 @@ def main(argv: Sequence[str]) -> int:
         return err.exit_code
     finally:
         if server is not None:
+            keep_runs(server, options)
             server.stop()
-        if not options.is_kept:
+        if not options.is_kept or options.linger_s is not None:
             shutil.rmtree(options.directory, ignore_errors=True)
     return 0
+
+
+def keep_runs(server: RedisProcess, options: Options) -> None:
+    """What this Redis holds of runs goes to the deployment's folder: a run that has no end yet can be resumed."""
+    if options.deployment is None:
+        return
+    try:
+        count = ask(server.socket_path, f"ZCARD treadle:{options.deployment}:runs", timeout_s=5.0)
+    except OSError:
+        return
+    if count.removeprefix(":") in ("", "0"):
+        return
+    from runtime.runs.archive import archive_all
+
+    try:
+        archive_all(server.url, options.deployment, logs=options.directory / "logs")
+    except (RuntimeFault, OSError) as err:
+        print(f"the runs of this stack could not be kept: {err}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ import runtime
 from runtime.backends.awslambda import AHEAD
 from runtime.config import LocalSettings
 from runtime.errors import LambdaUnavailable, RuntimeFault, StoreUnavailable
-from runtime.local.places import RunFolder, StateFolder
+from runtime.local.hold import StackEnding, held, stay
+from runtime.local.places import RunFolder, StateFolder, read_stack_record
 
 START_S = 45.0
 STOP_S = 30.0
@@ -75,10 +76,30 @@ def ensure_stack(settings: LocalSettings) -> Iterator[LocalStack]:
 
     Raises StoreUnavailable (no Redis to be found), LambdaUnavailable (a port in use).
     """
+    with suppress(StackEnding), hold_kept(settings) as kept:
+        if kept is not None:
+            yield kept
+            return
+    with _own_stack(settings) as stack:
+        yield stack
+
+
+@contextmanager
+def hold_kept(settings: LocalSettings) -> Iterator[LocalStack | None]:
+    """The deployment's kept stack, which does not end as long as the block lasts; None when there is none.
+
+    Raises `StackEnding` when it ends just now.
+    """
     kept = find_kept(settings.deployment)
-    if kept is not None:
-        yield kept if settings.redis_url is None else _with_redis(kept, settings.redis_url)
+    if kept is None:
+        yield None
         return
+    with held(kept.directory):
+        yield kept if settings.redis_url is None else _with_redis(kept, settings.redis_url)
+
+
+@contextmanager
+def _own_stack(settings: LocalSettings) -> Iterator[LocalStack]:
     folder = RunFolder.make()
     log = folder.path / "service.log"
     with log.open("ab") as errors:
@@ -101,7 +122,18 @@ def ensure_stack(settings: LocalSettings) -> Iterator[LocalStack]:
 
 def find_kept(deployment: str) -> LocalStack | None:
     """The deployment's kept stack; None when there is none that lives."""
-    record = StateFolder.of(deployment).read_record()
+    return _living(StateFolder.of(deployment).read_record())
+
+
+def live_stacks(deployment: str) -> list[LocalStack]:
+    """Every stack of the deployment that lives: the kept one first, then those that end with their runs."""
+    folder = StateFolder.of(deployment).stacks
+    records = [read_stack_record(path) for path in sorted(folder.glob("*.json"))]
+    found = [find_kept(deployment), *map(_living, records)]
+    return [stack for stack in found if stack is not None]
+
+
+def _living(record: Mapping[str, object] | None) -> LocalStack | None:
     if record is None:
         return None
     try:
@@ -113,20 +145,24 @@ def find_kept(deployment: str) -> LocalStack | None:
     return _stack(record, Path(str(record["directory"])), started=False)
 
 
-def start_kept(settings: LocalSettings) -> LocalStack:
+def start_kept(settings: LocalSettings, *, linger_s: float | None = None) -> LocalStack:
     """Start a stack that outlives this process; the running one when there is one (its own settings stand).
 
-    Its Redis saves to the deployment's file every minute and at its end. Raises as `ensure_stack`.
+    With `linger_s` it ends by itself when nobody has used it for so long; without, it stays, and so does the running
+    one from now on. Its Redis saves to the deployment's file every minute and at its end. Raises as `ensure_stack`.
     """
     kept = find_kept(settings.deployment)
     if kept is not None:
+        if linger_s is None:
+            stay(kept.directory)
         return kept
     state = StateFolder.of(settings.deployment)
     state.remove_remains()
     folder = RunFolder.make()
     log = folder.path / "service.log"
     try:
-        ready = _start_detached([*_command(settings, folder.path), "--kept"], log)
+        lingers = [] if linger_s is None else ["--linger", str(linger_s)]
+        ready = _start_detached([*_command(settings, folder.path), "--kept", *lingers], log)
     except RuntimeFault:
         folder.remove()
         raise
@@ -162,7 +198,16 @@ def _command(settings: LocalSettings, folder: Path) -> list[str]:
     command = [sys.executable, "-P", "-m", "runtime.local.service", "--directory", str(folder)]
     command += ["--port", str(settings.lambda_port), "--region", REGION]
     command += ["--limit", str(settings.concurrency_limit), "--idle-expiry", str(settings.idle_expiry_s)]
-    command += ["--start", settings.start, "--retries", str(settings.retries), "--ahead", ",".join(AHEAD)]
+    command += [
+        "--deployment",
+        settings.deployment,
+        "--start",
+        settings.start,
+        "--retries",
+        str(settings.retries),
+        "--ahead",
+        ",".join(AHEAD),
+    ]
     if settings.request_rate is not None:
         command += ["--request-rate", str(settings.request_rate), "--request-burst", str(settings.request_burst)]
     if settings.redis_url is not None:

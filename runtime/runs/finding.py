@@ -1,0 +1,156 @@
+"""The runs of a deployment, wherever they are: in the Redis of a stack that lives, in one given by URL, or as files.
+
+A run is named by its id, by an unambiguous beginning or end of it, or by `last`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from runtime.backends.redis_link import Link
+from runtime.config import LocalSettings
+from runtime.envelope import Signer, default_key_path, load_or_create_key
+from runtime.errors import RuntimeFault, SignatureInvalid, StoreUnavailable
+from runtime.local.places import StateFolder
+from runtime.local.stack import LocalStack, live_stacks
+from runtime.runs.archive import read_sections
+from runtime.runs.book import RunBook
+from runtime.runs.record import Entry, open_outcome, open_record
+from runtime.trust import Trust
+
+LAST = "last"
+NEAR = 3
+SHOWN = 8
+
+
+class UnknownRun(RuntimeFault):
+    """No run, or more than one, has this name."""
+
+    code = "unknown-run"
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A run and where it is. `redis_url` is "" for a run that is a file; `stack` is the one that it runs on, if any."""
+
+    entry: Entry
+    redis_url: str
+    stack: LocalStack | None
+
+    @property
+    def run(self) -> str:
+        return self.entry.record.run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """Where to look for runs: the settings, and the signing key that opens their records."""
+
+    settings: LocalSettings
+    key: bytes
+
+    @staticmethod
+    def of(settings: LocalSettings) -> Deployment:
+        return Deployment(settings=settings, key=load_or_create_key(default_key_path(settings.deployment)))
+
+    @property
+    def name(self) -> str:
+        return self.settings.deployment
+
+    def trust(self, run: str) -> Trust:
+        return Trust(signer=Signer(self.key), deployment=self.name, run=run)
+
+    @contextmanager
+    def book(self, redis_url: str) -> Iterator[RunBook]:
+        """The records behind a URL. Raises `StoreUnavailable`."""
+        link = Link.to(redis_url)
+        try:
+            yield RunBook(link, self.name, Signer(self.key))
+        finally:
+            link.close()
+
+    def folder(self, run: str) -> Path:
+        """What is kept of a run as files: its record, `logs`."""
+        return StateFolder.of(self.name).runs / run
+
+    def runs(self) -> list[Found]:
+        """Every run, the newest first; of one that is in several places, the live one."""
+        found: dict[str, Found] = {}
+        for one in (*self._live(), *self._archived()):
+            found.setdefault(one.run, one)
+        return sorted(found.values(), key=lambda one: one.entry.record.started, reverse=True)
+
+    def find(self, name: str) -> Found:
+        """The run that the user means. Raises `UnknownRun`."""
+        runs = self.runs()
+        if name == LAST and runs:
+            return runs[0]
+        fitting = [one for one in runs if one.run == name] or [
+            one for one in runs if name and (one.run.startswith(name) or f"_{name}" in one.run)
+        ]
+        if len(fitting) == 1:
+            return fitting[0]
+        raise _unknown(name, fitting, runs, self.name)
+
+    def _live(self) -> Iterator[Found]:
+        places: dict[str, LocalStack | None] = {}
+        if self.settings.redis_url is not None:
+            places[self.settings.redis_url] = None
+        for stack in live_stacks(self.name):
+            places[stack.redis_url] = stack
+        for redis_url, stack in places.items():
+            # A stack may end while it is looked at; a Redis that the user names must be there.
+            with suppress(*(() if redis_url == self.settings.redis_url else (StoreUnavailable,))):
+                with self.book(redis_url) as book:
+                    entries = list(book.entries())
+                yield from (Found(entry=entry, redis_url=redis_url, stack=stack) for entry in entries)
+
+    def _archived(self) -> Iterator[Found]:
+        folder = StateFolder.of(self.name).runs
+        for path in sorted(folder.glob("*/record"), reverse=True):
+            with suppress(RuntimeFault, OSError, SignatureInvalid):
+                yield Found(entry=self._archived_entry(path), redis_url="", stack=None)
+
+    def _archived_entry(self, path: Path) -> Entry:
+        sections = read_sections(path)
+        run, signer = path.parent.name, Signer(self.key)
+        record = open_record(signer, self.name, run, next(sections).data)
+        outcome = next(sections).data
+        ended = open_outcome(signer, self.name, run, outcome) if outcome else None
+        return Entry(record=record, outcome=ended, is_live=False)
+
+    def parts(self, found: Found) -> dict[str, bytes]:
+        """What the kept result of a run is made of, sealed."""
+        if found.redis_url:
+            with self.book(found.redis_url) as book:
+                return book.parts(found.run)
+        return {
+            section.name.removeprefix("part "): section.data
+            for section in read_sections(self.folder(found.run) / "record")
+            if section.name.startswith("part ")
+        }
+
+    def refreshed(self, found: Found) -> Found:
+        """The same run, looked at again where it was."""
+        with self.book(found.redis_url) as book:
+            entry = book.entry(found.run)
+        return found if entry is None else replace(found, entry=entry)
+
+
+def _unknown(name: str, fitting: list[Found], runs: list[Found], deployment: str) -> UnknownRun:
+    if not runs:
+        return UnknownRun(f"there is no run `{name}`: the deployment {deployment} has none")
+    if fitting:
+        shown = ", ".join(one.run for one in fitting[:SHOWN])
+        return UnknownRun(f"`{name}` fits {len(fitting)} runs: {shown}", hint="write more of the id")
+    ids = [one.run for one in runs]
+    near = difflib.get_close_matches(name, ids, n=NEAR, cutoff=0.5) or [
+        one.run for one in runs if one.entry.record.workflow == name
+    ]
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    return UnknownRun(f"there is no run `{name}`{meant}", hint="`treadle runs` lists them; `last` is the newest")

@@ -81,7 +81,8 @@ class RunGraph:
 
     `in_edges[n]` are (producer, output index or -1) pairs; `outputs[n]` the names of n's outputs, () for one value.
     `workers[n]` is the pinned worker or None, `envs[n]` an index into the bundle's classes, `pages[n]` the page
-    of a flexible task, -1 otherwise; `lines[n]` the manifest's line of the task.
+    of a flexible task, -1 otherwise; `lines[n]` the manifest's line of the task. `fingerprints` are those of the
+    functions, by task.
     """
 
     names: list[str]
@@ -92,6 +93,7 @@ class RunGraph:
     pages: list[int]
     targets: list[bool]
     lines: list[int]
+    fingerprints: Mapping[str, str]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -346,4 +348,5 @@ def _run_graph(data: Any, plan: Any) -> RunGraph:
         pages=_column(plan, "page_of", int, length=count),
         targets=[bool(flag) for flag in _column(data, "targets", int, length=count)],
         lines=_column(data, "lines", int, length=count),
+        fingerprints={_text(task): _text(mark) for task, mark in data["fingerprints"].items()},
     )

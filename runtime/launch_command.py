@@ -19,11 +19,13 @@ from runtime.config import LocalSettings, WorkerSettings
 from runtime.errors import RuntimeFault
 from runtime.given_inputs import FILE_HELP, INPUT_HELP, inputs_text, read_inputs_file, resolve_inputs
 from runtime.inline import run_inline
-from runtime.launcher import Target, launch
+from runtime.launcher import launch, new_run_id
 from runtime.local.stack import ensure_stack
 from runtime.report import fault_object, fault_text, result_object, result_text, summary_text
 from runtime.requirements import check_installed
 from runtime.results import Progress, RunResult
+from runtime.runs.archive import leaves_record
+from runtime.runs.detaching import target_on
 from runtime.settings import Settings, command_line, environment, resolve, settings_file
 
 EPILOG = """\
@@ -55,22 +57,17 @@ def run_bundle(
         worker = settings.of(WorkerSettings)
         return run_inline(bundle, worker, inputs=inputs, source_root=source_root, progress=progress)
     local = settings.of(LocalSettings)
-    with ensure_stack(local) as stack:
-        target = Target(
-            redis_url=stack.redis_url,
-            lambda_endpoint=stack.lambda_endpoint,
-            region=stack.region,
-            deployment=local.deployment,
-            time_limit_s=int(local.time_limit_s),
-        )
-        return launch(bundle, target, _within(local, settings), inputs=inputs, progress=progress, keep=keep)
+    run = new_run_id(bundle)
+    with ensure_stack(local) as stack, leaves_record(stack, local, run):
+        target, worker = target_on(stack, local), worker_settings(settings)
+        return launch(bundle, target, worker, inputs=inputs, progress=progress, keep=keep, run=run)
 
 
-def _within(local: LocalSettings, settings: Settings) -> WorkerSettings:
+def worker_settings(settings: Settings) -> WorkerSettings:
     """A commit calls no more workers than environments may live, unless the user said otherwise."""
     worker = settings.of(WorkerSettings)
     is_default = any(setting.name == "fan_out" and setting.source == "default" for setting in settings.all)
-    return replace(worker, fan_out=local.concurrency_limit) if is_default else worker
+    return replace(worker, fan_out=settings.of(LocalSettings).concurrency_limit) if is_default else worker
 
 
 @contextmanager

@@ -100,7 +100,7 @@ def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
         "requirements": sorted({name for requirements in resolved_requirements(graph) for name in requirements}),
         "inputs": inputs,
         "result": _result(graph, names),
-        "graph": blobs.add(canonical_json(graph_document(graph, names))),
+        "graph": blobs.add(canonical_json(graph_document(graph, names, functions.fingerprints))),
         "plan": blobs.add(canonical_json(plan_document(plan, names, layout.page_of))),
         "closure": blobs.add(shipped_closure()),
         "package": package,
@@ -174,7 +174,7 @@ def _output(graph: Graph, producer: int, output: int) -> str | None:
     return None if output < 0 else graph.families[graph.family_of[producer]].outputs[output]
 
 
-def graph_document(graph: Graph, names: Sequence[str]) -> dict[str, object]:
+def graph_document(graph: Graph, names: Sequence[str], fingerprints: Sequence[str]) -> dict[str, object]:
     """The graph in columns, as `runtime.bundle.RunGraph` reads it."""
     table = sorted({family.outputs for family in graph.families})
     outputs = [table.index(family.outputs) for family in graph.families]
@@ -190,6 +190,7 @@ def graph_document(graph: Graph, names: Sequence[str]) -> dict[str, object]:
         "outputs": [outputs[family] for family in graph.family_of],
         "targets": [int(instance in targets) for instance in range(len(graph))],
         "lines": [lines[family] for family in graph.family_of],
+        "fingerprints": dict(zip((family.task for family in graph.families), fingerprints, strict=True)),
     }
 
 

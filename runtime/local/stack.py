@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -20,19 +19,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import IO
 from urllib.parse import urlsplit
 
-import runtime
 from runtime.backends.awslambda import AHEAD
 from runtime.config import LocalSettings
-from runtime.errors import LambdaUnavailable, RuntimeFault, StoreUnavailable
+from runtime.errors import LambdaUnavailable, RuntimeFault
+from runtime.local.daemon import daemon_variables, read_ready, start_daemon
 from runtime.local.hold import StackEnding, held, stay
 from runtime.local.places import RunFolder, StateFolder, read_stack_record
 
-START_S = 45.0
 STOP_S = 30.0
 REGION = "us-east-1"
+SERVICE = "the local Lambda service"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +106,12 @@ def _own_stack(settings: LocalSettings) -> Iterator[LocalStack]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
-            env=_variables(),
+            env=daemon_variables(),
             start_new_session=True,
         )
     assert process.stdin is not None and process.stdout is not None
     try:
-        ready = _read_ready(process.stdout, log)
+        ready = read_ready(process.stdout, log, what=SERVICE)
         yield _stack(ready, folder.path, started=True)
     finally:
         _end(process)
@@ -162,7 +160,7 @@ def start_kept(settings: LocalSettings, *, linger_s: float | None = None) -> Loc
     log = folder.path / "service.log"
     try:
         lingers = [] if linger_s is None else ["--linger", str(linger_s)]
-        ready = _start_detached([*_command(settings, folder.path), "--kept", *lingers], log)
+        ready = start_daemon([*_command(settings, folder.path), "--kept", *lingers], log, what=SERVICE)
     except RuntimeFault:
         folder.remove()
         raise
@@ -213,43 +211,6 @@ def _command(settings: LocalSettings, folder: Path) -> list[str]:
     if settings.redis_url is not None:
         return [*command, "--redis-url", settings.redis_url]
     return [*command, "--redis-data", str(StateFolder.of(settings.deployment).redis_data)]
-
-
-def _variables() -> dict[str, str]:
-    """The caller's environment, with the place of this very `runtime` package in front of its search path."""
-    place = str(Path(runtime.__file__ or "").parent.parent)
-    path = os.pathsep.join(part for part in (place, os.environ.get("PYTHONPATH", "")) if part)
-    return {**os.environ, "PYTHONPATH": path}
-
-
-def _start_detached(command: list[str], log: Path) -> dict[str, object]:
-    """Start the service as a daemon: nobody waits for it, and no object stands for it here."""
-    ours, theirs = os.pipe()
-    files = [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_DUP2, theirs, 1),
-        (os.POSIX_SPAWN_OPEN, 2, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
-    ]
-    try:
-        os.posix_spawn(command[0], command, _variables(), file_actions=files, setsid=True)
-    finally:
-        os.close(theirs)
-    with os.fdopen(ours, "rb") as ready:
-        return _read_ready(ready, log)
-
-
-def _read_ready(output: IO[bytes], log: Path) -> dict[str, object]:
-    """The service's first line. Raises what the service says, or what its silence means."""
-    readable, _, _ = select.select([output.fileno()], [], [], START_S)
-    line = output.readline() if readable else b""
-    if not line:
-        last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no word from it"]
-        raise LambdaUnavailable(f"the local Lambda service does not start: {last[0]}")
-    ready: dict[str, object] = json.loads(line)
-    if "error" in ready:
-        fault = StoreUnavailable if ready["error"] == StoreUnavailable.code else LambdaUnavailable
-        raise fault(str(ready["message"]), hint=str(ready["hint"]))
-    return ready
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

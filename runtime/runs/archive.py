@@ -17,13 +17,16 @@ import shutil
 import struct
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.backends.keys import escape_glob
 from runtime.backends.redis_link import Link
+from runtime.config import LocalSettings
 from runtime.errors import RuntimeFault
 from runtime.local.places import StateFolder
+from runtime.local.stack import LocalStack
 from runtime.runs.book import KEPT_RUNS, RecordKeys
 
 MAGIC = b"treadle run 1\n"
@@ -40,6 +43,31 @@ class Section:
     name: str
     data: bytes
     life_ms: int = 0
+
+
+@contextmanager
+def leaves_record(stack: LocalStack, local: LocalSettings, run: str) -> Iterator[None]:
+    """What a run on a stack of its own leaves when that ends: its file, unless its Redis stays, and the logs.
+
+    The service does the same at its end for a launcher that was killed; here the client library is loaded already.
+    """
+    try:
+        yield
+    finally:
+        if stack.started:
+            with suppress(RuntimeFault, OSError):
+                _leave(stack, local, run)
+
+
+def _leave(stack: LocalStack, local: LocalSettings, run: str) -> None:
+    if local.redis_url is not None:
+        keep_logs(local.deployment, run, stack.directory / "logs")
+        return
+    link = Link.to(stack.redis_url)
+    try:
+        archive(link, local.deployment, run, logs=stack.directory / "logs")
+    finally:
+        link.close()
 
 
 def archive_all(redis_url: str, deployment: str, *, logs: Path) -> None:

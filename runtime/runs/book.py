@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.backends.keys import escape_glob
 from runtime.backends.redis_link import Link
 from runtime.envelope import Signer
 from runtime.errors import SignatureInvalid
@@ -145,11 +144,6 @@ class RunBook:
     def forget(self, run: str) -> None:
         """Take the run out of this Redis: it lies elsewhere now."""
         self.link.pipeline([("ZREM", self._index, run), ("UNLINK", *self.keys(run).all())])
-
-    def patterns(self) -> tuple[str, ...]:
-        """SCAN patterns of everything here."""
-        head = f"treadle:{escape_glob(self.deployment)}:"
-        return tuple(head + kind for kind in ("record:*", "result:*", "watched:*", "removed:*"))
 
     def _entry(self, run: str, start: bytes, outcome: bytes | None, is_watched: bool) -> Entry:
         return Entry(

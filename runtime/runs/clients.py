@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from runtime.results import RunResult
 from runtime.runs.collecting import make_result
@@ -22,14 +23,13 @@ def finish_following(
     When another client was faster, the result is the one that it kept.
     """
     try:
-        slots = follower.follow()
+        packed = follower.follow()
     except RunOver as over:
         return ended_result(session, over.outcome)
-    value = make_result(session, slots, inputs)
     follower.await_workers()
-    result = run_result(session, follower, value, wall_s=time.monotonic() - began)
-    succeed(session, result, slots, inputs, keep=keep)
-    return result
+    result = run_result(session, follower, wall_s=time.monotonic() - began)
+    succeed(session, result, packed, inputs, keep=keep)
+    return replace(result, result=make_result(session, packed, inputs))
 
 
 def ended_result(session: Session, outcome: Outcome) -> RunResult:
@@ -39,14 +39,14 @@ def ended_result(session: Session, outcome: Outcome) -> RunResult:
     return kept_result(outcome, session.book.parts(session.run), session.trust)
 
 
-def run_result(session: Session, follower: Follower, value: object, *, wall_s: float) -> RunResult:
-    """The figures of a run that was followed to its end."""
+def run_result(session: Session, follower: Follower, *, wall_s: float) -> RunResult:
+    """The figures of a run that was followed to its end; its result is None."""
     watch = follower.watch
     starts = watch.start_ups
     cold = sum(span.state == "cold" for span in starts)
     return RunResult(
         run=session.run,
-        result=value,
+        result=None,
         result_kind=session.bundle.result_kind,
         planner=session.bundle.planner,
         makespan_s=max(0.0, watch.last_commit - follower.invoked_at),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import pickle
+from collections.abc import Callable, Iterable, Mapping
 
+from runtime.errors import RuntimeFault
 from runtime.reading import read_stored
 from runtime.results import Sources, assemble, result_slots
 from runtime.runs.session import Session
 from runtime.trust import Packed
 
 SLOTS_PER_FETCH = 500
+UNREADABLE = (ImportError, AttributeError, TypeError, ValueError, LookupError, EOFError, pickle.UnpicklingError)
+"""What unpickling raises when a class is not here, or is another one here."""
 
 
 class TargetGone(Exception):
@@ -33,14 +37,25 @@ def read_targets(session: Session) -> dict[str, Packed]:
 
 
 def make_result(session: Session, packed: Mapping[str, Packed], inputs: Mapping[str, object]) -> object:
-    """The result in the manifest's shape. Raises what unpickling raises."""
+    """The result in the manifest's shape. Raises RuntimeFault when a value cannot be unpickled in this process."""
     bundle = session.bundle
-    values = {slot: value.unpack() for slot, value in packed.items()}
+    values = {slot: unpickled(slot, value.unpack) for slot, value in packed.items()}
     if bundle.result_kind == "sinks":
         return values
     literals = {digest: json.loads(bundle.blob(digest)) for digest in bundle.literals}
     sources = Sources(values=values, literals=literals, inputs=inputs)
     return assemble(bundle.result, result_slots(bundle.result_edges), sources)
+
+
+def unpickled(slot: str, unpickle: Callable[[], object]) -> object:
+    """The value that `unpickle` gives. Raises RuntimeFault that says why this process cannot read it."""
+    try:
+        return unpickle()
+    except UNREADABLE as err:
+        raise RuntimeFault(
+            f"every task is done, but the result of {slot} cannot be read here: {type(err).__name__}: {err}",
+            hint="return plain data, or install here what its class needs",
+        ) from err
 
 
 def _slots(session: Session) -> Iterable[str]:

@@ -23,20 +23,26 @@ CANCELLED = "cancelled by the user"
 
 
 @contextmanager
-def ends_recorded(session: Session, *, keep: bool) -> Iterator[None]:
-    """A fault inside is the end of the run, and Ctrl-C cancels it: both are recorded, then raised."""
+def ends_recorded(session: Session, *, keep: bool, is_leader: bool = True) -> Iterator[None]:
+    """A fault inside is the end of the run, and Ctrl-C cancels it: both are recorded, then raised.
+
+    Of a client that does not lead the run only what the run itself says is its end.
+    """
     try:
         yield
     except (RunOver, StoreUnavailable):
         raise
     except KeyboardInterrupt:
+        if not is_leader:
+            raise
         cancel(session, keep=keep)
         raise RunCancelled(f"the run {session.run} was cancelled") from None
     except RunCancelled as fault:
         _record_cancelled(session, fault.message, keep=keep)
         raise
     except RuntimeFault as fault:
-        fail(session, fault)
+        if is_leader or isinstance(fault, RunFailed):
+            fail(session, fault)
         raise
 
 

@@ -101,8 +101,7 @@ class Deployment:
         places: dict[str, LocalStack | None] = {}
         if self.settings.redis_url is not None:
             places[self.settings.redis_url] = None
-        for stack in live_stacks(self.name):
-            places[stack.redis_url] = stack
+        places |= {stack.redis_url: stack for stack in live_stacks(self.name)}
         for redis_url, stack in places.items():
             # A stack may end while it is looked at; a Redis that the user names must be there.
             with suppress(*(() if redis_url == self.settings.redis_url else (StoreUnavailable,))):

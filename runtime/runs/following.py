@@ -66,6 +66,7 @@ class Follower:
 
     def join(self, inside: Mapping[str, bytes]) -> None:
         """Take part in a run that goes on; `inside` are its sealed inputs that travel in a payload."""
+        self.invoked_at = self._record.launched
         self._caller = Caller(self._session, inside, self._while_calling)
 
     def _publish(self) -> None:
@@ -131,13 +132,17 @@ class Follower:
 
     def _bring_back(self) -> None:
         """The run's keys are gone: somebody has ended and cleaned it, or Redis has lost it and is told again."""
+        self._check_over()
+        self._publish()
+
+    def _check_over(self) -> None:
+        """Raises `RunOver` when somebody has ended the run, `RunCancelled` when it was removed."""
         session = self._session
         entry = session.book.entry(session.run)
         if entry is not None and entry.outcome is not None:
             raise RunOver(entry.outcome)
         if entry is None and session.book.is_removed(session.run):
             raise RunCancelled(f"the run {session.run} was removed")
-        self._publish()
 
     def _find(self, status: RunStatus) -> dict[str, Packed] | None:
         """The result; None when a target is gone, which the workers or a rebuild will bring back."""
@@ -147,6 +152,7 @@ class Follower:
             self.passed = whole_records(status, passed=True)
             return found
         except TargetGone:
+            self._check_over()
             if self.watch.is_value_gone(status):
                 self._caller.call_all(self._rebuild())
         return None

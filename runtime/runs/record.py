@@ -127,7 +127,7 @@ def open_outcome(signer: Signer, deployment: str, run: str, sealed: bytes) -> Ou
             **document,
             "state": RunState(document["state"]),
             "records": tuple(document["records"]),
-            "result": None if result is None else RunResult(**result),
+            "result": None if result is None else RunResult(**{**result, "passed": tuple(result["passed"])}),
             "tree": decode_value(document["tree"]),
             "edges": tuple((instance, output) for instance, output in document["edges"]),
         }

@@ -1,4 +1,7 @@
-"""`treadle run`: compile when needed, launch, show progress, print the result."""
+"""`treadle run`: compile when needed, launch, show progress, print the result; or leave a run to itself, or join one.
+
+What `--attach` and `--resume` do is the business of `compiler.cli.rejoining`.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compiler.cli.arguments import (
+    DEFAULT_FILE,
     UsageError,
     add_config,
     add_deployment,
-    add_file,
     add_inputs,
     add_json,
     add_planning,
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Compiles a manifest, or takes a bundle, runs it on the local Lambda service over Redis, and prints the
 result. What is not running is started, and ends with the run (`treadle local start` keeps it instead).
-Ctrl-C cancels the run and leaves nothing behind."""
+Ctrl-C cancels the run and leaves nothing behind. A run that failed can be resumed: what it has committed is kept."""
 EPILOG = """\
 examples:
   treadle run                                          workflow.yaml in this folder
@@ -44,15 +47,24 @@ examples:
   treadle run workflow.yaml --json > result.json       the result with its figures
   treadle run workflow.yaml --inline                   in this process, one task after another: for a debugger
   treadle run workflow.yaml --redis redis://localhost:6379/0
+  treadle run workflow.yaml --detach                   returns at once; the run goes on
+  treadle run --attach last                            follow it, print its result; Ctrl-C leaves it running
+  treadle run --resume last                            again, but for what has been done
+  treadle run workflow.yaml --resume last              the same with a changed manifest: says what is repeated
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    add_file(parser)
+    parser.add_argument(
+        "file", nargs="?", metavar="FILE", help=f"the manifest, a bundle's folder, or - (default: {DEFAULT_FILE})"
+    )
     add_set(parser)
     add_inputs(parser)
     add_planning(parser)
     parser.add_argument("--inline", action="store_true", help="run in this process, for a debugger")
+    parser.add_argument("--detach", action="store_true", help="start the run, print its id, and leave it to itself")
+    parser.add_argument("--attach", metavar="RUN", help="follow a run, or print the result of one that is over")
+    parser.add_argument("--resume", metavar="RUN", help="go on with a run that failed; repeat only what did not commit")
     parser.add_argument("--keep", action="store_true", help="leave the run's keys in Redis")
     add_redis(parser)
     add_deployment(parser)
@@ -63,19 +75,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     from runtime.launch_command import terminated_as_interrupted
 
+    _check_together(args)
     texts = pairs(args.inputs, "--input")
     with terminated_as_interrupted():
-        run_it = _run_bundle if _is_bundle(args.file) else _run_manifest
-        result = run_it(args, texts, console)
-    _show(result, console)
+        if args.attach is not None or args.resume is not None:
+            from compiler.cli.rejoining import rejoin
+
+            result: RunResult | None = rejoin(args, texts, console)
+        else:
+            args.file = args.file or DEFAULT_FILE
+            result = (_run_bundle if is_bundle(args.file) else _run_manifest)(args, texts, console)
+    if result is None:
+        return Exit.OK
+    show_result(result, console)
     return Exit.OK
 
 
-def _is_bundle(file: str) -> bool:
+def _check_together(args: argparse.Namespace) -> None:
+    """Raises UsageError for options that exclude one another."""
+    ways = {"--inline": args.inline, "--detach": args.detach, "--attach": args.attach, "--resume": args.resume}
+    given = [name for name, value in ways.items() if value not in (None, False)]
+    if len(given) > 1:
+        raise UsageError(f"{given[0]} and {given[1]} exclude one another")
+    needless = {"FILE": args.file, "--set": args.sets, "--input": args.inputs, "--inputs-file": args.inputs_file}
+    needless |= {"--planner": args.planner, "--workers": args.workers, "--keep": args.keep}
+    if args.attach is not None:
+        for name, value in needless.items():
+            if value:
+                raise UsageError(f"{name} is decided when a run is launched, not by who attaches to it")
+
+
+def is_bundle(file: str) -> bool:
+    """Whether FILE is a bundle's folder."""
     return file != "-" and Path(file, INDEX_NAME).is_file()
 
 
-def _run_bundle(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> RunResult:
+def _run_bundle(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> RunResult | None:
     for option, value in (("--set", args.sets), ("--planner", args.planner), ("--workers", args.workers)):
         if value:
             raise UsageError(f"{option} is decided when a bundle is built", hint="give it to `treadle build`")
@@ -85,7 +120,7 @@ def _run_bundle(args: argparse.Namespace, texts: Mapping[str, str], console: Con
     return _execute(bundle, _inputs(bundle, args, texts), args, console, settings, source_root="")
 
 
-def _run_manifest(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> RunResult:
+def _run_manifest(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> RunResult | None:
     from compiler.cli.stages import load_build, manifest_settings
 
     settings = manifest_settings(args, console, backend=_backend(args))
@@ -130,14 +165,21 @@ def _execute(
     settings: Settings,
     *,
     source_root: str,
-) -> RunResult:
+) -> RunResult | None:
     from runtime.launch_command import run_bundle
+
+    if args.detach:
+        from compiler.cli.rejoining import detach
+
+        detach(bundle, inputs, settings, console, keep=args.keep)
+        return None
 
     with progress_bar(console, label=bundle.name) as progress:
         return run_bundle(bundle, settings, inputs=inputs, source_root=source_root, progress=progress, keep=args.keep)
 
 
-def _show(result: RunResult, console: Console) -> None:
+def show_result(result: RunResult, console: Console) -> None:
+    """The result on standard output, its figures beside it."""
     from runtime.report import result_object, result_text, summary_text
 
     if console.is_json:

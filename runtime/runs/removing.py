@@ -1,0 +1,53 @@
+"""Ends that come from outside: a run cancelled by another process, and what is left of runs removed."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+from runtime.backends.redis import RedisBackend
+from runtime.errors import RunCancelled, RuntimeFault
+from runtime.ports import RunEnd
+from runtime.runs.ending import CANCELLED
+from runtime.runs.finding import Deployment, Found
+from runtime.runs.record import Outcome, RunState
+
+
+class RunRefuses(RuntimeFault):
+    """What was asked does not fit the state that the run is in."""
+
+    code = "run-state"
+    exit_code = 1
+
+
+def cancel_run(deployment: Deployment, found: Found) -> None:
+    """Fence every worker, record it, remove the keys. Raises `RunRefuses` for a run that has ended."""
+    if found.entry.outcome is not None:
+        raise RunRefuses(f"the run {found.run} is over: it {_past(found.entry.state)}")
+    if not found.redis_url:
+        raise RunRefuses(
+            f"the run {found.run} was interrupted: nothing of it is running",
+            hint=f"`treadle clean {found.run}` removes it, `treadle run --resume {found.run}` goes on with it",
+        )
+    outcome = Outcome(state=RunState.CANCELLED, ended=time.time(), code=RunCancelled.code, reason=CANCELLED)
+    with deployment.book(found.redis_url) as book:
+        settings = found.entry.record.settings
+        coordinator = RedisBackend(book.link, deployment.name, found.run, settings).coordinator
+        coordinator.end(RunEnd.CANCELLED, CANCELLED)
+        book.close(found.run, outcome, {}, settings.life_s)
+        coordinator.finish()
+
+
+def remove_run(deployment: Deployment, found: Found) -> None:
+    """Remove everything of a run, wherever it is. One that is live is cancelled first."""
+    if found.entry.outcome is None and found.redis_url:
+        cancel_run(deployment, found)
+    if found.redis_url:
+        with deployment.book(found.redis_url) as book:
+            RedisBackend(book.link, deployment.name, found.run, found.entry.record.settings).coordinator.finish()
+            book.remove(found.run)
+    shutil.rmtree(deployment.folder(found.run), ignore_errors=True)
+
+
+def _past(state: RunState) -> str:
+    return "was cancelled" if state is RunState.CANCELLED else state.value

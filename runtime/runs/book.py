@@ -18,7 +18,7 @@ from typing import Any
 
 from runtime.backends.redis_link import Link
 from runtime.envelope import Signer
-from runtime.errors import SignatureInvalid
+from runtime.errors import RuntimeFault
 from runtime.runs.record import Entry, Outcome, RunRecord, open_outcome, open_record, seal_outcome, seal_record
 
 KEPT_RUNS = 200
@@ -93,7 +93,7 @@ class RunBook:
         return None if start is None else self._entry(run, start, outcome, bool(watched))
 
     def entries(self) -> Iterator[Entry]:
-        """Every run, the newest first; a record that another key signed is left out."""
+        """Every run, the newest first; a record that cannot be read here is left out."""
         runs = self.runs()
         answers = iter(self._looks(runs))
         for run in runs:
@@ -102,7 +102,7 @@ class RunBook:
                 continue
             try:
                 yield self._entry(run, start, outcome, bool(watched))
-            except SignatureInvalid:
+            except RuntimeFault:
                 continue
 
     def _looks(self, runs: Sequence[str]) -> list[Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from runtime.backends.redis_link import Link
 from runtime.config import LocalSettings
 from runtime.envelope import Signer, default_key_path, load_or_create_key
-from runtime.errors import RuntimeFault, SignatureInvalid, StoreUnavailable
+from runtime.errors import RuntimeFault, StoreUnavailable
 from runtime.local.places import StateFolder
 from runtime.local.stack import LocalStack, live_stacks
 from runtime.runs.archive import read_sections
@@ -112,7 +112,7 @@ class Deployment:
     def _archived(self) -> Iterator[Found]:
         folder = StateFolder.of(self.name).runs
         for path in sorted(folder.glob("*/record"), reverse=True):
-            with suppress(RuntimeFault, OSError, SignatureInvalid):
+            with suppress(RuntimeFault, OSError):
                 yield Found(entry=self._archived_entry(path), redis_url="", stack=None)
 
     def _archived_entry(self, path: Path) -> Entry:

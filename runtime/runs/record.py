@@ -8,19 +8,27 @@ It has two parts, each sealed by itself: what stands from the launch on (`RunRec
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from runtime.config import WorkerSettings
 from runtime.envelope import Codec, Kind, Place, Signer, open_sealed, seal
+from runtime.errors import RuntimeFault
 from runtime.pages import decode_value, encode_value
 from runtime.plan import Value
 from runtime.results import RunResult
 
 VERSION = 1
 START, OUTCOME = "start", "outcome"
+T = TypeVar("T")
+
+
+class RecordUnreadable(RuntimeFault):
+    """A record whose fields are not those of this version."""
+
+    code = "record-unreadable"
 
 
 class RunState(Enum):
@@ -95,8 +103,11 @@ def seal_record(signer: Signer, deployment: str, record: RunRecord) -> bytes:
 
 
 def open_record(signer: Signer, deployment: str, run: str, sealed: bytes) -> RunRecord:
-    """Raises `SignatureInvalid` (E606)."""
-    document = _open(signer, deployment, run, START, sealed)
+    """Raises `SignatureInvalid` (E606), `RecordUnreadable`."""
+    return _open(signer, _place(deployment, run, START), sealed, _record)
+
+
+def _record(document: dict[str, Any]) -> RunRecord:
     lists = {name: tuple(document[name]) for name in ("blobs", "inputs")}
     return RunRecord(**{**document, **lists, "settings": WorkerSettings(**document["settings"])})
 
@@ -119,8 +130,11 @@ def seal_outcome(signer: Signer, deployment: str, run: str, outcome: Outcome) ->
 
 
 def open_outcome(signer: Signer, deployment: str, run: str, sealed: bytes) -> Outcome:
-    """Raises `SignatureInvalid` (E606)."""
-    document = _open(signer, deployment, run, OUTCOME, sealed)
+    """Raises `SignatureInvalid` (E606), `RecordUnreadable`."""
+    return _open(signer, _place(deployment, run, OUTCOME), sealed, _outcome)
+
+
+def _outcome(document: dict[str, Any]) -> Outcome:
     result = document.pop("result")
     return Outcome(
         **{
@@ -149,8 +163,14 @@ def _seal(signer: Signer, deployment: str, run: str, part: str, document: Mappin
     return seal(signer, _place(deployment, run, part), data, Codec.JSON)
 
 
-def _open(signer: Signer, deployment: str, run: str, part: str, sealed: bytes) -> dict[str, Any]:
-    _, data = open_sealed(signer, _place(deployment, run, part), sealed)
-    document: dict[str, Any] = json.loads(data.decode("utf-8", "surrogatepass"))
-    del document["v"]
-    return document
+def _open(signer: Signer, place: Place, sealed: bytes, read: Callable[[dict[str, Any]], T]) -> T:
+    _, data = open_sealed(signer, place, sealed)
+    try:
+        document = json.loads(data.decode("utf-8", "surrogatepass"))
+        del document["v"]
+        return read(document)
+    except (KeyError, TypeError, ValueError) as err:
+        raise RecordUnreadable(
+            f"the record of the run {place.run} was written by another version of treadle",
+            hint=f"`treadle clean {place.run}` removes it",
+        ) from err

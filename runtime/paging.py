@@ -7,6 +7,11 @@ from collections.abc import Iterable
 from runtime.plan import Task
 
 
+def page_slot(page: int) -> str:
+    """What a lost page is reported as: no task's slot has such a name, so the store never has it."""
+    return f"page:{page}"
+
+
 class Paging:
     """Numbers of pages."""
 

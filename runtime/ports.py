@@ -258,6 +258,8 @@ class RunEnd(Enum):
 class RunStatus:
     """The launcher's look at a run: `meta` is "building", "run", "failed", "cancelled", "rewind" or "" (gone).
 
+    `rebuild` names the rebuild that wrote it, `building_s` is how long ago its newest step was. `active`: workers that
+    are called, running or asleep; while tasks are left somebody is, unless keys of the run have vanished.
     `errors`: task → record of its failure. `earlier`: of these tasks, (number, short record) of attempts before.
     """
 
@@ -265,7 +267,10 @@ class RunStatus:
     reason: str
     stored: int
     done: int
+    active: int
     errors: Mapping[str, str]
+    rebuild: str = ""
+    building_s: float = 0.0
     earlier: Mapping[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
 
 
@@ -275,7 +280,12 @@ class Coordinator(Protocol):
     Every method raises `StoreUnavailable` when the store cannot be reached, `RuntimeFault` otherwise.
     """
 
-    def rebuild_start(self) -> None: ...
+    def rebuild_start(self, seen: RunStatus | None = None) -> None:
+        """Fence everyone and begin a rebuild: of whatever is there, or only if that is still what was `seen`.
+
+        Raises `RebuildSuperseded` when somebody has rebuilt, ended or cleaned the run since.
+        """
+        ...
 
     def rebuild_part(self, part: RebuildPart) -> None: ...
 

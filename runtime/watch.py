@@ -18,6 +18,9 @@ from runtime.spans import StartUp, TaskSpan, decode_spans
 
 EMPTY = frozenset[str]()
 
+BUILDING_S = 10.0
+"""A rebuild whose newest step is older is abandoned: its launcher died, and another builds the run."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunState:
@@ -196,11 +199,17 @@ class Move(Enum):
 
 
 def next_move(status: RunStatus, watch: RunWatch) -> Move:
-    """A run whose state is gone or half written is rebuilt like one that lost a value: nobody else will finish it."""
+    """A run whose state is gone or half written is rebuilt like one that lost a value: nobody else will finish it.
+
+    One that is being built is left to who builds it, as long as that one goes on. One in which tasks are left and
+    nobody is to run them has lost keys: whole scripts never leave it so.
+    """
     if status.meta in ("failed", "cancelled"):
         return Move.FAIL
+    if status.meta == "building" and 0 <= status.building_s < BUILDING_S:
+        return Move.WATCH
     if status.meta != "run":
         return Move.REBUILD
     if watch.has_all_targets or status.done >= watch.total:
         return Move.COLLECT
-    return Move.WATCH
+    return Move.WATCH if status.active else Move.REBUILD

@@ -27,7 +27,7 @@ from runtime.lingering import Lingering
 from runtime.locality import Locality
 from runtime.outbox import Outbox
 from runtime.outputs import Outputs, slot_edges
-from runtime.paging import Paging
+from runtime.paging import Paging, page_slot
 from runtime.plan import EnvClass, Task, is_flexible
 from runtime.ports import Answer, Attempt, Called, Commit, Failure, Mode, Status
 from runtime.remaining import Remaining
@@ -225,6 +225,7 @@ class Worker:
     def _on_pages(self, event: ev.PagesLoaded) -> None:
         self._paging.loaded(event.tasks.values())
         if event.missing:
+            self._effects.append(ev.ReportLost(page_slot(event.missing[0])))
             self._leave("lost")
             return
         new = {name: task for name, task in event.tasks.items() if name not in self.tasks}
@@ -251,10 +252,18 @@ class Worker:
         self._follow_stored()
         self._drop(self._inputs.release(stored))
         if mode is Mode.LEAVE and not self._is_busy():
-            self._stay_after_all()
+            self._stay_after_all(answer.todo or {})
 
-    def _stay_after_all(self) -> None:
-        """The store refused the leave, though nothing is known to be done: by its clock the first wait is over."""
+    def _stay_after_all(self, todo: Mapping[str, int]) -> None:
+        """The store refused the leave, though nothing is known to be done.
+
+        By its clock the first wait is over, or it has forgotten an output before all its arrivals had been sent.
+        """
+        if forgotten := [name for name in todo if name in self._settling.settled]:
+            slots = self._outputs.stored(self.tasks[forgotten[0]])
+            self._effects.extend(map(ev.ReportLost, slots))
+            self._leave("lost")
+            return
         self._lingering.disturbed()
         if self._turns.has_waiting and not self._outbox:
             self._turns.release_first()

@@ -6,6 +6,7 @@ The contract suite holds the two to the same answers. Times come from the inject
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Sequence
 
 from runtime.backends.memory_commit import CommitRun, call_of, confirm
@@ -38,13 +39,15 @@ class MemoryCoordinator:
     def __init__(self, state: MemoryState, settings: WorkerSettings) -> None:
         self._state = state
         self._settings = settings
-        self._rebuild = 0
+        self._rebuild = ""
 
-    def rebuild_start(self) -> None:
+    def rebuild_start(self, seen: RunStatus | None = None) -> None:
         state = self._state
         with state.lock:
-            state.rebuild += 1
-            self._rebuild = state.rebuild
+            if seen is not None and (seen.meta, seen.rebuild) != (state.meta, state.rebuild):
+                raise _superseded()
+            state.rebuild = self._rebuild = secrets.token_hex(8)
+            state.built_at = state.clock()
             state.meta, state.reason, state.workers = "building", "", None
             for task in state.errors:
                 state.attempts.pop(task, None)
@@ -59,6 +62,7 @@ class MemoryCoordinator:
         with state.lock:
             if state.meta != "building" or self._rebuild != state.rebuild:
                 raise _superseded()
+            state.built_at = state.clock()
             state.arrived.update({consumer: set(slots) for consumer, slots in part.arrived.items()})
             state.todo.update({worker: dict(grants) for worker, grants in part.grants.items()})
             for worker, task in part.done:
@@ -218,7 +222,8 @@ class MemoryCoordinator:
     def lost(self, worker: str, token: str, slot: str, reference: str) -> None:
         state = self._state
         with state.lock:
-            if self._is_held(worker, token) and state.out.get(slot) == Reference(key=reference):
+            committed = Reference(key=reference) if reference else None
+            if self._is_held(worker, token) and state.out.get(slot) == committed:
                 state.end("rewind", f"the stored value of {slot} is gone")
                 state.tell("ended", json.dumps({"how": "rewind", "slot": slot}))
                 state.lock.notify_all()
@@ -255,6 +260,9 @@ class MemoryCoordinator:
                 reason=state.reason,
                 stored=len(state.out),
                 done=len(state.done),
+                active=sum(record.state is not State.IDLE for record in (state.workers or {}).values()),
+                rebuild=state.rebuild,
+                building_s=state.clock() - state.built_at,
                 errors=dict(state.errors),
                 earlier={
                     task: tuple(sorted(state.tried[task].items())) for task in state.errors if task in state.tried

@@ -60,7 +60,8 @@ class MemoryState:
     lock: threading.Condition = field(default_factory=threading.Condition)
     meta: str = ""
     reason: str = ""
-    rebuild: int = 0
+    rebuild: str = ""
+    built_at: float = 0.0
     workers: dict[str, Record] | None = None
     newest: float = 0.0
     last_begin: float = 0.0
@@ -113,8 +114,8 @@ class MemoryState:
         return (*tables, self.done, self.events)
 
     def clear(self) -> None:
-        """Nothing of the run remains; the deployment's blobs do, and so does the count of rebuilds."""
-        self.meta, self.reason, self.workers, self.graph = "", "", None, None
+        """Nothing of the run remains; the deployment's blobs do."""
+        self.meta, self.reason, self.rebuild, self.workers, self.graph = "", "", "", None, None
         for kind in self._kinds():
             kind.clear()
         for named in (self.todo, self.arrived, self.done_of, self.stored_of, self.hints):

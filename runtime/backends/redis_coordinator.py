@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from runtime.backends.batch import micros, read_answer, read_begin, read_calls, write_commit, write_env
+from runtime.backends.batch import micros, read_answer, read_begin, read_calls, seconds, write_commit, write_env
 from runtime.backends.keys import FIXED, REFERENCE, RunKeys
 from runtime.backends.redis_link import Argument, Link
 from runtime.config import WorkerSettings
@@ -63,10 +63,14 @@ class RedisCoordinator:
     def _fixed(self, *kinds: str) -> list[str]:
         return [self._keys.fixed(kind) for kind in kinds]
 
-    def rebuild_start(self) -> None:
+    def rebuild_start(self, seen: RunStatus | None = None) -> None:
         self._rebuild = secrets.token_hex(8)
+        expected = [] if seen is None else [seen.meta, seen.rebuild]
         keys = self._fixed("meta", "workers", "errors", "att", "out", "done", "queue", "events", "need", "tried")
-        if self._link.script("rebuild_start", keys, [self._rebuild, self._life]):
+        earlier = self._link.script("rebuild_start", keys, [self._rebuild, self._life, *expected])
+        if earlier < 0:
+            raise _superseded()
+        if earlier:
             for pattern in self._keys.stale_patterns():
                 for found in self._link.scan(pattern):
                     self._link.pipeline([("UNLINK", key) for key in found])
@@ -182,7 +186,8 @@ class RedisCoordinator:
 
     def lost(self, worker: str, token: str, slot: str, reference: str) -> None:
         keys = self._fixed("workers", "out", "meta", "events")
-        self._link.script("lost", keys, [worker, token, slot, REFERENCE + reference.encode(), self._life])
+        committed = REFERENCE + reference.encode() if reference else b""
+        self._link.script("lost", keys, [worker, token, slot, committed, self._life])
 
     def fail(self, worker: str, token: str, reason: str) -> None:
         self._link.script("fail", self._fixed("meta", "workers", "events"), [worker, token, reason, self._life])
@@ -191,8 +196,8 @@ class RedisCoordinator:
         self._link.script("end", self._fixed("meta", "workers", "events"), [how.value, reason, self._life])
 
     def status(self) -> RunStatus:
-        meta, reason, stored, done, errors, tried = self._link.script(
-            "status", self._fixed("meta", "out", "done", "errors", "att", "tried"), []
+        meta, reason, stored, done, errors, tried, rebuild, since, active = self._link.script(
+            "status", self._fixed("meta", "out", "done", "errors", "att", "tried", "workers"), []
         )
         texts = [text.decode() for text in errors]
         earlier: dict[str, tuple[tuple[int, str], ...]] = {}
@@ -203,6 +208,9 @@ class RedisCoordinator:
             reason=reason.decode(),
             stored=stored,
             done=done,
+            active=active,
+            rebuild=rebuild.decode(),
+            building_s=seconds(since),
             errors=dict(zip(texts[::2], texts[1::2], strict=True)),
             earlier=earlier,
         )

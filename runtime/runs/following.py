@@ -121,9 +121,9 @@ class Follower:
             case Move.FAIL:
                 raise self._failure(status)
             case Move.REBUILD:
-                if not status.meta:
+                if status.meta != "building":
                     self._bring_back()
-                self._caller.call_all(self._rebuild())
+                self._caller.call_all(self._rebuild(seen=status))
             case Move.WATCH:
                 self._caller.call_all(coordinator.watch(self._session.settings.fan_out))
             case Move.COLLECT:
@@ -131,7 +131,7 @@ class Follower:
         return None
 
     def _bring_back(self) -> None:
-        """The run's keys are gone: somebody has ended and cleaned it, or Redis has lost it and is told again."""
+        """Keys of the run are gone: somebody has ended and cleaned it, or Redis has lost them and is told again."""
         self._check_over()
         self._publish()
 
@@ -154,13 +154,18 @@ class Follower:
         except TargetGone:
             self._check_over()
             if self.watch.is_value_gone(status):
-                self._caller.call_all(self._rebuild())
+                self._caller.call_all(self._rebuild(seen=status))
         return None
 
-    def _rebuild(self, *, first: bool = False, stale: frozenset[str] = frozenset()) -> tuple[Call, ...]:
+    def _rebuild(
+        self, *, first: bool = False, stale: frozenset[str] = frozenset(), seen: RunStatus | None = None
+    ) -> tuple[Call, ...]:
         """Write the run's state from what can be read; returns whom to invoke: nobody when another rebuilds it."""
         session, coordinator = self._session, self._session.backend.coordinator
-        coordinator.rebuild_start()
+        try:
+            coordinator.rebuild_start(seen)
+        except RebuildSuperseded:
+            return ()
         self.watch.fence()
         readable, dangling = (frozenset[str](), frozenset[str]()) if first else session.backend.values.readable()
         state = rebuild_state(session.bundle, readable - stale, dangling | stale, fan_out=session.settings.fan_out)

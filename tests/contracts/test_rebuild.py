@@ -175,3 +175,57 @@ def test_readable_names_what_is_stored_and_what_dangles(world: World) -> None:
     )
     assert world.backend.values.readable() == ({"a", "b"}, {"c"})
     assert world.values.fetch(["b", "none"]) == [Reference(key=key), None]
+
+
+def test_an_input_that_the_store_forgot_sends_the_run_to_a_rebuild(world: World) -> None:
+    world.launch({"w0": {"b": -1}})
+    world.begin("w0")
+    world.coordinator.lost("w0", "another", "a", "")
+    assert world.coordinator.status().meta == "run"
+    world.coordinator.lost("w0", "t1", "a", "")
+    assert world.coordinator.status().meta == "rewind"
+
+
+def test_a_value_that_is_there_is_not_lost(world: World) -> None:
+    world.launch({"w0": {"a": -1, "b": -1}})
+    world.begin("w0")
+    world.commit("w0", store("a"))
+    world.coordinator.lost("w0", "t1", "a", "")
+    assert world.coordinator.status().meta == "run"
+
+
+def test_a_launcher_rebuilds_only_what_it_has_seen(world: World) -> None:
+    world.launch({"w0": {"a": -1}})
+    seen = world.coordinator.status()
+    world.launch({"w0": {"a": -1}})
+    with pytest.raises(RuntimeFault, match="another launcher"):
+        world.coordinator.rebuild_start(seen)
+    assert world.coordinator.status().meta == "run"
+    world.coordinator.rebuild_start(world.coordinator.status())
+    assert world.coordinator.status().meta == "building"
+
+
+def test_a_run_that_was_cleaned_since_a_launcher_looked_stays_clean(world: World) -> None:
+    world.launch({"w0": {"a": -1}})
+    seen = world.coordinator.status()
+    world.coordinator.finish()
+    with pytest.raises(RuntimeFault, match="another launcher"):
+        world.coordinator.rebuild_start(seen)
+    assert world.coordinator.status().meta == ""
+
+
+def test_a_rebuild_says_how_old_its_newest_step_is(world: World) -> None:
+    world.coordinator.rebuild_start()
+    world.advance(5.0)
+    assert world.coordinator.status().building_s == pytest.approx(5.0)
+    world.coordinator.rebuild_part(RebuildPart(arrived={}, grants={"w0": {"a": -1}}, done=()))
+    assert world.coordinator.status().building_s == pytest.approx(0.0)
+
+
+def test_whoever_is_not_idle_is_active(world: World) -> None:
+    world.launch({"w0": {"a": -1}}, idle=("w1",))
+    assert world.coordinator.status().active == 1
+    world.begin("w0")
+    assert world.coordinator.status().active == 1
+    world.leave("w0", settle("a"))
+    assert world.coordinator.status().active == 0

@@ -28,6 +28,9 @@ Kind = Literal[
     "clock_jump",
     "launcher_death",
     "cancel",
+    "vanish",
+    "second_launcher",
+    "resume",
 ]
 Fault = tuple[Kind, int]
 

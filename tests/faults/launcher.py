@@ -1,7 +1,8 @@
 """The launcher's side of a run in virtual time: publish, rebuild, invoke, watch, read the outputs, clean.
 
 Its decisions are `runtime.watch`'s; its life is a generator that yields the seconds until it goes on, and each of
-those pauses is a place where it may die. A successor then looks at the run and goes on from its state.
+those pauses is a place where it may die. A successor then looks at the run and goes on from its state. There may be
+several at once; the world's `book` stands for the record that says how a run ended, and by which they know.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from runtime.calling import Outgoing
 from runtime.errors import RebuildSuperseded
-from runtime.ports import Call, RunEnd
+from runtime.ports import Call, RunEnd, RunStatus
 from runtime.reading import read_stored
 from runtime.watch import Move, RunWatch, next_move, rebuild_state
 
@@ -35,25 +36,27 @@ class Launcher:
         """From the launch, or from the look of a successor, to the end."""
         if is_first:
             self._publish()
-            yield from self._rebuild()
+            yield from self._rebuild(None)
         while True:
             yield self.world.schedule.uniform(0.05, 1.0)
             self._read_events()
+            status = self.coordinator.status()
+            if self.world.book:
+                yield from self._clean(status)
+                return
             if self.world.chance.strikes("cancel"):
                 self.coordinator.end(RunEnd.CANCELLED, "cancelled by the user")
-                yield from self._clean("cancelled")
-                return
-            status = self.coordinator.status()
+                self.world.book = "cancelled"
+                continue
             match next_move(status, self.watch):
                 case Move.REBUILD:
-                    self.world.referee.rebuilding(status.meta)
-                    if not status.meta:
-                        self._publish()
-                    yield from self._rebuild()
+                    yield from self._rebuild(status)
                 case Move.FAIL:
                     self.world.referee.failing(status)
-                    yield from self._clean("failed")
-                    return
+                    if status.meta == "failed" and self.world.chance.strikes("resume"):
+                        yield from self._resume(status)
+                    else:
+                        self.world.book = status.meta
                 case Move.WATCH:
                     for call in self.coordinator.watch(self.world.scenario.settings.fan_out):
                         self.world.referee.calls_again(call.worker)
@@ -62,32 +65,48 @@ class Launcher:
                     values = self._collect()
                     if values is not None:
                         yield from self._end(values)
-                        return
-                    if self.watch.is_value_gone(status):
-                        self.world.referee.rebuilding("rewind")
-                        yield from self._rebuild()
+                    elif self.watch.is_value_gone(status):
+                        yield from self._rebuild(status, why="a target is gone")
+
+    def _resume(self, status: RunStatus) -> Iterator[float]:
+        """The user has mended the task that failed, and goes on from what is committed."""
+        self.world.trace("the run is resumed")
+        self.world.failing = frozenset()
+        for task in status.errors:
+            self.world.starts.pop(task, None)
+        self.watch.failure = ""
+        yield from self._rebuild(status)
 
     def _publish(self) -> None:
         world = self.world
         world.store.values.put_blobs(world.blobs)
         world.store.values.put_pages(world.pages)
 
-    def _rebuild(self) -> Iterator[float]:
+    def _rebuild(self, seen: RunStatus | None, why: str = "") -> Iterator[float]:
+        """Write the run's state from what can be read, unless somebody else has, since it was `seen`."""
         world = self.world
-        world.trace("the launcher rebuilds")
-        self.coordinator.rebuild_start()
-        self.watch.fence()
-        world.wrote()
-        yield world.latency()
-        readable, dangling = world.store.values.readable()  # type: ignore[attr-defined]
-        state = rebuild_state(world.scenario.bundle, readable, dangling, fan_out=world.scenario.settings.fan_out)
-        yield world.latency()
+        vanished = world.mishaps.vanished
+        if seen is not None:
+            world.referee.rebuilding(seen, why)
+            if seen.meta != "building":
+                self._publish()
+        world.trace(f"the launcher rebuilds what is {seen.meta or 'gone' if seen else 'new'}")
         try:
+            self.coordinator.rebuild_start(seen)
+            world.referee.forgot()
+            self.watch.fence()
+            world.wrote()
+            yield world.latency()
+            readable, dangling = world.store.values.readable()  # type: ignore[attr-defined]
+            losses = world.mishaps.losses
+            state = rebuild_state(world.scenario.bundle, readable, dangling, fan_out=world.scenario.settings.fan_out)
+            yield world.latency()
             self.coordinator.rebuild_part(state.part)
             yield world.latency()
             calls = self.coordinator.rebuild_end(state.rows)
         except RebuildSuperseded:
             return
+        world.referee.rebuilt({task for _, task in state.part.done}, vanished, losses)
         world.wrote()
         for call in calls:
             yield from self._invoke(call)
@@ -122,15 +141,18 @@ class Launcher:
         return values
 
     def _end(self, values: dict[str, object]) -> Iterator[float]:
+        """Wait for last words, then say how the run ended, unless somebody else has: the next look cleans."""
         give_up = self.world.now + GRACE_S
         while self.watch.awaits_spans and self.world.now < give_up:
             yield 0.05
             self._read_events()
-        self.world.referee.succeeded(values)
-        yield from self._clean("succeeded")
+        if not self.world.book:
+            self.world.referee.succeeded(values)
+            self.world.book = "succeeded"
 
-    def _clean(self, how: str) -> Iterator[float]:
+    def _clean(self, status: RunStatus) -> Iterator[float]:
         """From here on there are only zombies. A launcher that dies before it leaves the run to its successor."""
         yield self.world.latency()
         self.coordinator.finish()
-        self.world.referee.cleaned(how)
+        self.world.trace(f"the launcher cleans what {self.world.book}, and was {status.meta or 'gone'}")
+        self.world.referee.cleaned(self.world.book)

@@ -11,13 +11,19 @@ from tests.faults.stores import Store
 
 class Mishaps:
     """`skew`: by how much the store's clock is wrong. `is_value_lost`: something that was stored may be gone.
-    `has_forgotten`: so may be what was written last."""
+    `has_forgotten`: so may be what was written last.
+
+    `vanished`: how often whole keys were lost, or lost again by a restart; until the next rebuild the state keeps no
+    promise. `losses`: how often anything was lost.
+    """
 
     def __init__(self, chance: Chance, store: Store, slots: Sequence[str], trace: Callable[[str], None]) -> None:
         self.skew = 0.0
         self.is_value_lost = False
         self.has_rolled_back = False
         self.has_forgotten = False
+        self.vanished = 0
+        self.losses = 0
         self.lost_slots: Counter[str] = Counter()
         self._chance = chance
         self._store = store
@@ -35,8 +41,10 @@ class Mishaps:
         elif self._chance.strikes("flush"):
             self._trace("the store forgets everything")
             self.is_value_lost = self.has_forgotten = is_upset = True
+            self.losses += 1
             self._store.forget_all()
         self._lose_value()
+        self._lose_key()
         if random := self._chance.strikes("clock_jump"):
             self.skew += random.choice((-30.0, -3.0, 3.0, 30.0, 3600.0))
             is_upset = True
@@ -49,9 +57,20 @@ class Mishaps:
             return False
         self._rollback = None
         self.has_rolled_back = self.has_forgotten = True
+        self.vanished += self.vanished > 0
+        self.losses += 1
         self._trace("the store restarts and forgets its last writes")
         self._store.restore(snapshot)
         return True
+
+    def _lose_key(self) -> None:
+        random = self._chance.strikes("vanish")
+        if random and (key := self._store.lose_key(random)):
+            self._trace(f"the key {key} vanishes")
+            self.is_value_lost = self.has_forgotten = True
+            self.vanished += 1
+            self.losses += 1
+            self.lost_slots.update(self._slots)
 
     def _lose_value(self) -> None:
         random = self._chance.strikes("lose_value")
@@ -59,4 +78,5 @@ class Mishaps:
         if slot is not None:
             self._trace(f"the value of {slot} is lost")
             self.is_value_lost = True
+            self.losses += 1
             self.lost_slots[slot] += 1

@@ -48,15 +48,19 @@ class FaultyCoordinator:
         answer = self._inner.commit(commit)
         if answer.status is Status.OK:
             self._referee.holds(commit.worker, commit.token, 0.0 if answer.left else answer.now + self._lease_s)
-        self._heard(is_last_word=answer.left)
+        try:
+            self._heard()
+        except ReplyLost:
+            self._referee.owes(commit, answer)
+            raise
+        self._referee.hears(commit, answer)
         return answer
 
-    def _heard(self, *, is_last_word: bool = False) -> None:
+    def _heard(self) -> None:
         self._wrote()
         if self._chance.strikes("crash"):
             raise Crash
         if self._chance.strikes("lose_reply"):
-            self._referee.is_farewell_lost |= is_last_word
             raise ReplyLost
 
     def __getattr__(self, name: str) -> Any:

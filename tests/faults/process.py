@@ -48,6 +48,7 @@ class Process:
         self.why_over = ""
         self.running: str | None = None
         self._frozen_until = 0.0
+        self.began_at = world.now
         self._renew_at = 0.0
         self._hints_after = "0"
         self._is_subscribed = False
@@ -83,7 +84,7 @@ class Process:
         if chance.strikes("crash"):
             self.end("crashed")
         elif random := chance.strikes("freeze"):
-            self._frozen_until = self.world.now + random.choice((3.0, 11.0, 25.0, 90.0))
+            self._frozen_until = self.world.now + random.choice((3.0, 11.0, 25.0, 90.0, 300.0))
             self._act(act)
         else:
             try:
@@ -100,6 +101,7 @@ class Process:
 
     def _begin(self) -> None:
         machine = self.machine
+        self.began_at = self.world.now
         begin = self.exchange.ports.coordinator.begin(machine.worker, machine.token, self.call.called_at)
         self._hints_after = f"{int(begin.now * 1000)}-0"
         self.world.trace(f"{machine.worker} {machine.token[:4]} begins: {begin.status.value} {dict(begin.todo)}")
@@ -190,11 +192,12 @@ class Process:
         for source in self.exchange.sources_of(task):
             self.world.referee.reads(source.slot, packed.get(source.slot, inputs[source.slot]))
         self.world.executions[task.name] += 1
+        self.world.referee.runs(task.name, self.began_at)
         self.world.trace(f"{self.machine.worker} {self.machine.token[:4]} ran {task.name}, attempt {attempt}")
         if task.name in self.world.scenario.flaky and self.world.executions[task.name] == 1:
             self._feed(_failed(task, "once"))
             return
-        if task.name in self.world.scenario.failing:
+        if task.name in self.world.failing:
             self._feed(_failed(task, "always"))
             return
         self.exchange.keep(self.world.outputs(task, {**inputs, **packed}))

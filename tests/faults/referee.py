@@ -4,7 +4,7 @@
 - The results equal the sequential ones.
 - A large value that lost is deleted by who put it, unless that process died.
 - Nothing of the run stays in the store, however late a zombie comes back.
-- No rebuild without a lost value, or a store that lost the state of the run.
+- No rebuild without a lost value, or a store that lost the state of the run; what is there then is not run again.
 - What `audit` says of the state after every write.
 - One incarnation at a time: nobody begins while another's lease lives.
 - Whoever reads a stored value reads the one that was committed, even where no two executions give equal ones.
@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from runtime.plan import Task
-from runtime.ports import RunStatus
+from runtime.ports import Answer, Commit, RunStatus, Status
 from runtime.reading import read_stored
 from tests.faults.audit import audit
 from tests.faults.scenario import DEADLY
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 HARMLESS = {"lose_reply", "lose_hint", "duplicate", "cancel", "time_up"}
 """Faults after which no call needs to be repeated."""
-UNSURE = frozenset(DEADLY) | {"slow", "lose_reply", "throttle"}
+UNSURE = frozenset(DEADLY) | {"slow", "lose_reply", "throttle", "resume"}
 """What may leave a worker without its lease, or a task without its result."""
 
 
@@ -55,11 +55,16 @@ class Referee:
         self._world = world
         self._results: Mapping[str, object] = {}
         self._leases: dict[str, tuple[str, float]] = {}
+        self._owed: dict[str, tuple[str, int]] = {}
+        self._mended = 0
+        self._rebuilt: tuple[set[str], float, int] = (set(), 0.0, 0)
         self._read: dict[str, list[object]] = {}
         self._in_slots = {name: tuple(edge.slot for edge in task.in_edges) for name, task in world.records.items()}
 
     def wrote(self) -> None:
         """Something was written: does the state keep its promises?"""
+        if self._world.mishaps.vanished > self._mended:
+            return
         state = self._world.store.look()
         if state is not None:
             wrong = audit(state, self._in_slots, is_value_lost=self._world.mishaps.is_value_lost)
@@ -69,6 +74,7 @@ class Referee:
     def holds(self, worker: str, token: str, until: float) -> None:
         """The store has told an incarnation until when it is the worker; 0 when it let it go."""
         self._leases[worker] = (token, until)
+        self._owed.pop(worker, None)
 
     def begins(self, worker: str, token: str, now: float, until: float) -> None:
         """An incarnation may begin."""
@@ -80,6 +86,20 @@ class Referee:
     def forgot(self) -> None:
         """The store forgot who had begun."""
         self._leases.clear()
+        self._owed.clear()
+
+    def owes(self, commit: Commit, answer: Answer) -> None:
+        """The answer to a commit was lost, and nobody knows of the calls that it asked for."""
+        self.is_farewell_lost |= answer.left
+        self._owed.update({call.worker: (commit.token, commit.seq) for call in answer.calls})
+
+    def hears(self, commit: Commit, answer: Answer) -> None:
+        """The answer to a commit came; to one that is sent again it asks for the same calls again."""
+        calls = {call.worker for call in answer.calls}
+        for worker in [worker for worker, owed in self._owed.items() if owed == (commit.token, commit.seq)]:
+            del self._owed[worker]
+            if worker not in calls and answer.status is Status.OK:
+                raise Violation(f"the answer that was lost asked to call {worker}; the one sent again does not")
 
     def reads(self, slot: str, value: object) -> None:
         """A task is given a value that came from the store, from a hint or inside an invocation."""
@@ -87,6 +107,7 @@ class Referee:
 
     def calls_again(self, worker: str) -> None:
         """The watch calls a worker: it was lost, or its call was, or it slept."""
+        self._owed.pop(worker, None)
         struck = Counter(kind for kind, _ in self._world.chance.struck)
         is_harmed = set(struck) - HARMLESS or struck["lose_reply"] > 2 or self.is_farewell_lost
         if not (is_harmed or self._world.has_queued or self._world.scenario.flaky):
@@ -110,13 +131,26 @@ class Referee:
         if unstored and not world.mishaps.is_value_lost:
             raise Violation(f"{task.name} starts, and {unstored[0]} is not stored")
 
-    def rebuilding(self, meta: str) -> None:
-        """The launcher builds the run anew, because its state says so or is not there."""
-        self.forgot()
-        if meta == "rewind" and not self._world.mishaps.is_value_lost:
+    def rebuilding(self, seen: RunStatus, why: str) -> None:
+        """A launcher is about to build the run anew, because of what it has seen."""
+        mishaps, struck = self._world.mishaps, self._world.chance.struck
+        if seen.meta == "rewind" and not (mishaps.is_value_lost or mishaps.has_rolled_back):
             raise Violation("a rebuild without a lost value")
-        if not self._world.chance.struck:
-            raise Violation(f"a rebuild without a fault: {meta or 'no state'}")
+        if seen.meta == "run" and not why and not mishaps.vanished:
+            raise Violation("tasks are left, and nobody is to run them")
+        if not struck:
+            raise Violation(f"a rebuild without a fault: {seen.meta or 'no state'}")
+
+    def rebuilt(self, done: set[str], vanished: int, losses: int) -> None:
+        """The run was built anew, as things were when so much had been lost; `done` need not run again."""
+        self._mended = vanished
+        self._rebuilt = (done, self._world.now, losses)
+
+    def runs(self, task: str, began_at: float) -> None:
+        """A task is run by an incarnation that began then."""
+        done, at, losses = self._rebuilt
+        if task in done and began_at >= at and losses == self._world.mishaps.losses:
+            raise Violation(f"{task} is run again, and what it gave was there at the rebuild")
 
     def failing(self, status: RunStatus) -> None:
         """The run has failed: a task that always fails, and its record, must have brought that about.
@@ -125,17 +159,18 @@ class Referee:
         cancelled, when a launcher died before it had cleaned.
         """
         is_cancelled = status.meta == "cancelled" and any(kind == "cancel" for kind, _ in self._world.chance.struck)
-        due = self._world.scenario.failing
+        is_recorded = bool(status.errors) or self._world.mishaps.vanished > 0
+        due = self._world.scenario.failing if self._world.mishaps.has_rolled_back else self._world.failing
         if any(kind in UNSURE for kind, _ in self._world.chance.struck):
             due |= self._world.scenario.once
-        if not (is_cancelled or (status.errors and due.issuperset(status.errors))):
+        if not (is_cancelled or (due and is_recorded and due.issuperset(status.errors))):
             raise Violation(f"the run {status.meta}: {status.reason} {dict(status.errors)}")
 
     def succeeded(self, values: Mapping[str, object]) -> None:
         """The launcher has read the results."""
         self._results = values
-        if self._world.scenario.failing:
-            raise Violation(f"{set(self._world.scenario.failing)} always fails, and the run has a result")
+        if self._world.failing:
+            raise Violation(f"{set(self._world.failing)} always fails, and the run has a result")
         self._look_for_orphans()
         counts: Counter[str] = Counter()
         for event in self._world.store.signals.wait_events("0", 0.0):

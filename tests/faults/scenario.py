@@ -20,7 +20,10 @@ from tests.worker.graphs import bundle_of, random_inputs
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 24, 40)
 PLANNERS = tuple(STRATEGIES)
-DEADLY: tuple[Kind, ...] = ("crash", "freeze", "time_up", "rollback", "flush", "lose_value", "clock_jump", "lose_call")
+DEADLY: tuple[Kind, ...] = (
+    *("crash", "freeze", "time_up", "rollback", "flush"),
+    *("lose_value", "clock_jump", "lose_call", "vanish"),
+)
 RATES: Mapping[Kind, tuple[float, ...]] = {
     "crash": (0.01, 0.03, 0.1),
     "freeze": (0.005, 0.02),
@@ -38,6 +41,9 @@ RATES: Mapping[Kind, tuple[float, ...]] = {
     "clock_jump": (0.02, 0.05),
     "launcher_death": (0.05, 0.2),
     "cancel": (0.0, 0.02),
+    "vanish": (0.01, 0.05),
+    "second_launcher": (0.05, 0.2),
+    "resume": (1.0,),
 }
 BUDGETS: Mapping[Kind, int] = {
     "crash": 8,
@@ -56,6 +62,9 @@ BUDGETS: Mapping[Kind, int] = {
     "clock_jump": 3,
     "launcher_death": 3,
     "cancel": 1,
+    "vanish": 2,
+    "second_launcher": 2,
+    "resume": 1,
 }
 MANY = 100_000
 NEVER = Retry(max=0)

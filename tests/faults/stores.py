@@ -52,6 +52,10 @@ class Store(Protocol):
         """`slot` is stored."""
         ...
 
+    def lose_key(self, random: Random) -> str:
+        """Lose a whole key of the run, whichever (its time was over, or it was evicted); returns its name or ""."""
+        ...
+
     def look(self) -> Snapshot | None:
         """The state of a run that goes on, to be audited; None of any other."""
         ...
@@ -101,7 +105,7 @@ class MemoryStore:
     def forget_all(self) -> None:
         self.state.clear()
         self.state.blobs.clear()
-        self.state.rebuild = self.state.called = 0
+        self.state.called = 0
 
     def lose_value(self, slots: Sequence[str], random: Random) -> str | None:
         large = [slot for slot in slots if isinstance(self.state.out.get(slot), Reference)]
@@ -114,6 +118,26 @@ class MemoryStore:
 
     def has(self, slot: str) -> bool:
         return slot in self.state.out
+
+    def lose_key(self, random: Random) -> str:
+        state = self.state
+        named = [(kind, name) for kind in NAMED for name in getattr(state, kind)]
+        whole = [(kind, "") for kind in ("meta", "workers", "called", *WHOLE) if getattr(state, kind)]
+        if not (found := [*whole, *named]):
+            return ""
+        kind, name = random.choice(found)
+        match kind:
+            case "meta":
+                state.meta = state.reason = state.rebuild = ""
+            case "workers":
+                state.workers = None
+            case "called":
+                state.newest, state.last_begin, state.called = 0.0, 0.0, 0
+            case _ if name:
+                del getattr(state, kind)[name]
+            case _:
+                getattr(state, kind).clear()
+        return f"{kind}:{name}"
 
     def look(self) -> Snapshot | None:
         state = self.state
@@ -146,6 +170,8 @@ class MemoryStore:
         return {worker: list(tasks) for worker, tasks in self.state.todo.items() if tasks}
 
 
+WHOLE = ("out", "done", "need", "attempts", "tried", "errors", "events", "pages")
+NAMED = ("todo", "arrived", "done_of", "stored_of", "hints")
 COUNTERS = ("entries", "newest_ms", "newest", "last_begin", "called")
 
 
@@ -219,6 +245,7 @@ class RedisStore:
         self._settings = settings
         self._looks = 0
         self._clock = Clock()
+        set_clock(client, self._clock)
         self._link = PromptLink(client, where="the test's server", scripts=ClockedScripts())
         backend = RedisBackend(self._link, "test", "run", settings)
         self._keys = backend.keys
@@ -261,6 +288,11 @@ class RedisStore:
 
     def has(self, slot: str) -> bool:
         return bool(self._redis.hexists(self._keys.fixed("out"), slot))
+
+    def lose_key(self, random: Random) -> str:
+        keys = sorted(key.decode() for key in self._names() if b"{run}:" in key)
+        key = random.choice(keys) if keys else ""
+        return key.partition("}:")[2] if key and self._redis.delete(key) else ""
 
     def look(self) -> Snapshot | None:
         """One trip for all of it; every third time, because it costs as much as a commit."""

@@ -13,6 +13,9 @@ from tests.faults.planted import PLANTED
 from tests.faults.running import MakeStore, Outcome, run_seed
 from tests.faults.stores import MemoryStore
 
+OFTEN = 0.04
+"""Bugs that are found less often are looked for by the command `tests.faults.table`, which has the time."""
+
 
 @pytest.fixture(scope="module")
 def on_redis() -> Iterator[MakeStore]:
@@ -31,7 +34,7 @@ def test_every_invariant_holds_under_drawn_faults_with_the_scripts_on_redis(on_r
     assert [str(outcome) for outcome in outcomes if outcome.violation] == []
 
 
-@pytest.mark.parametrize("bug", PLANTED)
+@pytest.mark.parametrize("bug", [name for name, bug in PLANTED.items() if bug.share >= OFTEN])
 def test_a_planted_bug_is_found_as_often_as_it_should_be(bug: str) -> None:
     seeds = 100
     wanted = PLANTED[bug].share * seeds

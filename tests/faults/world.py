@@ -28,7 +28,7 @@ from tests.faults.scenario import Scenario
 from tests.faults.stores import Store
 from tests.faults.values import dressed, output_digests
 
-MAX_STEPS = 200_000
+MAX_STEPS = 30_000
 QUIET_S = 2_000.0
 """Longer than the protocol's longest patience, with a call that was confirmed and lost: 600 s, while others live."""
 
@@ -62,6 +62,9 @@ class World:
         slots = {edge.slot for task in self.records.values() for edge in task.in_edges}
         self.mishaps = Mishaps(chance, store, sorted(slots.union(self.targets)), self.trace)
         self.has_queued = False
+        self.failing = scenario.failing
+        self.book = ""
+        self.leading = 0
         self.referee = Referee(self)
 
     def _read_bundle(self) -> None:
@@ -138,17 +141,24 @@ class World:
 
     def _launch(self, *, is_first: bool) -> None:
         launcher = Launcher(self)
+        self.leading += 1
         life = launcher.life(is_first=is_first)
         self.at(0.0, lambda: self._lead(launcher, life))
 
     def _lead(self, launcher: Launcher, life: Iterator[float]) -> None:
         if random := self.chance.strikes("launcher_death"):
             self.trace("the launcher dies")
+            self.leading -= 1
             self.at(random.uniform(0.5, 30.0), lambda: self._launch(is_first=False))
             return
         pause = next(life, None)
         if pause is not None:
             self.at(pause, lambda: self._lead(launcher, life))
+            if self.chance.strikes("second_launcher"):
+                self.trace("another launcher takes part")
+                self._launch(is_first=False)
+        else:
+            self.leading -= 1
 
     # ---- invocations ------------------------------------------------------------------------------------
 
@@ -163,7 +173,7 @@ class World:
             return
         self._deliver_later(delivery)
         if random := self.chance.strikes("duplicate"):
-            self.at(random.choice((0.0, 0.01, 1.0, 20.0)), lambda: self._deliver_later(delivery))
+            self.at(random.choice((0.0, 0.01, 1.0, 20.0, 120.0, 900.0)), lambda: self._deliver_later(delivery))
 
     def _inside(self, call: Call) -> frozenset[int]:
         """The pages that the launcher's payload holds."""

@@ -99,16 +99,26 @@ def test_spans_are_awaited_of_workers_that_did_not_fall() -> None:
     assert not watch.awaits_spans and not watch.live
 
 
-def status(meta: str, done: int = 0) -> RunStatus:
-    return RunStatus(meta=meta, reason="", stored=0, done=done, errors={})
+def status(meta: str, done: int = 0, active: int = 1, building_s: float = 60.0) -> RunStatus:
+    return RunStatus(
+        meta=meta, reason="", stored=0, done=done, active=active, errors={}, rebuild="r", building_s=building_s
+    )
 
 
 def test_a_run_whose_state_is_gone_half_written_or_marked_is_built_anew() -> None:
     watch = RunWatch(total=2, targets=frozenset({"b"}))
     for meta in ("", "building", "rewind"):
         assert next_move(status(meta), watch) is Move.REBUILD
+    assert next_move(status("run", active=0), watch) is Move.REBUILD
     assert next_move(status("run"), watch) is Move.WATCH
     assert next_move(status("failed"), watch) is Move.FAIL
+
+
+def test_a_run_that_somebody_builds_is_left_to_them_until_their_newest_step_is_old() -> None:
+    watch = RunWatch(total=2, targets=frozenset({"b"}))
+    assert next_move(status("building", building_s=1.0), watch) is Move.WATCH
+    assert next_move(status("building", building_s=10.0), watch) is Move.REBUILD
+    assert next_move(status("building", building_s=-3600.0), watch) is Move.REBUILD
 
 
 def test_what_a_store_forgot_after_its_events_told_it_is_waited_for_again() -> None:

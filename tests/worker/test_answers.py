@@ -76,3 +76,13 @@ def test_a_worker_whose_last_outputs_take_several_commits_leaves_with_the_last()
             waiting += worker.step(ev.Committed(Answer(status=Status.OK, todo={} if left else None, left=left)), 0.0)
     assert [commit.commit.mode.value for commit in commits][-2:] == ["none", "leave"]
     assert sum(len(commit.commit.items) for commit in commits) == len(names)
+
+
+def test_a_leave_refused_for_a_task_that_is_settled_here_tells_that_the_store_forgot_its_output() -> None:
+    worker = make_worker({"a": [], "far": ["a"]}, {"a": "p", "far": "q"})
+    begin(worker, "a")
+    worker.step(ev.Executed("a"), 0.0)
+    worker.step(ev.Sealed("a"), 0.0)
+    effects = worker.step(ev.Committed(ok("a")), 0.0)
+    assert ev.ReportLost("a") in effects
+    assert worker.has_left

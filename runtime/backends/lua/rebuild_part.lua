@@ -3,6 +3,7 @@
 if redis.call('HGET', KEYS[1], 'state') ~= 'building' or redis.call('HGET', KEYS[1], 'rebuild') ~= ARGV[1] then
   return 0
 end
+redis.call('HSET', KEYS[1], 'since', int(clock()))
 local part = cjson.decode(ARGV[3])
 local life = ARGV[2]
 

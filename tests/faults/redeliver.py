@@ -24,7 +24,7 @@ from typing import Any
 from compiler.emit.bundle import Build
 from tests.faults.campaign import Outcome, Table, run_under
 from tests.faults.unruly_proxy import Manners, UnrulyProxy
-from tests.faults.workloads import SHORT_LEASES, WORKLOADS, Workload, small_bench
+from tests.faults.workloads import SHORT_LEASES, WORKLOADS, Workload, own_home, small_bench
 from tests.integration.running import PLANNERS, Bench, wait_for
 
 MODES: Mapping[str, Manners] = {
@@ -70,7 +70,7 @@ def told_by(bench: Bench) -> tuple[Counter[str], Counter[str]]:
 def main() -> int:
     args = arguments()
     table, seeds = Table(), itertools.count(args.seed)
-    with tempfile.TemporaryDirectory() as folder, small_bench() as bench:
+    with tempfile.TemporaryDirectory() as folder, own_home(), small_bench() as bench:
         for mode in args.mode or MODES:
             turns = itertools.cycle(itertools.product(args.shape or WORKLOADS, args.planner or PLANNERS))
             for shape, planner in itertools.islice(turns, args.runs):

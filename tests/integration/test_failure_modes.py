@@ -31,24 +31,25 @@ def four(own_home: None) -> Iterator[Bench]:
 
 # ---- wake-ups ---------------------------------------------------------------------------------------------
 
-PING_PONG = Workload(
-    "ping-pong",
+MESH = Workload(
+    "mesh",
     """
 tasks:
-  link:
+  cell:
     call: functions:add
-    foreach: {i: "${{ range(16) }}"}
-    args: ["${{ 0 if i == 0 else tasks.link[i-1] }}", "${{ i }}"]
-    worker: p${{ i % 2 }}
-result: ${{ tasks.link[15] }}
+    foreach: {l: "${{ range(12) }}", i: "${{ range(3) }}"}
+    args: ["${{ 1 if l == 0 else tasks.cell[l-1][i] }}", "${{ 0 if l == 0 else tasks.cell[l-1][(i + 1) % 3] }}"]
+    worker: p${{ i }}
+result: ${{ tasks.cell[11] }}
 """,
-    120,
+    [2**11] * 3,
 )
+"""Three workers that all live, and wait for each other at every step."""
 
 
 @pytest.mark.parametrize("planner", PLANNERS)
 def test_workers_whose_subscriptions_are_lost_find_their_grants(four: Bench, tmp_path: Path, planner: str) -> None:
-    outcome = run_disturbed(four, PING_PONG.build(tmp_path, planner), PING_PONG, "hints", seed=1)
+    outcome = run_disturbed(four, MESH.build(tmp_path, planner), MESH, "hints", seed=1)
     assert outcome.kind == "right", outcome
     assert outcome.hit, "no hint was there to be lost"
     assert four.left_keys() == []
@@ -216,7 +217,9 @@ result: [["${{ tasks.literal }}", "${{ tasks.input }}", "${{ tasks.value }}"], "
 
 @pytest.mark.parametrize("planner", PLANNERS)
 @pytest.mark.parametrize(("size", "text"), [(130 * KIB, 130 * KIB), (3_000_000, 1_000_000)])
-def test_arguments_of_any_size_reach_their_functions(four: Bench, tmp_path: Path, size: int, text: int, planner: str) -> None:
+def test_arguments_of_any_size_reach_their_functions(
+    four: Bench, tmp_path: Path, size: int, text: int, planner: str
+) -> None:
     build = compile_at(write_workflow(tmp_path, LARGE_ARGUMENTS, SIZES), planner, workers=4, text="x" * text)
     result = four.run(build, inputs={"given": "y" * size})
     each = [[text + len(str(i)), size] for i in range(12)]

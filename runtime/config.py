@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 KIB = 1024
+S3_SCHEME = "s3://"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,8 @@ class WorkerSettings:
     `call_limit_s`: a called worker that has not begun by then is called again (rule 8 of the protocol).
     `max_tries`: begins of one worker without a new stored output before the run fails.
     `life_s`: how long keys of a run live (deadline + 24 h). `store_value_bytes`: larger values get a key of their own.
+    `object_store`: "s3://bucket/prefix", or the absolute path of a folder that every worker sees, for values larger
+    than `object_store_bytes`; None keeps all of them in Redis.
     `time_margin_s`: a worker hands its tasks over when less than this is left of its invocation.
     """
 
@@ -30,6 +33,8 @@ class WorkerSettings:
     deadline_s: float = 24 * 3600.0
     life_s: float = 48 * 3600.0
     store_value_bytes: int = 64 * KIB
+    object_store: str | None = None
+    object_store_bytes: int = 16 * 1024 * KIB
     inline_subdag_bytes: int = 128 * KIB
     inline_value_bytes: int = 32 * KIB
     inline_values_bytes: int = 128 * KIB
@@ -40,6 +45,16 @@ class WorkerSettings:
     def __post_init__(self) -> None:
         if not self.renew_s < self.lease_s:
             raise ValueError(f"`renew` ({self.renew_s:g}s) must be shorter than `lease` ({self.lease_s:g}s)")
+        if self.object_store is not None and not _is_object_store(self.object_store):
+            raise ValueError(
+                f"`object_store` is {self.object_store!r}; write s3://BUCKET/PREFIX, or the whole path of a folder"
+            )
+
+
+def _is_object_store(address: str) -> bool:
+    if address.startswith(S3_SCHEME):
+        return bool(address.removeprefix(S3_SCHEME).partition("/")[0])
+    return os.path.isabs(address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

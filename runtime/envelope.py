@@ -72,7 +72,9 @@ class Place:
 
     def __str__(self) -> str:
         name = self.instance if self.output is None else f"{self.instance}.{self.output}"
-        return f"{name or self.kind.name.lower()} of run {self.run}" if self.run else name or self.kind.name.lower()
+        if self.kind is not Kind.VALUE:
+            name = f"{self.kind.name.lower()} {name}".rstrip()
+        return f"{name} of run {self.run}" if self.run else name
 
 
 class Signer:

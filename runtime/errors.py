@@ -28,6 +28,12 @@ class StoreUnavailable(RuntimeFault):
     code = "store-unavailable"
 
 
+class ObjectStoreUnavailable(RuntimeFault):
+    """The object store for large values is not there, is full, or refuses what it is asked."""
+
+    code = "object-store-unavailable"
+
+
 class RebuildSuperseded(RuntimeFault):
     """What this launcher was building is not what the store holds now: another rebuilds, or the store restarted."""
 
@@ -38,10 +44,6 @@ class LambdaUnavailable(RuntimeFault):
     """The Lambda endpoint cannot be reached or refuses what it is asked."""
 
     code = "lambda-unavailable"
-
-
-class LambdaFaltered(LambdaUnavailable):
-    """The Lambda endpoint failed this once (5xx), or the connection to it did: worth another try."""
 
 
 class Throttled(LambdaUnavailable):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from redis import Redis as Client
 
 from runtime.backends.keys import RunKeys
+from runtime.backends.objects import objects_of
 from runtime.backends.redis_coordinator import RedisCoordinator
 from runtime.backends.redis_link import Link, connect
 from runtime.backends.redis_signals import RedisSignals
@@ -27,8 +28,10 @@ class RedisBackend:
     def __init__(self, target: str | Client | Link, deployment: str, run: str, settings: WorkerSettings) -> None:
         self.keys = RunKeys(deployment, run)
         self.link = Link.to(target)
-        self.coordinator = RedisCoordinator(self.link, self.keys, settings)
-        self.values = RedisValues(self.link, self.keys, settings)
+        address = settings.object_store
+        self.objects = None if address is None else objects_of(address, deployment, run)
+        self.coordinator = RedisCoordinator(self.link, self.keys, settings, objects=self.objects)
+        self.values = RedisValues(self.link, self.keys, settings, self.objects)
         self.signals = RedisSignals(self.link, self.keys, settings)
 
     def close(self) -> None:

@@ -21,14 +21,16 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 
 from runtime.backends.batch import micros, read_answer, read_begin, read_calls, seconds, write_commit, write_env
 from runtime.backends.keys import FIXED, REFERENCE, RunKeys
+from runtime.backends.objects import Objects
 from runtime.backends.redis_link import Argument, Link
 from runtime.config import WorkerSettings
-from runtime.errors import RebuildSuperseded
+from runtime.errors import ObjectStoreUnavailable, RebuildSuperseded
 from runtime.ports import Answer, Begin, Call, Commit, RebuildPart, RunEnd, RunStatus, WorkerRow
 
 KEYS_PER_CALL = 400
@@ -50,9 +52,15 @@ class RedisCoordinator:
     """`runtime.ports.Coordinator` for one run."""
 
     def __init__(
-        self, link: Link, keys: RunKeys, settings: WorkerSettings, clock: Callable[[], float] = time.monotonic
+        self,
+        link: Link,
+        keys: RunKeys,
+        settings: WorkerSettings,
+        clock: Callable[[], float] = time.monotonic,
+        objects: Objects | None = None,
     ) -> None:
         self._link = link
+        self._objects = objects
         self._keys = keys
         self._settings = settings
         self._life = int(settings.life_s)
@@ -216,11 +224,15 @@ class RedisCoordinator:
         )
 
     def finish(self) -> None:
+        """The run needs nothing any more: objects that cannot be deleted now are left to the bucket's own rule."""
         self._link.command("UNLINK", self._keys.fixed("workers"))
         self._link.pipeline([("UNLINK", key) for key in self._fixed(*FIXED)])
         for pattern in self._keys.patterns():
             for found in self._link.scan(pattern):
                 self._link.pipeline([("UNLINK", key) for key in found])
+        if self._objects is not None:
+            with suppress(ObjectStoreUnavailable):
+                self._objects.clear()
 
 
 def _superseded() -> RebuildSuperseded:

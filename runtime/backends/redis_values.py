@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from runtime.backends.batch import read_value, write_value
-from runtime.backends.keys import CHUNKS_MARK, RunKeys, keys_of
+from runtime.backends.keys import RunKeys
+from runtime.backends.objects import Objects
+from runtime.backends.redis_large import LargeValues
 from runtime.backends.redis_link import Link
-from runtime.bulk import Bulk, Sealed
+from runtime.bulk import Sealed
 from runtime.config import WorkerSettings
-from runtime.packing import Buffer
 from runtime.ports import Reference
 
 BATCH_BYTES = 4 * 1024 * 1024
@@ -37,8 +38,9 @@ HEAD_BYTES = 64
 class RedisValues:
     """`runtime.ports.ValueStore` for one run and its deployment."""
 
-    def __init__(self, link: Link, keys: RunKeys, settings: WorkerSettings) -> None:
+    def __init__(self, link: Link, keys: RunKeys, settings: WorkerSettings, objects: Objects | None = None) -> None:
         self._link = link
+        self._large = LargeValues(link, keys, settings, objects)
         self._keys = keys
         self._life = int(settings.life_s)
 
@@ -52,42 +54,23 @@ class RedisValues:
         """(slots whose values can be read, slots whose reference is dangling): what a rebuild starts from."""
         out = self._keys.fixed("out")
         slots = [slot.decode() for slot in self._link.command("HKEYS", out)]
-        large: dict[str, bytes] = {}
+        large: dict[str, str] = {}
         for first in range(0, len(slots), SLOTS_PER_CALL):
             part = slots[first : first + SLOTS_PER_CALL]
             answers = self._link.script("stored", [out], part)
-            large.update({slot: key for slot, key in zip(part, answers, strict=True) if key})
-        keys = {slot: keys_of(key.decode()) for slot, key in large.items()}
-        there = self._link.pipeline([("EXISTS", *found) for found in keys.values()]) if large else []
-        dangling = frozenset(slot for slot, count in zip(large, there, strict=True) if count < len(keys[slot]))
+            large.update({slot: key.decode() for slot, key in zip(part, answers, strict=True) if key})
+        gone = self._large.gone(tuple(large.values()))
+        dangling = frozenset(slot for slot, key in large.items() if key in gone)
         return frozenset(slots) - dangling, dangling
 
     def put_large(self, task: str, output: str | None, token: str, sealed: Sealed) -> str:
-        """In one command; what comes in chunks has a key for each, then one for the head."""
-        key = self._keys.large(task, output, token)
-        if isinstance(sealed, bytes):
-            self._put(key, sealed)
-            return key
-        reference = f"{key}{CHUNKS_MARK}{len(sealed.lengths)}"
-        head, *places = keys_of(reference)
-        for place, chunk in zip(places, sealed.chunks, strict=True):
-            assert chunk is not None, "what is written is there"
-            self._put(place, chunk)
-        self._put(head, sealed.head)
-        return reference
-
-    def _put(self, key: str, data: Buffer) -> None:
-        self._link.command("SET", key, data, "EX", self._life)
+        return self._large.put(task, output, token, sealed)
 
     def get_large(self, key: str) -> Sealed | None:
-        head, *places = keys_of(key)
-        found: bytes | None = self._link.command("GET", head)
-        if found is None or not places:
-            return found
-        return Bulk(found, (self._link.command("GET", place) for place in places))
+        return self._large.get(key)
 
     def delete_large(self, key: str) -> None:
-        self._link.command("UNLINK", *keys_of(key))
+        self._large.delete(key)
 
     def put_blobs(self, blobs: Mapping[str, bytes]) -> None:
         """Send what is not there as it shall be, renew the rest.

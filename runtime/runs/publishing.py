@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 from runtime.backends.awslambda import ensure_functions, make_client
+from runtime.backends.objects import object_store_variables
 from runtime.run_inputs import publish_inputs
 from runtime.runs.record import RunRecord
 from runtime.runs.session import Session
@@ -21,7 +22,7 @@ def prepare_functions(session: Session) -> None:
         "TREADLE_FUNCTION_PREFIX": target.function_prefix,
     }
     if target.lambda_endpoint is not None:
-        variables["AWS_ENDPOINT_URL_LAMBDA"] = target.lambda_endpoint
+        variables |= {"AWS_ENDPOINT_URL_LAMBDA": target.lambda_endpoint, **object_store_variables(session.settings)}
     ensure_functions(
         make_client(target.lambda_endpoint, target.region),
         bundle.classes,
@@ -40,6 +41,8 @@ def publish(session: Session, inputs: Mapping[str, object], record: RunRecord) -
     Returns the sealed inputs that are not large. Raises `NotSerializable`.
     """
     bundle, values, trust = session.bundle, session.backend.values, session.trust
+    if session.backend.objects is not None:
+        session.backend.objects.check()
     blobs = {digest: bundle.blob(digest) for digest in record.blobs if digest != bundle.digest}
     blobs[bundle.digest] = bundle.index
     values.put_blobs({digest: trust.seal_blob(digest, data) for digest, data in blobs.items()})

@@ -23,8 +23,6 @@ CASES = [
     ("twice", "fan", "wukong"),
     ("twice", "random", "wukong"),
     ("lossy", "tree", "wukong"),
-    ("cut", "fan", "wukong"),
-    ("refused", "chain", "simple"),
 ]
 
 

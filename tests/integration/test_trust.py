@@ -1,0 +1,201 @@
+"""Nothing that this deployment did not sign for exactly its place is executed: shown in runs, with pickle bombs.
+
+Whoever can write to Redis puts something else in place of a value, a chunk of one, a code unit or a page while a run
+waits at a gate. Each is refused as E606, and the bomb's folder is never made.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from compiler.emit.bundle import Build
+from runtime.backends.batch import read_value, write_value
+from runtime.envelope import Codec, Kind, Place, Signer, default_key_path, load_or_create_key, seal
+from runtime.errors import RuntimeFault
+from runtime.ports import Reference
+from runtime.trust import Trust
+from tests.faults.workloads import SHORT_LEASES, small_bench
+from tests.integration.running import DEPLOYMENT, Bench, compile_at, write_workflow
+from tests.integration.test_faults import while_the_gate_is_closed
+
+BODY = """
+params: {folder: {type: str}, size: {type: int}}
+tasks:
+  early: {call: "functions:make", args: ["${{ params.size }}"], worker: red}
+  other: {call: "functions:make", args: ["${{ params.size }}"], worker: red}
+  gate: {call: "functions:wait", args: ["${{ params.folder }}"], worker: blue}
+  late: {call: "measuring:measure", args: ["${{ tasks.early }}", "${{ tasks.gate }}"], worker: green}
+  count: {call: "measuring:measure", args: ["${{ tasks.other }}", "${{ tasks.gate }}"], worker: green}
+result: ["${{ tasks.late }}", "${{ tasks.count }}"]
+"""
+PAGED = """
+params: {folder: {type: str}, size: {type: int}}
+tasks:
+  early: {call: "functions:make", args: ["${{ params.size }}"]}
+  other: {call: "functions:make", args: ["${{ params.size }}"]}
+  gate: {call: "functions:wait", args: ["${{ params.folder }}"]}
+  late:
+    call: measuring:measure
+    foreach: {i: "${{ range(300) }}"}
+    args: ["${{ tasks.early if i % 2 else tasks.other }}", "${{ tasks.gate }}"]
+result: ["${{ tasks.late }}"]
+"""
+FUNCTIONS = """
+import pathlib
+import time
+
+
+def make(size):
+    return bytes(size)
+
+
+def wait(folder):
+    pathlib.Path(folder, "begun").write_text("")
+    give_up = time.monotonic() + 60
+    while not pathlib.Path(folder, "open").exists():
+        assert time.monotonic() < give_up, "the gate stays closed"
+        time.sleep(0.005)
+    return 1
+"""
+MEASURING = """
+def measure(value, gate):
+    return len(value)
+"""
+
+
+class Bomb:
+    """Unpickling it makes a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = str(folder / "exploded")
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (self.folder,)
+
+
+@pytest.fixture(scope="module")
+def bench(own_home: None) -> Iterator[Bench]:
+    with small_bench() as bench:
+        yield bench
+
+
+def gated(folder: Path, body: str, *, size: int, planner: str = "simple") -> Build:
+    path = write_workflow(folder, body, FUNCTIONS)
+    (folder / "measuring.py").write_text(f"PLACE = {folder.name!r}\n{MEASURING}")
+    return compile_at(path, planner, folder=str(folder), size=size)
+
+
+def trust_of(prefix: str, deployment: str = DEPLOYMENT) -> Trust:
+    """What the run with these keys trusts, or another deployment's run of the same name."""
+    key = load_or_create_key(default_key_path(deployment))
+    return Trust(signer=Signer(key), deployment=deployment, run=prefix.partition("{")[2].partition("}")[0])
+
+
+def bare_bomb(bench: Bench, prefix: str, bomb: bytes) -> None:
+    bench.client.hset(prefix + "out", "early", b"v" + bomb)
+
+
+def bomb_of_another_signer(bench: Bench, prefix: str, bomb: bytes) -> None:
+    place = Place(deployment=DEPLOYMENT, run=trust_of(prefix).run, instance="early")
+    bench.client.hset(prefix + "out", "early", b"v" + seal(b"x" * 32, place, bomb, Codec.PICKLE))
+
+
+def value_of_another_task(bench: Bench, prefix: str, bomb: bytes) -> None:
+    bench.client.hset(prefix + "out", "early", bench.client.hget(prefix + "out", "other") or b"")
+
+
+def value_of_another_run(bench: Bench, prefix: str, bomb: bytes) -> None:
+    trust = trust_of(prefix)
+    theirs = Trust(signer=trust.signer, deployment=trust.deployment, run="another").seal_value("early", bytes(40))
+    assert isinstance(theirs, bytes)
+    bench.client.hset(prefix + "out", "early", b"v" + theirs)
+
+
+def value_of_another_deployment(bench: Bench, prefix: str, bomb: bytes) -> None:
+    theirs = trust_of(prefix, "another").seal_value("early", bytes(40))
+    assert isinstance(theirs, bytes)
+    bench.client.hset(prefix + "out", "early", b"v" + theirs)
+
+
+def input_of_the_same_name(bench: Bench, prefix: str, bomb: bytes) -> None:
+    theirs = trust_of(prefix).seal_input("early", bytes(40))
+    assert isinstance(theirs, bytes)
+    bench.client.hset(prefix + "out", "early", b"v" + theirs)
+
+
+def bomb_as_code(bench: Bench, prefix: str, bomb: bytes) -> None:
+    for key in bench.client.scan_iter(f"treadle:{DEPLOYMENT}:blob:*"):
+        place = Place(deployment=DEPLOYMENT, run="", instance=key.decode().rpartition(":")[2], kind=Kind.BLOB)
+        bench.client.set(key, seal(b"x" * 32, place, bomb, Codec.RAW))
+
+
+SMALL = (
+    bare_bomb,
+    bomb_of_another_signer,
+    value_of_another_task,
+    value_of_another_run,
+    value_of_another_deployment,
+    input_of_the_same_name,
+    bomb_as_code,
+)
+
+
+def reference(bench: Bench, prefix: str, slot: str) -> str:
+    found = read_value(bench.client.hget(prefix + "out", slot) or b"")
+    assert isinstance(found, Reference)
+    return found.key
+
+
+def chunk_of_another_task(bench: Bench, prefix: str, bomb: bytes) -> None:
+    early, other = (reference(bench, prefix, slot).partition("#")[0] for slot in ("early", "other"))
+    bench.client.copy(f"{other}#2", f"{early}#1", replace=True)
+
+
+def bomb_as_a_chunk(bench: Bench, prefix: str, bomb: bytes) -> None:
+    bench.client.set(reference(bench, prefix, "early").partition("#")[0] + "#0", bomb)
+
+
+def head_of_another_task(bench: Bench, prefix: str, bomb: bytes) -> None:
+    theirs = Reference(key=reference(bench, prefix, "other"))
+    bench.client.hset(prefix + "out", "early", write_value(theirs))
+
+
+LARGE = (chunk_of_another_task, bomb_as_a_chunk, head_of_another_task)
+Attack = Callable[[Bench, str, bytes], None]
+
+
+def refuse(bench: Bench, build: Build, folder: Path, attack: Attack) -> RuntimeFault:
+    """Run until the gate, attack, and go on: the fault that ends the run."""
+    bomb = pickle.dumps(Bomb(folder))
+    with (
+        pytest.raises(RuntimeFault) as fault,
+        while_the_gate_is_closed(folder, bench, lambda prefix: attack(bench, prefix, bomb)),
+    ):
+        bench.run(build, SHORT_LEASES)
+    assert "E606" in f"{fault.value.code} {fault.value.message}"
+    assert not (folder / "exploded").exists()
+    return fault.value
+
+
+@pytest.mark.parametrize("attack", SMALL, ids=lambda attack: attack.__name__)
+def test_what_stands_in_place_of_a_value_or_code_is_refused(bench: Bench, tmp_path: Path, attack: Attack) -> None:
+    refuse(bench, gated(tmp_path, BODY, size=40), tmp_path, attack)
+
+
+@pytest.mark.parametrize("attack", LARGE, ids=lambda attack: attack.__name__)
+def test_what_stands_in_place_of_a_large_values_part_is_refused(bench: Bench, tmp_path: Path, attack: Attack) -> None:
+    refuse(bench, gated(tmp_path, BODY, size=20_000_000), tmp_path, attack)
+
+
+def test_a_bomb_in_place_of_pages_is_refused(bench: Bench, tmp_path: Path) -> None:
+    def attack(bench: Bench, prefix: str, bomb: bytes) -> None:
+        numbers = bench.client.hkeys(prefix + "pages")
+        bench.client.hset(prefix + "pages", mapping=dict.fromkeys(numbers, bomb))
+
+    fault = refuse(bench, gated(tmp_path, PAGED, size=40, planner="wukong"), tmp_path, attack)
+    assert "for page " in f"{fault.code} {fault.message}"

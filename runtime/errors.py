@@ -46,6 +46,10 @@ class LambdaUnavailable(RuntimeFault):
     code = "lambda-unavailable"
 
 
+class LambdaFaltered(LambdaUnavailable):
+    """The Lambda endpoint failed this once (5xx), or the connection to it did: worth another try."""
+
+
 class Throttled(LambdaUnavailable):
     """The Lambda endpoint answered 429: too many requests, or no place. `retry_after_s` is its wish, 0 for none."""
 

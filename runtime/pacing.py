@@ -72,6 +72,13 @@ class Pace:
         """One was refused; `retry_after_s` is what the other side asks for."""
         if self._bucket is None or now >= self._slowed_at + SPAN_S:
             self._slow_down(now)
+        self._pause(now, retry_after_s)
+
+    def faltered(self, now: float) -> None:
+        """One met a fault that has nothing to do with the pace: a pause is all that helps."""
+        self._pause(now, 0.0)
+
+    def _pause(self, now: float, retry_after_s: float) -> None:
         pause = self._random.uniform(0.0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._in_a_row))
         self._in_a_row += 1
         self._paused_until = max(self._paused_until, now + max(pause, retry_after_s))

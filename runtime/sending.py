@@ -1,8 +1,9 @@
 """Invocations on their way: tried at once, else by a few threads side by side, at a pace, for a bounded time.
 
-What Lambda refuses for now (429) is sent again at a pace that all of a process's calls share (`runtime.pacing`). What
-is still refused when its patience ends is dropped: such a call is unconfirmed, and the watch repeats it, later than any
-patience lasts. So one call is never under way twice, and nobody who only asked for a call waits for it.
+What Lambda refuses for now (429) is sent again at a pace that all of a process's calls share (`runtime.pacing`), and so
+is what met a fault that may pass (5xx, a lost connection). When its patience ends, what is still refused is dropped:
+such a call is unconfirmed, and the watch repeats it, later than any patience lasts; a fault that has lasted is told. So
+one call is never under way twice, and nobody who only asked for a call waits for it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from runtime.errors import LambdaUnavailable, RuntimeFault, Throttled
+from runtime.errors import LambdaFaltered, LambdaUnavailable, RuntimeFault, Throttled
 from runtime.pacing import Pace
 from runtime.plan import EnvClass
 
@@ -57,6 +58,7 @@ class Sender:
         self._clock = clock
         self._pace = Pace(Random(), clock())
         self._queue: deque[Sending] = deque()
+        self._faltered: dict[int, LambdaFaltered] = {}
         self._changed = threading.Condition()
         self._threads = 0
         self._under_way = 0
@@ -139,24 +141,35 @@ class Sender:
 
     def _drop_late(self, now: float) -> None:
         while self._queue and self._queue[0].until <= now:
-            self._queue.popleft()
+            late = self._queue.popleft()
+            if fault := self._faltered.pop(id(late), None):
+                late.failed(fault)
             self._changed.notify_all()
 
     def _try(self, sending: Sending) -> bool:
         """False when it was refused for now."""
         try:
             self._send(sending.env, sending.payload)
-        except Throttled as err:
-            with self._changed:
-                self._pace.refused(self._clock(), err.retry_after_s)
+        except (Throttled, LambdaFaltered) as err:
+            self._postpone(sending, err)
             return False
         except LambdaUnavailable as err:
             sending.failed(err)
             return True
         with self._changed:
             self._pace.accepted()
+            self._faltered.pop(id(sending), None)
         try:
             sending.accepted()
         except RuntimeFault as err:
             sending.failed(err)
         return True
+
+    def _postpone(self, sending: Sending, why: Throttled | LambdaFaltered) -> None:
+        with self._changed:
+            if isinstance(why, Throttled):
+                self._pace.refused(self._clock(), why.retry_after_s)
+                self._faltered.pop(id(sending), None)
+            else:
+                self._pace.faltered(self._clock())
+                self._faltered[id(sending)] = why

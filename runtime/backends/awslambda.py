@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from runtime.errors import LambdaUnavailable, Throttled
+from runtime.errors import LambdaFaltered, LambdaUnavailable, Throttled
 from runtime.plan import EnvClass
 
 if TYPE_CHECKING:
@@ -53,20 +53,22 @@ class LambdaInvoker:
         """Send one asynchronous invocation; returns once it is accepted (202).
 
         A connection that went stale while idle is opened anew, once; an event may then be sent twice, which
-        asynchronous invocation allows. Raises Throttled on 429, LambdaUnavailable otherwise.
+        asynchronous invocation allows. Raises Throttled on 429, LambdaFaltered on 5xx and when the connection is
+        lost, LambdaUnavailable otherwise.
         """
         name = self._prefix + env.name
         path = f"/2015-03-31/functions/{quote(name, safe='')}/invocations"
         try:
             response, body = self._send(path, payload)
         except (OSError, http.client.HTTPException) as err:
-            raise LambdaUnavailable(f"Lambda cannot be reached at {self._url}: {err}") from err
+            raise LambdaFaltered(f"Lambda cannot be reached at {self._url}: {err}") from err
         if response.status == 429:
             wish = response.headers.get("Retry-After", "")
             retry_after_s = float(wish) if wish.isdecimal() else 0.0
             raise Throttled(f"Lambda refuses {name} for now: {_message(body)}", retry_after_s=retry_after_s)
         if response.status != 202:
-            raise LambdaUnavailable(f"Lambda refuses {name} ({response.status}): {_message(body)}")
+            fault = LambdaFaltered if response.status >= 500 else LambdaUnavailable
+            raise fault(f"Lambda refuses {name} ({response.status}): {_message(body)}")
 
     def close(self) -> None:
         """Close this thread's connection."""

@@ -1,8 +1,8 @@
 """The connection to Redis: its limits, its errors in clear words, and the scripts.
 
 Every call goes through `Link`, which maps the client library's exceptions to `StoreUnavailable` (unreachable, gone,
-or refusing) and `RuntimeFault` (anything else). A lost connection is retried for a few seconds: every script may be
-sent again, because its answer comes from state. Not responsible for what scripts and keys mean.
+or refusing) and `RuntimeFault` (anything else). What met a lost connection is sent again (`redis_patience`): every
+script allows it, because its answer comes from state. Not responsible for what scripts and keys mean.
 
 An environment uses two connections for commands and, apart from them, two for blocking reads, made when first needed.
 """
@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from typing import Any, TypeVar
 
 import redis
-from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from runtime.backends.redis_patience import Patience
 from runtime.errors import RuntimeFault, StoreUnavailable
 
 COMMAND_TIMEOUT_S = 10.0
@@ -26,6 +28,7 @@ BLOCK_S = 4.0
 """The longest single blocking read; its socket waits `COMMAND_TIMEOUT_S`, which must be longer."""
 
 POOL_WAIT_S = 30.0
+RECONNECT_S = 0.05
 SCAN_BATCH = 1000
 
 Reply = Any
@@ -45,11 +48,6 @@ def _pool(url: str, *, connections: int, retry: Retry) -> redis.BlockingConnecti
     )
 
 
-def _patient() -> Retry:
-    """Eight more tries in about three seconds, for a connection that was lost and nothing else."""
-    return Retry(ExponentialBackoff(cap=0.5, base=0.05), 8, supported_errors=(redis.ConnectionError,))
-
-
 def without_password(url: str) -> str:
     """`url` fit to be shown: what stands before an `@` is left out."""
     scheme, mark, rest = url.partition("://")
@@ -63,7 +61,7 @@ def connect(url: str) -> redis.Redis:
     """
     try:
         probe = redis.Redis.from_url(url, socket_timeout=COMMAND_TIMEOUT_S, retry=Retry(NoBackoff(), 0), protocol=2)
-        client = redis.Redis(connection_pool=_pool(url, connections=2, retry=_patient()))
+        client = redis.Redis(connection_pool=_pool(url, connections=2, retry=Patience()))
     except ValueError as err:
         raise RuntimeFault(
             f"{without_password(url)!r} is no Redis URL: {err}",
@@ -185,17 +183,25 @@ class Link:
             yield batch
 
     def read_stream(self, key: str, after: str, timeout_s: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        """Block for stream entries newer than `after`, on a connection that nothing else waits for."""
+        """Block for stream entries newer than `after`, on a connection that nothing else waits for.
+
+        A lost connection brings nothing, which a wake-up may: whoever waits looks at the state, and hears of it there.
+        """
         block_ms = max(1, int(min(timeout_s, BLOCK_S) * 1000))
-        client = self._blocking_client()
-        reply = guarded(
-            lambda: client.execute_command("XREAD", "BLOCK", block_ms, "STREAMS", key, after),  # type: ignore[no-untyped-call]
-            where=self.where,
-        )
+        reply = guarded(lambda: self._blocked_for(block_ms, key, after), where=self.where)
         if not reply:
             return []
         streams = reply.values() if isinstance(reply, dict) else [entries for _, entries in reply]
         return [(entry, fields) for entries in streams for entry, fields in _flat(entries)]
+
+    def _blocked_for(self, block_ms: int, key: str, after: str) -> Reply:
+        try:
+            return self._blocking_client().execute_command("XREAD", "BLOCK", block_ms, "STREAMS", key, after)  # type: ignore[no-untyped-call]
+        except redis.AuthenticationError:
+            raise
+        except redis.ConnectionError:
+            time.sleep(min(RECONNECT_S, block_ms / 1000))
+            return None
 
     def _blocking_client(self) -> redis.Redis:
         with self._lock:
@@ -207,7 +213,7 @@ class Link:
                         connection_class=pool.connection_class,
                         max_connections=2,
                         timeout=POOL_WAIT_S,
-                        **{**settings, "socket_timeout": COMMAND_TIMEOUT_S, "retry": _patient()},
+                        **{**settings, "socket_timeout": COMMAND_TIMEOUT_S, "retry": Retry(NoBackoff(), 0)},
                     )
                 )
             return self._blocking

@@ -30,7 +30,7 @@ import redis
 
 from compiler.emit.bundle import Build
 from tests.faults.campaign import Outcome, Table, dump, family_of, left_behind, run_under
-from tests.faults.workloads import SHORT_LEASES, WORKLOADS, Workload, small_bench
+from tests.faults.workloads import SHORT_LEASES, WORKLOADS, Workload, own_home, small_bench
 from tests.integration.running import PLANNERS, Bench, descendants_of, is_alive, wait_for
 
 WINDOW_S = 0.4
@@ -223,7 +223,7 @@ def arguments() -> Any:
 
 def main() -> int:
     args = arguments()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, own_home():
         with small_bench() as bench:
             table = campaign(bench, Path(folder), args)
             family, directory = family_of(bench), bench.stack.directory

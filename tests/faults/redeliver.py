@@ -4,7 +4,7 @@
 
 `--runs` is of each mode. Modes: `twice`, every event is delivered twice, each up to a second late; `thrice_at_once`;
 `lossy`, one in six is accepted and never delivered; `cut`, connections are cut before or after the request was passed
-on; `refused`, half of the requests get 429, 500 or 503. All must give the right result, each stored output committed
+on; `refused`, two in five requests get 429, 500 or 503. All must give the right result, each stored output committed
 once, counted by the run's own events.
 """
 
@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from compiler.emit.bundle import Build
+from runtime.config import WorkerSettings
 from tests.faults.campaign import Outcome, Table, run_under
 from tests.faults.unruly_proxy import Manners, UnrulyProxy
-from tests.faults.workloads import SHORT_LEASES, WORKLOADS, Workload, small_bench
+from tests.faults.workloads import SHORT_LEASES, WORKLOADS, Workload, own_home, small_bench
 from tests.integration.running import PLANNERS, Bench, wait_for
 
 MODES: Mapping[str, Manners] = {
@@ -32,7 +33,7 @@ MODES: Mapping[str, Manners] = {
     "thrice_at_once": Manners(copies=3),
     "lossy": Manners(swallowed=1 / 6),
     "cut": Manners(cut=0.2, lost=0.2),
-    "refused": Manners(refused=0.5),
+    "refused": Manners(refused=0.4),
 }
 
 
@@ -41,7 +42,7 @@ def run_through(bench: Bench, build: Build, workload: Workload, manners: Manners
     with UnrulyProxy(bench.stack.lambda_endpoint, manners, seed) as proxy:
         target = replace(bench.target, lambda_endpoint=proxy.url)
         outcome = run_under(
-            bench, build, workload.expected, lambda _: "yes", settings=SHORT_LEASES, target=target, keep=True
+            bench, build, workload.expected, lambda _: "yes", settings=settings_for(manners), target=target, keep=True
         )
         proxy.drain()
         wait_for(lambda: all(one["state"] == "idle" for one in bench.environments()), "late events to be served")
@@ -51,6 +52,11 @@ def run_through(bench: Bench, build: Build, workload: Workload, manners: Manners
     twice = [slot for slot, count in stored.items() if count > 1]
     hit = f"{dict(proxy.counts)}; {len(stored)} outputs stored, {len(begun)} workers begun {begun.total()} times"
     return replace(outcome, hit=hit, **({"kind": "wrong", "detail": f"stored twice: {twice}"} if twice else {}))
+
+
+def settings_for(manners: Manners) -> WorkerSettings:
+    """What is accepted and lost is repeated soon; what fails is tried for as long as the calls' limit allows."""
+    return replace(SHORT_LEASES, call_limit_s=6.0) if manners.cut or manners.refused else SHORT_LEASES
 
 
 def told_by(bench: Bench) -> tuple[Counter[str], Counter[str]]:
@@ -70,7 +76,7 @@ def told_by(bench: Bench) -> tuple[Counter[str], Counter[str]]:
 def main() -> int:
     args = arguments()
     table, seeds = Table(), itertools.count(args.seed)
-    with tempfile.TemporaryDirectory() as folder, small_bench() as bench:
+    with tempfile.TemporaryDirectory() as folder, own_home(), small_bench() as bench:
         for mode in args.mode or MODES:
             turns = itertools.cycle(itertools.product(args.shape or WORKLOADS, args.planner or PLANNERS))
             for shape, planner in itertools.islice(turns, args.runs):

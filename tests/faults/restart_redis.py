@@ -28,7 +28,7 @@ import redis
 from compiler.emit.bundle import Build
 from tests.faults.campaign import Outcome, Table, family_of, left_behind, run_under
 from tests.faults.redis_servers import RedisServer
-from tests.faults.workloads import SHORT_LEASES, WORKLOADS, Workload, small_bench
+from tests.faults.workloads import SHORT_LEASES, WORKLOADS, Workload, own_home, small_bench
 from tests.integration.running import PLANNERS, Bench, wait_for
 
 WINDOW_S = 0.5
@@ -169,7 +169,7 @@ def as_expected(mode: str, outcome: Outcome) -> Outcome:
 def main() -> int:
     args = arguments()
     table, seed = Table(), args.seed
-    with tempfile.TemporaryDirectory(prefix="treadle-") as folder:
+    with tempfile.TemporaryDirectory() as folder, own_home():
         for mode in args.mode or MODES:
             turns = cycle(product(args.shape or WORKLOADS, args.planner or PLANNERS))
             for shape, planner in turns:

@@ -6,12 +6,15 @@ random moment happens in its middle. Values are exact, so that a lost or doubled
 
 from __future__ import annotations
 
+import os
 import random
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import redis
 
 from compiler.emit.bundle import Build
@@ -127,6 +130,17 @@ def random_layers(seed: int, *, layers: int = 6, width: int = 10) -> Workload:
 
 
 WORKLOADS = {one.name: one for one in (TREE, FAN, CHAIN, random_layers(4))}
+
+
+@contextmanager
+def own_home() -> Iterator[None]:
+    """No setting, key or state of the user's is read or written."""
+    with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith(("TREADLE_", "XDG_", "AWS_")):
+                patch.delenv(name)
+        patch.setenv("HOME", home)
+        yield
 
 
 @contextmanager

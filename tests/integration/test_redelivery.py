@@ -23,6 +23,8 @@ CASES = [
     ("twice", "fan", "wukong"),
     ("twice", "random", "wukong"),
     ("lossy", "tree", "wukong"),
+    ("cut", "fan", "wukong"),
+    ("refused", "chain", "simple"),
 ]
 
 

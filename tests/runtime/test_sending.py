@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from runtime.errors import LambdaUnavailable, RuntimeFault, StoreUnavailable, Throttled
+from runtime.errors import LambdaFaltered, LambdaUnavailable, RuntimeFault, StoreUnavailable, Throttled
 from runtime.plan import EnvClass
 from runtime.sending import AT_ONCE, Sender, Sending
 
@@ -129,3 +129,31 @@ def test_who_waits_is_told_of_the_time() -> None:
     sender.wait(lambda: ticks.append(1))
     sender.close()
     assert ticks
+
+
+@pytest.mark.parametrize("faults", [1, 3])
+def test_fault_that_passes_is_no_fault(faults: int) -> None:
+    told, left = Told(), [LambdaFaltered("reset by peer")] * faults
+
+    def invoke(env: EnvClass, payload: bytes) -> None:
+        if left:
+            raise left.pop()
+
+    sender = Sender(invoke)
+    sender.send([told.sending(b"a")])
+    sender.wait()
+    sender.close()
+    assert (told.accepted, told.faults) == ([b"a"], [])
+
+
+def test_fault_that_stays_is_told_when_patience_ends() -> None:
+    told, fault = Told(), LambdaFaltered("connection refused")
+
+    def invoke(env: EnvClass, payload: bytes) -> None:
+        raise fault
+
+    sender = Sender(invoke)
+    sender.send([told.sending(b"a", patience_s=0.2)])
+    sender.wait()
+    sender.close()
+    assert (told.accepted, told.faults) == ([], [fault])

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compiler.cli.arguments import UsageError, settings_for
-from compiler.cli.console import Console
+from compiler.cli.console import Console, Exit
 from compiler.cli.progress import progress_bar
-from compiler.cli.verbs.run import is_bundle
+from compiler.cli.results import is_bundle, show_result
 from runtime.bundle import LoadedBundle, load_bundle
 from runtime.config import LocalSettings
 from runtime.results import RunResult
@@ -46,9 +46,17 @@ def detach(
     )
 
 
-def rejoin(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> RunResult:
+def rejoin(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> int:
     """Follow a run that another has launched, or go on with one. Raises as `launch`, `UnknownRun`, `RunRefuses`."""
-    return _attach(args, console) if args.attach is not None else _resume(args, texts, console)
+    from runtime.runs.attaching import Left
+
+    try:
+        result = _attach(args, console) if args.attach is not None else _resume(args, texts, console)
+    except Left as left:
+        console.note(f"{left.message}: {left.hint}")
+        return Exit.INTERRUPTED
+    show_result(result, console)
+    return Exit.OK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

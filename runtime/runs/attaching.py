@@ -43,34 +43,31 @@ def shown_end(deployment: Deployment, found: Found) -> RunResult:
 def follow_live(deployment: Deployment, found: Found, progress: Callable[[Progress], None]) -> RunResult:
     """Follow a run that a living stack runs to its end. Raises as `launch`, `Left` after Ctrl-C."""
     assert found.stack is not None, "a run that is followed has a stack"
-    began = time.monotonic()
     try:
         with held(found.stack.directory):
-            return _follow(deployment, found, found.stack, progress, began)
+            return _follow(deployment, found, found.stack, progress)
     except (StoreUnavailable, StackEnding):
         # The stack of a foreground run ends with it: its end is in the record, which is a file by now.
         again = _elsewhere(deployment, found)
         if again is None or again.entry.outcome is None:
             raise
         return shown_end(deployment, again)
+    except KeyboardInterrupt:
+        raise _leave(deployment, found, found.stack) from None
 
 
-def _follow(
-    deployment: Deployment, found: Found, stack: LocalStack, progress: Callable[[Progress], None], began: float
-) -> RunResult:
-    record = found.entry.record
+def _follow(deployment: Deployment, found: Found, stack: LocalStack, progress: Callable[[Progress], None]) -> RunResult:
+    began, record = time.monotonic(), found.entry.record
+    target = target_on(stack, deployment.settings)
     with (
         deployment.book(stack.redis_url) as book,
-        closing(open_recorded(record, target_on(stack, deployment.settings), book.link, deployment.key)) as session,
+        closing(open_recorded(record, target, book.link, deployment.key)) as session,
     ):
         inputs, inside = recorded_inputs(record, session.backend, session.trust)
         follower = Follower(session, record, inputs, progress)
         follower.join(inside)
-        try:
-            with ends_recorded(session, keep=False, is_leader=False):
-                return finish_following(session, follower, inputs, began)
-        except KeyboardInterrupt:
-            raise _leave(deployment, found, stack) from None
+        with ends_recorded(session, keep=False, is_leader=False):
+            return finish_following(session, follower, inputs, began)
 
 
 def _leave(deployment: Deployment, found: Found, stack: LocalStack) -> Left:
@@ -78,7 +75,7 @@ def _leave(deployment: Deployment, found: Found, stack: LocalStack) -> Left:
     if kept is not None and kept.pid == stack.pid:
         watch_over(found.run, stack, deployment.name)
     return Left(
-        f"detached: the run {found.run} goes on",
+        f"the run {found.run} goes on",
         hint=f"`treadle run --attach {found.run}` follows it again, `treadle cancel {found.run}` ends it",
     )
 

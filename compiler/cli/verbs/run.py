@@ -25,8 +25,9 @@ from compiler.cli.arguments import (
 )
 from compiler.cli.console import Console, Exit
 from compiler.cli.progress import progress_bar
+from compiler.cli.results import is_bundle, show_result
 from compiler.diagnostics import Diagnostic, ManifestError
-from runtime.bundle import INDEX_NAME, LoadedBundle, load_bundle
+from runtime.bundle import LoadedBundle, load_bundle
 from runtime.results import RunResult
 from runtime.settings import Settings
 
@@ -81,13 +82,11 @@ def run(args: argparse.Namespace, console: Console) -> int:
         if args.attach is not None or args.resume is not None:
             from compiler.cli.rejoining import rejoin
 
-            result: RunResult | None = rejoin(args, texts, console)
-        else:
-            args.file = args.file or DEFAULT_FILE
-            result = (_run_bundle if is_bundle(args.file) else _run_manifest)(args, texts, console)
-    if result is None:
-        return Exit.OK
-    show_result(result, console)
+            return rejoin(args, texts, console)
+        args.file = args.file or DEFAULT_FILE
+        result = (_run_bundle if is_bundle(args.file) else _run_manifest)(args, texts, console)
+    if result is not None:
+        show_result(result, console)
     return Exit.OK
 
 
@@ -103,11 +102,6 @@ def _check_together(args: argparse.Namespace) -> None:
         for name, value in needless.items():
             if value:
                 raise UsageError(f"{name} is decided when a run is launched, not by who attaches to it")
-
-
-def is_bundle(file: str) -> bool:
-    """Whether FILE is a bundle's folder."""
-    return file != "-" and Path(file, INDEX_NAME).is_file()
 
 
 def _run_bundle(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> RunResult | None:
@@ -176,15 +170,3 @@ def _execute(
 
     with progress_bar(console, label=bundle.name) as progress:
         return run_bundle(bundle, settings, inputs=inputs, source_root=source_root, progress=progress, keep=args.keep)
-
-
-def show_result(result: RunResult, console: Console) -> None:
-    """The result on standard output, its figures beside it."""
-    from runtime.report import result_object, result_text, summary_text
-
-    if console.is_json:
-        console.json(result_object(result))
-        return
-    console.say(result_text(result))
-    console.out.flush()
-    console.note(summary_text(result))

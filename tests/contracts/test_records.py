@@ -1,0 +1,157 @@
+"""Records of runs in a real Redis, and as files when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from runtime.backends.redis_link import Link
+from runtime.config import WorkerSettings
+from runtime.envelope import Signer
+from runtime.errors import SignatureInvalid
+from runtime.local.places import StateFolder
+from runtime.results import RunResult
+from runtime.runs import book as book_module
+from runtime.runs.archive import archive, read_sections, restore
+from runtime.runs.book import RunBook
+from runtime.runs.record import Outcome, RunRecord, RunState
+
+SETTINGS = WorkerSettings(lease_s=3.0, renew_s=1.0)
+RESULT = RunResult(
+    run="1000_a_b_c",
+    result=None,
+    result_kind="result",
+    planner="simple",
+    makespan_s=1.5,
+    wall_s=2.0,
+    tasks=3,
+    workers=1,
+    invocations=1,
+    cold_starts=1,
+    warm_starts=0,
+    bytes_moved=10,
+    passed=({"task": "t"},),
+)
+
+
+def record(run: str = "1000_a_b_c", started: float = 1.0) -> RunRecord:
+    return RunRecord(
+        run=run,
+        workflow="a",
+        planner="simple",
+        tasks=3,
+        started=started,
+        launched=started,
+        bundle="d" * 64,
+        blobs=("d" * 64, "e" * 64),
+        inputs=("who",),
+        settings=SETTINGS,
+    )
+
+
+def outcome(state: RunState = RunState.SUCCEEDED) -> Outcome:
+    result = RESULT if state is RunState.SUCCEEDED else None
+    return Outcome(state=state, ended=2.0, reason="é", records=({"task": "t"},), result=result, edges=(("t", None),))
+
+
+@pytest.fixture
+def book(client: redis.Redis) -> RunBook:
+    return RunBook(Link.to(client), "test", Signer(b"k" * 32))
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StateFolder]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return StateFolder.of("test")
+
+
+def test_record_and_outcome_are_read_as_they_were_written(book: RunBook) -> None:
+    book.open(record())
+    entry = book.entry("1000_a_b_c")
+    assert entry is not None
+    assert (entry.record, entry.outcome, entry.state) == (record(), None, RunState.RUNNING)
+    assert book.close("1000_a_b_c", outcome(), {"slot:t": b"sealed"}, 100.0)
+    entry = book.entry("1000_a_b_c")
+    assert entry is not None
+    assert (entry.outcome, entry.state) == (outcome(), RunState.SUCCEEDED)
+    assert book.parts("1000_a_b_c") == {"slot:t": b"sealed"}
+
+
+def test_first_outcome_stands_until_the_run_is_opened_again(book: RunBook) -> None:
+    book.open(record())
+    assert book.close("1000_a_b_c", outcome(RunState.CANCELLED), {}, 100.0)
+    assert not book.close("1000_a_b_c", outcome(), {}, 100.0)
+    entry = book.entry("1000_a_b_c")
+    assert entry is not None and entry.state is RunState.CANCELLED
+    book.open(record())
+    entry = book.entry("1000_a_b_c")
+    assert entry is not None and entry.state is RunState.RUNNING
+
+
+def test_run_that_was_removed_is_not_brought_back_by_its_end(book: RunBook, client: redis.Redis) -> None:
+    book.open(record())
+    book.remove("1000_a_b_c")
+    assert book.is_removed("1000_a_b_c")
+    assert not book.close("1000_a_b_c", outcome(), {"slot:t": b"sealed"}, 100.0)
+    assert client.keys("treadle:test:re[cs]*") == []
+
+
+def test_newest_runs_are_kept_and_those_that_go_on(book: RunBook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book_module, "KEPT_RUNS", 2)
+    for number in range(1, 6):
+        book.open(record(f"{number}000_a_b_c", started=float(number)))
+        if number != 2:
+            book.close(f"{number}000_a_b_c", outcome(RunState.FAILED), {}, 100.0)
+    assert book.runs() == ["5000_a_b_c", "4000_a_b_c", "2000_a_b_c"]
+
+
+def test_record_of_another_key_is_refused_and_not_listed(book: RunBook) -> None:
+    book.open(record())
+    stranger = RunBook(book.link, "test", Signer(b"x" * 32))
+    assert list(stranger.entries()) == []
+    with pytest.raises(SignatureInvalid):
+        stranger.entry("1000_a_b_c")
+
+
+def test_archived_run_comes_back_with_its_values_and_their_time(
+    book: RunBook, client: redis.Redis, state: StateFolder, tmp_path: Path
+) -> None:
+    book.open(record())
+    book.close("1000_a_b_c", outcome(RunState.FAILED), {"slot:t": b"sealed"}, 100.0)
+    client.hset("treadle:test:{1000_a_b_c}:out", "t", b"\x00value")
+    client.expire("treadle:test:{1000_a_b_c}:out", 100)
+    client.set("treadle:test:{1000_a_b_c/t}::token", b"large", ex=100)
+    client.set("treadle:test:blob:" + "d" * 64, b"index", ex=100)
+    client.set("treadle:test:{1000_a_b_c2}:out", b"another run's")
+    archive(book.link, "test", "1000_a_b_c", logs=tmp_path / "logs")
+    assert sorted(client.keys("*")) == [b"treadle:test:blob:" + b"d" * 64, b"treadle:test:{1000_a_b_c2}:out"]
+    client.flushall()
+    restore(book.link, "test", "1000_a_b_c")
+    entry = book.entry("1000_a_b_c")
+    assert entry is not None
+    assert (entry.record, entry.outcome) == (record(), outcome(RunState.FAILED))
+    assert book.parts("1000_a_b_c") == {"slot:t": b"sealed"}
+    assert client.hget("treadle:test:{1000_a_b_c}:out", "t") == b"\x00value"
+    assert client.get("treadle:test:{1000_a_b_c/t}::token") == b"large"
+    assert client.get("treadle:test:blob:" + "d" * 64) == b"index"
+    assert 0 < client.ttl("treadle:test:{1000_a_b_c}:out") <= 100
+    assert book.runs() == ["1000_a_b_c"]
+
+
+def test_archive_of_a_run_without_keys_holds_its_record_and_the_end_of_its_logs(
+    book: RunBook, state: StateFolder, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    (logs / "function").mkdir(parents=True)
+    (logs / "function" / "000001.log").write_bytes(b"x" * 2_000_000 + b"the end")
+    book.open(record())
+    book.close("1000_a_b_c", outcome(), {}, 100.0)
+    archive(book.link, "test", "1000_a_b_c", logs=logs)
+    folder = state.runs / "1000_a_b_c"
+    assert [section.name for section in read_sections(folder / "record")] == ["start", "outcome", "blobs"]
+    kept = (folder / "logs" / "function" / "000001.log").read_bytes()
+    assert len(kept) == 1024 * 1024 and kept.endswith(b"the end")
+    assert (folder / "record").stat().st_mode & 0o077 == 0

@@ -55,9 +55,7 @@ def why(
 
 
 def test_nothing_that_does_not_change_a_result_repeats_a_task(tmp_path: Path) -> None:
-    manifest = MANIFEST.replace("args: [1,", "memory: 2048MB, timeout: 7s, retry: 3, args: [1,").replace(
-        "spec", "# x\nspec"
-    )
+    manifest = MANIFEST.replace("args: [1,", "resources: {memory: 2GiB}, timeout: 7s, retry: {max: 3}, args: [1,")
     assert why(tmp_path, manifest, "# a comment\n" + FUNCTIONS, planner="wukong") == {}
 
 

@@ -55,19 +55,23 @@ def brief_record(kind: str, message: str) -> str:
     return json.dumps({"type": kind, "message": _cut(message, BRIEF_LIMIT)}, ensure_ascii=False)
 
 
+def is_fatal(record: str) -> bool:
+    """Whether the failure of an error record ends its run: `on_error` does not let it pass."""
+    return json.loads(record).get("on_error", "fail") == "fail"  # type: ignore[no-any-return]
+
+
 def whole_records(status: RunStatus, *, passed: bool = False) -> tuple[dict[str, object], ...]:
     """The error records of a run, each with its attempts before: `earlier`, a list of short records.
 
     They are those of the failures that ended it, or with `passed` of those that `on_error` let pass.
     """
-    records = ((task, json.loads(text)) for task, text in sorted(status.errors.items()))
     return tuple(
         {
-            **record,
+            **json.loads(text),
             "earlier": [{"attempt": number, **json.loads(brief)} for number, brief in status.earlier.get(task, ())],
         }
-        for task, record in records
-        if passed is (record.get("on_error", "fail") != "fail")
+        for task, text in sorted(status.errors.items())
+        if passed is not is_fatal(text)
     )
 
 

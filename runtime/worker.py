@@ -376,7 +376,7 @@ class Worker:
         self._outbox.settle(self._settling.finished(task.name, len(remote), consumers))
         passed = self._passed.pop(task.name, None)
         for slot in remote:
-            joint = not task.is_idempotent
+            joint = task.may_fail or not task.is_idempotent
             self._outbox.put(task.name, slot, slots[slot], with_value=True, passed=passed, is_joint=joint)
             passed = None
         for edge in task.out_edges:

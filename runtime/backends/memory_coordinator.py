@@ -13,6 +13,7 @@ from runtime.backends.memory_commit import CommitRun, call_of, confirm
 from runtime.backends.memory_state import MemoryState, Record, State
 from runtime.config import WorkerSettings
 from runtime.errors import RebuildSuperseded
+from runtime.failures import is_fatal
 from runtime.ports import (
     Answer,
     Begin,
@@ -49,10 +50,11 @@ class MemoryCoordinator:
             state.rebuild = self._rebuild = secrets.token_hex(8)
             state.built_at = state.clock()
             state.meta, state.reason, state.workers = "building", "", None
-            for task in state.errors:
+            for task in [task for task, record in state.errors.items() if is_fatal(record)]:
                 state.attempts.pop(task, None)
                 state.tried.pop(task, None)
-            for stale in (state.errors, state.done, state.need, state.todo, state.arrived, state.hints):
+                del state.errors[task]
+            for stale in (state.done, state.need, state.todo, state.arrived, state.hints):
                 stale.clear()
             state.done_of.clear()
             state.stored_of.clear()

@@ -6,20 +6,20 @@ answers are heard after another, and before each the process may die, freeze, or
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runtime import events as ev
 from runtime.exchange import Exchange
+from runtime.failures import brief_record
 from runtime.metrics import MetricsSink
 from runtime.plan import Task
 from runtime.ports import Call, Commit
-from runtime.remedies import substitutes
 from runtime.spans import StartUp
 from runtime.trust import Packed
 from runtime.worker import Worker
+from tests.faults.policies import failure_of, is_skipped, stand_ins
 from tests.faults.ports import Crash, ReplyLost, faulty_ports
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Process:
                         self.exchange.seal(task, slots)
                         waiting.append(ev.Sealed(task))
                     case ev.Substitute(name, record):
-                        self.exchange.keep(substitutes(self.machine.tasks[name], record, _no_leaf))
+                        self.exchange.keep(stand_ins(self.machine.tasks[name], record))
                         waiting.append(ev.Executed(name))
                     case ev.ReportLost(slot):
                         self.world.trace(f"{self.machine.worker} misses {slot}")
@@ -194,14 +194,23 @@ class Process:
         self.world.executions[task.name] += 1
         self.world.referee.runs(task.name, self.began_at)
         self.world.trace(f"{self.machine.worker} {self.machine.token[:4]} ran {task.name}, attempt {attempt}")
-        if task.name in self.world.scenario.flaky and self.world.executions[task.name] == 1:
-            self._feed(_failed(task, "once"))
+        scenario = self.world.scenario
+        if task.name in scenario.flaky - scenario.policies.broken and self.world.executions[task.name] == 1:
+            self._feed(self._failed(task, "once", attempt))
             return
         if task.name in self.world.failing:
-            self._feed(_failed(task, "always"))
+            self._feed(self._failed(task, "always", attempt))
             return
-        self.exchange.keep(self.world.outputs(task, {**inputs, **packed}))
+        values = {**inputs, **packed}
+        if task.name in scenario.policies.broken and not is_skipped(task, values):
+            self._feed(self._failed(task, "always", attempt))
+            return
+        self.exchange.keep(self.world.outputs(task, values))
         self._feed(ev.Executed(task.name))
+
+    def _failed(self, task: Task, message: str, attempt: int) -> ev.Failed:
+        record = failure_of(task, message, attempt, self.machine.token)
+        return ev.Failed(task.name, record, brief_record("Exception", message), ("Exception",))
 
     def _leave(self, reason: str) -> None:
         """The last word is said after the store let the worker go, so it may come late."""
@@ -248,10 +257,6 @@ class Process:
                 self._feed(event)
 
 
-def _no_leaf(leaf: object) -> object:
-    raise AssertionError(f"no scenario gives {leaf} in the place of a result")
-
-
 def _shown(commit: Commit) -> str:
     items = ", ".join(_item(item) for item in commit.items)
     return f"commit {commit.seq} {commit.mode.value}: {items}"
@@ -260,8 +265,3 @@ def _shown(commit: Commit) -> str:
 def _item(item: object) -> str:
     name = getattr(item, "slot", None) or getattr(item, "task", None) or getattr(item, "tasks", None)
     return f"{type(item).__name__} {name or getattr(item, 'worker', '')}"
-
-
-def _failed(task: Task, message: str) -> ev.Failed:
-    record = json.dumps({"task": task.name, "message": message})
-    return ev.Failed(task.name, record, message, ("Exception",))

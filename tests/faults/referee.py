@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from runtime.failures import whole_records
 from runtime.plan import Task
 from runtime.ports import Answer, Commit, RunStatus, Status
 from runtime.reading import read_stored
@@ -159,11 +160,12 @@ class Referee:
         cancelled, when a launcher died before it had cleaned.
         """
         is_cancelled = status.meta == "cancelled" and any(kind == "cancel" for kind, _ in self._world.chance.struck)
-        is_recorded = bool(status.errors) or self._world.mishaps.vanished > 0
+        fatal = [str(record["task"]) for record in whole_records(status)]
+        is_recorded = bool(fatal) or self._world.mishaps.vanished > 0
         due = self._world.scenario.failing if self._world.mishaps.has_rolled_back else self._world.failing
         if any(kind in UNSURE for kind, _ in self._world.chance.struck):
             due |= self._world.scenario.once
-        if not (is_cancelled or (due and is_recorded and due.issuperset(status.errors))):
+        if not (is_cancelled or (due and is_recorded and due.issuperset(fatal))):
             raise Violation(f"the run {status.meta}: {status.reason} {dict(status.errors)}")
 
     def succeeded(self, values: Mapping[str, object]) -> None:
@@ -172,6 +174,7 @@ class Referee:
         if self._world.failing:
             raise Violation(f"{set(self._world.failing)} always fails, and the run has a result")
         self._look_for_orphans()
+        self._compare_records()
         counts: Counter[str] = Counter()
         for event in self._world.store.signals.wait_events("0", 0.0):
             if event.kind == "stored":
@@ -191,6 +194,21 @@ class Referee:
             committed = packed.unpack() if packed is not None else None
             if strange := [value for value in self._read[slot] if value != committed]:
                 raise Violation(f"{slot} was read as {strange[0]!r}, and {committed!r} is committed")
+
+    def _compare_records(self) -> None:
+        """Of a failure that was let pass the record is kept that its value was made of."""
+        mishaps, store, world = self._world.mishaps, self._world.store, self._world
+        if mishaps.is_value_lost or mishaps.has_rolled_back or mishaps.vanished:
+            return
+        errors = store.client().status().errors
+        for name, action in world.scenario.policies.on_error.items():
+            if action != "continue" or name not in world.scenario.policies.broken or world.records[name].outputs:
+                continue
+            (stored,) = store.values.fetch([name])
+            packed = read_stored(store.values, world.trust, name, stored)
+            value = packed.unpack() if packed is not None else None
+            if value != (json.loads(errors[name]) if name in errors else None):
+                raise Violation(f"{name} gave {value!r}, and its record is {errors.get(name)}")
 
     def _look_for_orphans(self) -> None:
         world = self._world
@@ -213,6 +231,7 @@ class Referee:
             raise Violation(f"the run is over and a zombie left: {left}")
         if self.over != "succeeded":
             return
-        for slot, digest in sequential(world.records, world.graph.names, world.targets).items():
+        broken = world.scenario.policies.broken
+        for slot, digest in sequential(world.records, world.graph.names, world.targets, broken).items():
             if plain(self._results.get(slot)) != digest:
                 raise Violation(f"{slot} is {plain(self._results.get(slot))!r}, sequentially {digest!r}")

@@ -16,6 +16,7 @@ from runtime.bundle import LoadedBundle
 from runtime.config import WorkerSettings
 from runtime.plan import Retry
 from tests.faults.chance import Kind
+from tests.faults.policies import Policies, draw_policies
 from tests.worker.graphs import bundle_of, random_inputs
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 24, 40)
@@ -114,12 +115,16 @@ class Scenario:
             memory_mb=dict(self.memory_mb),
         )
 
+    @cached_property
+    def policies(self) -> Policies:
+        """What is skipped, and what may fail."""
+        return draw_policies(self.seed, self.inputs, self.once | self.failing)
+
     def retry_of(self, task: str) -> Retry:
+        is_repeated = task in self.flaky - self.failing - self.policies.broken
         if task in self.once:
-            return Retry(max=MANY, kills_only=False, on=("Exception",)) if task in self.flaky - self.failing else NEVER
-        return (
-            Retry(max=MANY, kills_only=False, delay_s=self.delay_s) if task in self.flaky - self.failing else self.retry
-        )
+            return Retry(max=MANY, kills_only=False, on=("Exception",)) if is_repeated else NEVER
+        return Retry(max=MANY, kills_only=False, delay_s=self.delay_s) if is_repeated else self.retry
 
 
 def draw(seed: int, *, planner: str | None = None, size: int | None = None) -> Scenario:

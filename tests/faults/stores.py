@@ -172,7 +172,7 @@ class MemoryStore:
 
 WHOLE = ("out", "done", "need", "attempts", "tried", "errors", "events", "pages")
 NAMED = ("todo", "arrived", "done_of", "stored_of", "hints")
-COUNTERS = ("entries", "newest_ms", "newest", "last_begin", "called")
+COUNTERS = ("entries", "newest_ms", "newest", "last_begin", "called", "built_at")
 
 
 AUDIT_EVERY = 3

@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
-from runtime.plan import Ref, Task, map_refs
+from runtime.plan import Leaf, Task, map_refs
+from runtime.remedies import FailedTask, skipped
+from tests.faults.policies import failure_of, is_skipped, stand_ins, value_of
 
 NONCE_MARK = "/"
 PADDING = "."
 
 
 def plain(value: object) -> object:
-    """A value without its padding, and without what differs between two executions."""
-    return value.partition(NONCE_MARK)[0].rstrip(PADDING) if isinstance(value, str) else value
+    """A value without its padding, and without what differs between two executions: of a failure the task remains."""
+    match value:
+        case str():
+            return value.partition(NONCE_MARK)[0].rstrip(PADDING)
+        case FailedTask(record) | ({"task": _} as record):
+            return f"failure of {record['task']}"
+        case _:
+            return value
 
 
 def output_digests(task: Task, inputs: Mapping[str, object]) -> dict[str, str | None]:
     """The slots of a task; one that only says that it is done holds None."""
 
-    def read(leaf: object) -> object:
-        assert isinstance(leaf, Ref)
-        return plain(inputs[task.in_edges[leaf.edge].slot])
+    def read(leaf: Leaf) -> object:
+        return plain(value_of(task, leaf, inputs))
 
     text = repr((task.name, [map_refs(arg, read) for arg in task.args]))
     if not task.outputs:
@@ -39,9 +46,17 @@ def dressed(task: Task, digests: Mapping[str, str | None], padded: int, nonce: s
     return {slot: None if digest is None else digest + padding + mark for slot, digest in digests.items()}
 
 
-def sequential(records: Mapping[str, Task], order: Iterable[str], targets: Iterable[str]) -> dict[str, str | None]:
-    """The targets' digests, computed one task after another."""
-    values: dict[str, str | None] = {}
+def sequential(
+    records: Mapping[str, Task], order: Iterable[str], targets: Iterable[str], broken: frozenset[str]
+) -> dict[str, object]:
+    """The targets' values, plain, computed one task after another; `broken` ones fail and may."""
+    values: dict[str, object] = {}
     for name in order:
-        values.update(output_digests(records[name], values))
-    return {slot: values[slot] for slot in targets}
+        task = records[name]
+        if is_skipped(task, values):
+            values.update(skipped(task))
+        elif name in broken:
+            values.update(stand_ins(task, failure_of(task, "", 1, "")))
+        else:
+            values.update(output_digests(task, values))
+    return {slot: plain(values[slot]) for slot in targets}

@@ -18,10 +18,12 @@ from runtime.envelope import Signer
 from runtime.pages import decode_subdag, encode_subdag
 from runtime.plan import Task
 from runtime.ports import Call
+from runtime.remedies import skipped
 from runtime.trust import Trust
 from tests.faults.chance import Chance
 from tests.faults.launcher import Launcher
 from tests.faults.mishaps import Mishaps
+from tests.faults.policies import is_skipped
 from tests.faults.process import Delivery, Process
 from tests.faults.referee import Referee, Violation
 from tests.faults.scenario import Scenario
@@ -90,7 +92,9 @@ class World:
     def _records(self, data: bytes) -> dict[str, Task]:
         scenario = self.scenario
         return {
-            name: replace(task, retry=scenario.retry_of(name), is_idempotent=name not in scenario.once)
+            name: replace(
+                scenario.policies.dress(task), retry=scenario.retry_of(name), is_idempotent=name not in scenario.once
+            )
             for name, task in decode_subdag(data).tasks.items()
         }
 
@@ -226,6 +230,8 @@ class World:
 
     def outputs(self, task: Task, inputs: Mapping[str, object]) -> dict[str, object]:
         """What an execution of a task returns, by slot."""
+        if is_skipped(task, inputs):
+            return skipped(task)
         nonce = "" if self.scenario.is_deterministic else f"{self.schedule.getrandbits(32):x}"
         return dressed(task, output_digests(task, inputs), self.scenario.padded, nonce)
 

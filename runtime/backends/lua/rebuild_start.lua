@@ -7,13 +7,18 @@ if ARGV[3] then
 end
 local earlier = redis.call('EXISTS', unpack(KEYS))
 redis.call('DEL', KEYS[2])
--- A run that failed and is launched again tries its failed tasks afresh.
-for _, task in ipairs(redis.call('HKEYS', KEYS[3])) do
-  local newest = tried(redis.call('HGET', KEYS[4], task))
-  for number = math.max(1, newest - ATTEMPTS_KEPT), newest do redis.call('HDEL', KEYS[10], number .. ' ' .. task) end
-  redis.call('HDEL', KEYS[4], task)
+-- A run that failed and is launched again tries its failed tasks afresh; failures that were let pass stay as they are.
+local records = redis.call('HGETALL', KEYS[3])
+for i = 1, #records, 2 do
+  local task, follows = records[i], cjson.decode(records[i + 1]).on_error
+  if not follows or follows == 'fail' then
+    local newest = tried(redis.call('HGET', KEYS[4], task))
+    for number = math.max(1, newest - ATTEMPTS_KEPT), newest do redis.call('HDEL', KEYS[10], number .. ' ' .. task) end
+    redis.call('HDEL', KEYS[4], task)
+    redis.call('HDEL', KEYS[3], task)
+  end
 end
-redis.call('UNLINK', KEYS[3], KEYS[6], KEYS[9])
+redis.call('UNLINK', KEYS[6], KEYS[9])
 redis.call('HSET', KEYS[1], 'state', 'building', 'reason', '', 'rebuild', ARGV[1], 'since', int(clock()))
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 return earlier > 0 and 1 or 0

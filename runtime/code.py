@@ -229,7 +229,7 @@ class CodeLoader:
         present = sys.modules.get(module.name)
         if present is None:
             return
-        loader = _unit_loader_of(present)
+        loader = unit_loader_of(present)
         if loader is not None:
             if loader.module != module:
                 _forget(module.name, present)
@@ -244,7 +244,7 @@ class CodeLoader:
         for name in [name for name in self._finder.offered if name not in kept]:
             loader = self._finder.offered.pop(name)
             present = sys.modules.get(name)
-            if present is not None and _unit_loader_of(present) is not None:
+            if present is not None and unit_loader_of(present) is not None:
                 _forget(name, present)
             self._files.pop(loader.filename, None)
             linecache.cache.pop(loader.filename, None)
@@ -259,7 +259,7 @@ def user_traceback(exc: BaseException, loader: CodeLoader | None) -> str:
     return format_user_error(exc, loader.user_files if loader is not None else {})
 
 
-def _unit_loader_of(module: ModuleType) -> UnitLoader | None:
+def unit_loader_of(module: ModuleType) -> UnitLoader | None:
     loader = getattr(getattr(module, "__spec__", None), "loader", None)
     return loader if isinstance(loader, UnitLoader) else None
 

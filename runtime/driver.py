@@ -11,8 +11,8 @@ it (`runtime.sending`), so that neither a long task nor a throttled Lambda holds
 
 from __future__ import annotations
 
+import faulthandler
 import heapq
-import os
 import sys
 import threading
 import time
@@ -22,9 +22,10 @@ from dataclasses import dataclass, field
 
 from runtime import events as ev
 from runtime.code import CodeLoader
+from runtime.endings import end_environment
 from runtime.errors import NotSerializable, RuntimeFault
 from runtime.exchange import Exchange, Ports
-from runtime.execute import Execution, TaskFailure, alarm_handler
+from runtime.execute import Execution, TaskFailure
 from runtime.failures import brief_record, error_record
 from runtime.metrics import MetricsSink
 from runtime.plan import Task
@@ -36,7 +37,6 @@ from runtime.worker import Worker
 
 HINT_BLOCK_S = 0.5
 TIMEOUT_GRACE_S = 5.0
-STUCK_EXIT_CODE = 75
 TIME_UP = "time-up"
 
 
@@ -70,6 +70,8 @@ class Driver:
         literals: Callable[[str], object],
         inputs: Callable[[str], object],
     ) -> None:
+        self.unfit = ""
+        """Why the process should serve no other invocation."""
         self._invocation = invocation
         self._worker = invocation.worker
         self._settings = invocation.worker.settings
@@ -85,20 +87,22 @@ class Driver:
         self._timers: list[tuple[float, str]] = []
         self._renew_at = 0.0
         self._hints_after = "0"
+        self._running: ev.RunTask | None = None
         self._running_until: float | None = None
+        self._given_up = ""
+        self._start = time.time()
         self._over = ""
         self._fault: BaseException | None = None
         self._sink = MetricsSink(ports.signals.emit_events)
 
     def run(self) -> str:
         """Begin, work, leave; returns why it ended. Raises what the store raised when it could not be reached."""
-        start = time.time()
         begin = self._ports.coordinator.begin(self._worker.worker, self._worker.token, self._invocation.called_at)
         self._renew_at = time.monotonic() + self._settings.renew_s
         self._hints_after = f"{int(begin.now * 1000)}-0"
         switch_interval = sys.getswitchinterval()
         sys.setswitchinterval(1e-4)
-        io = threading.Thread(target=self._guarded, args=(self._io_loop,), name="treadle-io", daemon=True)
+        io = threading.Thread(target=self._io, name="treadle-io", daemon=True)
         try:
             self._feed(ev.Begun(begin))
             if not self._over:
@@ -107,8 +111,10 @@ class Driver:
                 if self._invocation.deadline is not None:
                     with self._lock:
                         self._accept(ev.SetTimer(TIME_UP, self._invocation.deadline - time.monotonic()))
-                with alarm_handler(), self._execution.listening():
+                with self._execution.listening():
                     self._main_loop()
+                    if self._running is not None and self._invocation.may_exit:
+                        self.unfit = self.unfit or self._execution.unfit(self._running.task)
         finally:
             with self._lock:
                 self._over = self._over or "stopped"
@@ -119,7 +125,7 @@ class Driver:
         if self._fault is not None:
             raise self._fault
         if self._over in ("left", "handed over"):
-            self._flush(start)
+            self._flush()
         return self._over
 
     # ---- threads ----------------------------------------------------------------------------------------
@@ -136,6 +142,20 @@ class Driver:
             self._fault = self._fault or fault
             self._over = self._over or "fault"
             self._wake()
+
+    def _io(self) -> None:
+        if self._invocation.may_exit:
+            self._show_life()
+        self._guarded(self._io_loop)
+        faulthandler.cancel_dump_traceback_later()
+        if self._given_up:
+            if self._over in ("left", "handed over"):
+                self._guarded(self._flush)
+            end_environment(self.unfit)
+
+    def _show_life(self) -> None:
+        """Who cannot say this for three leases, because a task holds the interpreter, is dead to all others: end it."""
+        faulthandler.dump_traceback_later(3 * self._settings.lease_s, exit=True, file=2)
 
     def _main_loop(self) -> None:
         while True:
@@ -170,13 +190,15 @@ class Driver:
                 if self._jobs and self._is_main_busy:
                     job = self._jobs.popleft()
                 elif self._renew_at <= now:
+                    if self._invocation.may_exit:
+                        self._show_life()
                     job = ev.Renew()
                     self._renew_at = now + self._settings.renew_s
             for name in fired:
                 self._feed(ev.TimerFired(name) if name != TIME_UP else ev.TimeNearlyUp())
             if job is not None:
                 self._do(job)
-            self._end_if_stuck()
+            self._give_up_if_stuck()
 
     def _pause(self) -> float:
         """Seconds until the io thread has something to do by the clock."""
@@ -200,10 +222,30 @@ class Driver:
             for event in self._exchange.take_hints(messages):
                 self._feed(event)
 
-    def _end_if_stuck(self) -> None:
-        until = self._running_until
-        if self._invocation.may_exit and until is not None and time.monotonic() > until + TIMEOUT_GRACE_S:
-            os._exit(STUCK_EXIT_CODE)
+    def _give_up_if_stuck(self) -> None:
+        """A task that no alarm ends is given up: its failure is told, the rest handed over, and the process ends."""
+        with self._lock:
+            until, run = self._running_until, self._running
+            is_stuck = until is not None and time.monotonic() > until + TIMEOUT_GRACE_S
+            if run is None or not is_stuck or not self._invocation.may_exit:
+                return
+            self._given_up, self._running_until = run.task, None
+        task = self._worker.tasks[run.task]
+        message = f"{task.name} ran longer than its timeout of {task.timeout_s:g} s, and did not let itself be ended"
+        failure = TaskFailure(
+            kind="Timeout",
+            message=message,
+            traceback=f"{self._execution.where()}Timeout: {message}",
+            hint="let TaskTimeout pass: catch Exception, not BaseException, and leave SIGALRM alone",
+            stderr=self._execution.stderr_text(),
+        )
+        self._hand_over(f"{task.name} does not end")
+        self._feed(self._failed(task, run.attempt, failure))
+
+    def _hand_over(self, reason: str) -> None:
+        """Nothing more may start in this process."""
+        self.unfit = reason
+        self._feed(ev.TimeNearlyUp())
 
     # ---- the machine ------------------------------------------------------------------------------------
 
@@ -277,14 +319,20 @@ class Driver:
     def _run_task(self, run: ev.RunTask) -> None:
         task = self._worker.tasks[run.task]
         started_at, began = time.time(), time.monotonic()
-        self._running_until = began + task.timeout_s
+        self._running, self._running_until = run, began + task.timeout_s
         inputs = self._exchange.inputs_of(task)
         packed = [slot for slot, value in inputs.items() if isinstance(value, Packed)]
         outcome = self._execution.run(task, inputs)
+        exec_s = time.monotonic() - began
+        with self._lock:
+            self._running_until = None
+            is_given_up = bool(self._given_up)
+        if is_given_up:
+            _wait_for_the_end()
         if packed:
             self._exchange.unpacked({slot: inputs[slot] for slot in packed})
-        self._running_until = None
-        exec_s = time.monotonic() - began
+        if (spoiled := self._execution.tidy(task, exec_s)) and not self.unfit:
+            self._hand_over(spoiled)
         self._sink.add(self._span(task, run.attempt, started_at, exec_s))
         if outcome.failure is not None:
             self._feed(self._failed(task, run.attempt, outcome.failure))
@@ -311,11 +359,23 @@ class Driver:
         return ev.Failed(task.name, record, brief_record(failure.kind, failure.message), names)
 
     def _seal(self, seal: ev.Seal) -> ev.Event:
+        task = self._worker.tasks[seal.task]
+        is_on_main = threading.current_thread() is threading.main_thread()
+        if is_on_main:
+            self._running_until = time.monotonic() + task.timeout_s
         try:
             self._exchange.seal(seal.task, seal.slots)
         except NotSerializable as err:
             failure = TaskFailure(kind="NotSerializable", message=err.message, hint=err.hint)
-            return self._failed(self._worker.tasks[seal.task], seal.attempt, failure)
+            return self._failed(task, seal.attempt, failure)
+        except BaseException as err:  # noqa: BLE001  pickling calls methods of the user's classes
+            return self._failed(task, seal.attempt, self._execution.failure_of(task, err))
+        finally:
+            if is_on_main:
+                with self._lock:
+                    self._running_until = None
+                if self._given_up:
+                    _wait_for_the_end()
         return ev.Sealed(seal.task)
 
     def _substitute(self, effect: ev.Substitute) -> ev.Event:
@@ -335,7 +395,7 @@ class Driver:
             local_inputs=len(task.in_edges) - len(fetched),
         )
 
-    def _flush(self, start: float) -> None:
+    def _flush(self) -> None:
         worker = self._worker
         self._sink.flush(
             StartUp(
@@ -345,9 +405,14 @@ class Driver:
                 env_class=worker.env.name,
                 state="cold" if self._invocation.is_cold else "warm",
                 invoke_time=self._invocation.called_at,
-                start_time=start,
+                start_time=self._start,
                 commits=self._exchange.traffic.commits,
                 bytes_in=self._exchange.traffic.bytes_in,
                 bytes_out=self._exchange.traffic.bytes_out,
             )
         )
+
+
+def _wait_for_the_end() -> None:
+    """The failure of what ran here is told already, and the process about to end."""
+    threading.Event().wait()

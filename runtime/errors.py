@@ -91,6 +91,13 @@ class NotSerializable(RuntimeFault):
     exit_code = 1
 
 
+class ValueUnreadable(RuntimeFault):
+    """A stored value is genuine and cannot be unpickled here: its class is missing, or raises."""
+
+    code = "value-unreadable"
+    exit_code = 1
+
+
 class RunFailed(RuntimeFault):
     """The run ended with an error of the user's code or over a bound; `records` say which."""
 

@@ -6,25 +6,29 @@ becomes a failure of the task, never of the worker.
 
 from __future__ import annotations
 
-import signal
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType
+from functools import partial
 
 from runtime.code import CodeLoader, user_traceback
 from runtime.command_fault import CommandFault
 from runtime.conditions import ConditionFault, holds
 from runtime.environ import VariableError, Variables, variable_text
-from runtime.errors import RuntimeFault
+from runtime.errors import RuntimeFault, ValueUnreadable
 from runtime.failure_names import names_of
+from runtime.forks import end_fork
 from runtime.plan import Blob, Input, Leaf, Ref, Task, Variable, map_refs, slot_name
 from runtime.remedies import FailedTask, chosen, skipped, substitutes
 from runtime.selection import SelectionError, select
 from runtime.stderr_tail import StderrTail
-from runtime.trust import Packed
-from runtime.user_errors import message_of
+from runtime.surroundings import Surroundings
+from runtime.time_limit import OwnAlarm, TaskTimeout, TimeLimit
+from runtime.trust import Packed, unreadable
+from runtime.user_errors import class_name, error_text, format_place, message_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +51,6 @@ class Outcome:
     failure: TaskFailure | None = None
 
 
-class TaskTimeout(BaseException):
-    """Raised inside user code when its time is up; no `except Exception` of the user's swallows it."""
-
-
 class Execution:
     """Runs tasks one after another.
 
@@ -62,29 +62,46 @@ class Execution:
         self._literals = literals
         self._inputs = inputs
         self._stderr = StderrTail()
+        self._limit = TimeLimit()
+        self._pid = os.getpid()
+        self._surroundings: Surroundings | None = None
 
-    def listening(self) -> AbstractContextManager[None]:
-        """Inside this block, what tasks write to their error output is kept for the record of their failure."""
-        return self._stderr.listening()
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Inside this block alarms end tasks, and what they write to their error output is kept for their records."""
+        with self._limit.listening(), self._stderr.listening():
+            self._surroundings = surroundings = Surroundings()
+            try:
+                yield
+            finally:
+                surroundings.close()
 
     def run(self, task: Task, inputs: dict[str, object]) -> Outcome:
         """Call the task's function, or run its command, with the values of its in-edges (slot → value or `Packed`).
 
         Values that were packed stand unpacked in `inputs` afterwards. A task whose `when` is false gives null.
         """
+        self._stderr.clear()
         try:
             if self._is_skipped(task, inputs):
                 return Outcome(outputs=skipped(task))
             result = self._command(task, inputs) if task.function.kind == "exec" else self._call(task, inputs)
+            outcome = self._outputs(task, result)
         except TaskTimeout:
             message = f"{task.name} ran longer than its timeout of {task.timeout_s:g} s"
-            return Outcome(failure=TaskFailure(kind="Timeout", message=message, stderr=self._stderr.text()))
-        except (SelectionError, VariableError) as err:
-            return _failed(type(err).__name__, str(err))
+            outcome = self._ended("Timeout", message)
+        except OwnAlarm:
+            outcome = self._ended(
+                "Alarm",
+                f"an alarm that {task.name} set itself went off, and it has no handler for it",
+                hint="give the task a `timeout`, or call signal.alarm(0) in time",
+            )
+        except (SelectionError, VariableError, ValueUnreadable) as err:
+            outcome = _failed(type(err).__name__, str(err))
         except ConditionFault as err:
-            return _failed("ConditionError", f"the `when` of {task.name} cannot be evaluated: {err}")
+            outcome = _failed("ConditionError", f"the `when` of {task.name} cannot be evaluated: {err}")
         except CommandFault as err:
-            return Outcome(
+            outcome = Outcome(
                 failure=TaskFailure(
                     kind=err.kind, message=err.message, hint=err.hint, stderr=err.stderr, names=err.names
                 ),
@@ -94,35 +111,69 @@ class Execution:
         except BaseException as err:  # the boundary to user code
             if task.function.kind == "exec" and isinstance(err, KeyboardInterrupt):
                 raise  # no code of the user's ran here: somebody interrupts this process
-            return Outcome(
-                failure=TaskFailure(
-                    kind=type(err).__name__,
-                    message=message_of(err),
-                    traceback=user_traceback(err, self._loader),
-                    stderr=self._stderr.text(),
-                    names=names_of(err, task.retry.on),
-                )
-            )
-        return self._outputs(task, result)
+            if os.getpid() != self._pid:
+                end_fork(err, lambda err: user_traceback(err, self._loader))
+            return Outcome(failure=self.failure_of(task, err))
+        if os.getpid() != self._pid:
+            end_fork(None, error_text)
+        return outcome
+
+    def tidy(self, task: Task, took_s: float) -> str:
+        """Put back what the task changed in the process; returns why nothing more should run here, or ""."""
+        if self._surroundings is None or task.function.kind == "exec":
+            return ""
+        self._surroundings.restore(task.name, took_s)
+        return self._surroundings.spoiled
+
+    def unfit(self, last: str) -> str:
+        """After the last task: why this process should end with its invocation, or ""."""
+        surroundings = self._surroundings
+        if surroundings is None:
+            return ""
+        surroundings.look(last)
+        return surroundings.spoiled or surroundings.stained
+
+    def where(self) -> str:
+        """Where in the user's code the main thread stands, as a traceback's lines."""
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)
+        return format_place(frame, self._loader.user_files)
+
+    def stderr_text(self) -> str:
+        """The end of what the task that runs has written to its error output."""
+        return self._stderr.text()
+
+    def failure_of(self, task: Task, err: BaseException) -> TaskFailure:
+        """What user code raised, in words. To look at an exception is to run user code again, which may do anything."""
+        asked, kind = self._limit.asked, class_name(type(err))
+        return TaskFailure(
+            kind=kind,
+            message=asked(lambda: message_of(err), ""),
+            traceback=asked(lambda: user_traceback(err, self._loader), ""),
+            stderr=self._stderr.text(),
+            names=asked(lambda: names_of(err, task.retry.on), (kind,)),
+        )
+
+    def _ended(self, kind: str, message: str, hint: str = "") -> Outcome:
+        return Outcome(failure=TaskFailure(kind=kind, message=message, hint=hint, stderr=self._stderr.text()))
 
     def substitutes(self, task: Task, record: str) -> Mapping[str, object]:
         """The values that stand for the outputs of a task that has failed for good, by slot."""
         return substitutes(task, record, self._constant)
 
     def _is_skipped(self, task: Task, inputs: dict[str, object]) -> bool:
-        if task.is_handler and not isinstance(_unpacked(inputs, task.in_edges[0].slot), FailedTask):
+        if task.is_handler and not isinstance(self._unpacked(inputs, task.in_edges[0].slot), FailedTask):
             return True
         if isinstance(task.when, bool):
             return not task.when
-        with _time_limit(task.timeout_s):
+        with self._limit.within(task.timeout_s):
             return not holds(task.when, self._values(task, inputs))
 
     def _call(self, task: Task, inputs: dict[str, object]) -> object:
-        self._stderr.clear()
         function = self._loader.load(task.function)
-        args, kwargs = self._bind(task, inputs)
-        with Variables(self._environ(task)), _time_limit(task.timeout_s):
-            return function(*args, **kwargs)
+        with self._limit.within(task.timeout_s):
+            args, kwargs = self._bind(task, inputs)
+            with Variables(self._environ(task)):
+                return function(*args, **kwargs)
 
     def _command(self, task: Task, inputs: dict[str, object]) -> object:
         """A command keeps its own time, so that its processes end with it."""
@@ -141,7 +192,7 @@ class Execution:
         """What the leaves of a task's arguments, and of its `when`, stand for."""
 
         def value_along(edge: int) -> object:
-            return _unpacked(inputs, task.in_edges[edge].slot)
+            return self._unpacked(inputs, task.in_edges[edge].slot)
 
         def value_of(leaf: Leaf) -> object:
             if not isinstance(leaf, Ref):
@@ -154,6 +205,21 @@ class Execution:
     def _constant(self, leaf: Leaf) -> object:
         assert not isinstance(leaf, Ref), "what no task gives stands here"
         return self._literals(leaf.digest) if isinstance(leaf, Blob) else self._input(leaf)
+
+    def _unpacked(self, inputs: dict[str, object], slot: str) -> object:
+        value = inputs[slot]
+        if isinstance(value, Packed):
+            value = inputs[slot] = self._unpack(slot, value)
+        return value
+
+    def _unpack(self, slot: str, packed: Packed) -> object:
+        try:
+            return packed.unpack()
+        except (TaskTimeout, OwnAlarm):
+            raise
+        except BaseException as err:  # noqa: BLE001  unpickling is user code
+            why = self._limit.asked(partial(error_text, err), class_name(type(err)))
+            raise unreadable(slot, why) from None
 
     def _input(self, leaf: Input) -> object:
         return select(self._inputs(leaf.name), leaf.path, f"inputs.{leaf.name}")
@@ -180,46 +246,9 @@ class Execution:
         return Outcome(outputs=outputs)
 
 
-def _unpacked(inputs: dict[str, object], slot: str) -> object:
-    value = inputs[slot]
-    if isinstance(value, Packed):
-        value = inputs[slot] = value.unpack()
-    return value
-
-
 def _type_of(value: object) -> str:
     return f"a value of type {type(value).__name__}"
 
 
 def _failed(kind: str, message: str) -> Outcome:
     return Outcome(failure=TaskFailure(kind=kind, message=message))
-
-
-@contextmanager
-def alarm_handler() -> Iterator[None]:
-    """While this is open, the alarm of `_time_limit` raises `TaskTimeout` in the main thread."""
-
-    def on_alarm(signum: int, frame: FrameType | None) -> None:
-        raise TaskTimeout
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGALRM, on_alarm)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGALRM, previous)
-
-
-@contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
-    """Set the alarm; off the main thread there is no limit but the invocation's."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)

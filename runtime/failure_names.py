@@ -2,7 +2,8 @@
 
 An exception goes by each of its classes, the bases included: by the class's own name, by `module.Class`, and by any
 other dotted name of a loaded module under which that very class is found (`requests.ConnectionError` lives in
-`requests.exceptions`). Whatever is asked of an exception object is user code and may raise anything.
+`requests.exceptions`). Whatever is asked of an exception or its class is user code and may raise
+anything: the caller minds it.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def names_of(err: BaseException, wanted: Iterable[str]) -> tuple[str, ...]:
     classes = [one for one in type(err).__mro__ if one is not object]
     names = dict.fromkeys(name for one in classes for name in _own_names(one))
     names.update(dict.fromkeys(name for name in wanted if "." in name and _found(name) in classes))
-    if isinstance(err, MemoryError):
+    if MemoryError in classes:
         names[OUT_OF_MEMORY] = None
     if _is_throttling(err):
         names[THROTTLED] = None

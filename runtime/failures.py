@@ -38,7 +38,7 @@ def error_record(
         "attempt": attempt,
         "attempts": attempts,
         "worker": worker,
-        "type": kind,
+        "type": _cut(kind, BRIEF_LIMIT),
         "message": _cut(message, MESSAGE_LIMIT),
         "traceback": _cut(traceback, TRACEBACK_LIMIT),
         "line": line,
@@ -52,7 +52,7 @@ def error_record(
 
 def brief_record(kind: str, message: str) -> str:
     """What is kept of an attempt that failed and was repeated, as JSON text."""
-    return json.dumps({"type": kind, "message": _cut(message, BRIEF_LIMIT)}, ensure_ascii=False)
+    return json.dumps({"type": _cut(kind, BRIEF_LIMIT), "message": _cut(message, BRIEF_LIMIT)}, ensure_ascii=False)
 
 
 def is_fatal(record: str) -> bool:
@@ -76,7 +76,8 @@ def whole_records(status: RunStatus, *, passed: bool = False) -> tuple[dict[str,
 
 
 def _cut(text: str, limit: int) -> str:
-    if len(text) <= limit:
-        return text
-    half = limit // 2
-    return f"{text[:half]}\n… {len(text) - limit} characters left out …\n{text[-half:]}"
+    """The text, or its head and tail; half a surrogate pair, which no encoding takes, is written as its escape."""
+    if len(text) > limit:
+        half = limit // 2
+        text = f"{text[:half]}\n… {len(text) - limit} characters left out …\n{text[-half:]}"
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()

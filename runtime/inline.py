@@ -30,7 +30,7 @@ from runtime.ports import Call, RebuildPart, WorkerRow
 from runtime.reading import read_stored
 from runtime.results import Progress, RunResult, Sources, assemble, result_slots
 from runtime.run_inputs import RunInputs, publish_inputs
-from runtime.trust import Trust
+from runtime.trust import Trust, unpickled
 from runtime.worker import Worker
 
 WORKER = "inline"
@@ -153,5 +153,5 @@ def _values(slots: list[str], backend: MemoryBackend, trust: Trust) -> dict[str,
     for slot, stored in zip(slots, backend.values.fetch(slots), strict=True):
         packed = read_stored(backend.values, trust, slot, stored)
         assert packed is not None, f"{slot} was not stored, though the run did not fail"
-        found[slot] = packed.unpack()
+        found[slot] = unpickled(slot, packed.unpack)
     return found

@@ -20,6 +20,7 @@ from runtime.calling import Outgoing, patience_s
 from runtime.code import CodeLoader
 from runtime.config import WorkerSettings
 from runtime.driver import Driver, Invocation
+from runtime.endings import end_environment
 from runtime.envelope import Signer
 from runtime.errors import BundleInvalid, RuntimeFault, StoreUnavailable
 from runtime.exchange import Ports
@@ -123,10 +124,14 @@ class Environment:
 
         ports = Ports(coordinator=backend.coordinator, values=backend.values, signals=backend.signals, invoke=invoke)
         inputs = RunInputs(trust, backend.values, payload.inputs, self._inputs_known(payload.run))
+        driver = Driver(invocation, ports, self._loader, self._literal, inputs.value)
         try:
-            return Driver(invocation, ports, self._loader, self._literal, inputs.value).run()
+            reason = driver.run()
         finally:
             self._sender.wait()
+        if driver.unfit:
+            end_environment(driver.unfit)
+        return reason
 
     def _inputs_known(self, run: str) -> dict[str, object]:
         """The inputs that this environment has read in this run; those of another run are forgotten."""

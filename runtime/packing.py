@@ -21,6 +21,7 @@ BULK_BYTES = 1024 * 1024
 
 PICKLE_FAULTS = (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError, NotImplementedError)
 SEARCH_LIMIT = 10_000
+SHOWN_PATH_CHARS = 80
 LOOKED_AT = 1_000
 CONTAINERS = (list, tuple, dict)
 Buffer = bytes | bytearray | memoryview
@@ -128,11 +129,15 @@ def _cloudpickled(value: object) -> Packing:
         return Packing(Codec.CLOUDPICKLE, stream, buffers)
     except PICKLE_FAULTS as err:
         path, part, reason = _culprit(value, dumps, err)
-        where = f"its part {path} (a {type(part).__qualname__})" if path else f"a {type(part).__qualname__}"
+        where = f"its part {_short(path)} (a {type(part).__qualname__})" if path else f"a {type(part).__qualname__}"
         raise NotSerializable(
             f"the value cannot be stored: {where} cannot be pickled: {reason}",
             hint="return plain data, or give the class `__getstate__` or `__reduce__`",
         ) from err
+
+
+def _short(path: str) -> str:
+    return path if len(path) <= SHOWN_PATH_CHARS else f"{path[:SHOWN_PATH_CHARS]}…"
 
 
 def _culprit(value: object, dumps: Callable[[object], bytes], err: Exception) -> tuple[str, object, str]:

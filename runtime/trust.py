@@ -6,11 +6,14 @@ The envelope's format is `runtime.envelope`; this module says which place each k
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from runtime.bulk import FRAME_MARK, Bulk, Sealed, framed, is_bulk, open_bulk, seal_bulk, unframed
 from runtime.envelope import Codec, Kind, Place, Signer, open_sealed, open_view, seal
+from runtime.errors import ValueUnreadable
 from runtime.packing import Packing, pack_value, unpack_value
+from runtime.user_errors import error_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,22 @@ class Packed:
 
     def unpack(self) -> object:
         return unpack_value(self.packing)
+
+
+def unpickled(slot: str, unpickle: Callable[[], object]) -> object:
+    """The value that `unpickle` gives. Raises ValueUnreadable: what the user's classes raise is told, not passed on."""
+    try:
+        return unpickle()
+    except (Exception, SystemExit) as err:
+        raise unreadable(slot, error_text(err)) from err
+
+
+def unreadable(slot: str, why: str) -> ValueUnreadable:
+    """The fault of a genuine value that cannot be unpickled."""
+    return ValueUnreadable(
+        f"the value of {slot} cannot be read here: {why}",
+        hint="return plain data, or install here what its class needs",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +61,14 @@ class Trust:
     def verify_value(self, slot: str, sealed: Sealed) -> Packed:
         """Raises `SignatureInvalid` (E606) for anything that is not this slot's value of this run.
 
+
         Of a large value, raises `ChunkGone` when a part is not in the store any more.
         """
         return self._verify(Kind.VALUE, slot, sealed)
 
     def open_value(self, slot: str, sealed: Sealed) -> object:
-        """The value itself; raises as `verify_value`, and what unpickling raises."""
-        return self.verify_value(slot, sealed).unpack()
+        """The value itself; raises as `verify_value`, and `ValueUnreadable` when unpickling raises."""
+        return unpickled(slot, self.verify_value(slot, sealed).unpack)
 
     def keep_value(self, slot: str, packed: Packed) -> bytes:
         """A verified value of this slot as bytes in one piece, for `open_kept`."""

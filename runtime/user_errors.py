@@ -7,7 +7,8 @@ follows from an error (retry, failing the run) is the worker's business.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import FrameType, TracebackType
 
 MAX_CHARS = 16_384
 """A longer text keeps its head and its tail: it travels in the run's error record."""
@@ -20,17 +21,45 @@ def format_user_error(exc: BaseException, user_files: Mapping[str, str]) -> str:
         for part in _parts(shown):
             _reduce(part, user_files)
         text = "".join(shown.format()).rstrip("\n")
-    except Exception:  # noqa: BLE001  formatting runs methods of the user's exception, which may raise anything
-        text = f"{type(exc).__name__}: <this exception raises another one when it is shown>"
+    except BaseException:  # noqa: BLE001  formatting runs methods of the user's exception, which may raise anything
+        text = bare_text(exc, user_files)
     if len(text) <= MAX_CHARS:
         return text
     half = MAX_CHARS // 2
     return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
 
 
+def bare_text(exc: BaseException, user_files: Mapping[str, str]) -> str:
+    """The frames of `exc` and the name of its class: what can be told without asking it anything."""
+    frames = traceback.extract_tb(_traceback_of(exc))
+    shown = [frame for frame in frames if frame.filename in user_files]
+    for frame in shown:
+        frame.filename = user_files[frame.filename]
+    head = ["Traceback (most recent call last):\n", *traceback.format_list(shown)] if shown else []
+    return "".join([*head, f"{class_name(type(exc))}: <this exception raises another one when it is shown>"])
+
+
+def format_place(frame: FrameType | None, user_files: Mapping[str, str]) -> str:
+    """The stack of a thread that is still at it, reduced to frames in `user_files`; "" when there is none."""
+    stack = traceback.extract_stack(frame) if frame is not None else ()
+    shown = [part for part in stack if part.filename in user_files]
+    for part in shown:
+        part.filename = user_files[part.filename]
+    return "".join(["It is still at (most recent call last):\n", *traceback.format_list(shown)]) if shown else ""
+
+
+def class_name(cls: type) -> str:
+    """The name of a class, whatever its metaclass says."""
+    return _name_of(cls)
+
+
+_name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
+_traceback_of: Callable[[BaseException], TracebackType | None] = BaseException.__dict__["__traceback__"].__get__
+
+
 def error_text(err: BaseException) -> str:
     """`KeyError: 'x'`, whatever the exception's own methods do."""
-    return f"{type(err).__name__}: {message_of(err)}"
+    return f"{class_name(type(err))}: {message_of(err)}"
 
 
 def message_of(err: BaseException) -> str:
@@ -38,7 +67,7 @@ def message_of(err: BaseException) -> str:
     try:
         return str(err)
     except BaseException:  # noqa: BLE001  the exception's own __str__ is user code
-        return f"<{type(err).__name__} whose __str__ fails>"
+        return f"<{class_name(type(err))} whose __str__ fails>"
 
 
 def _parts(top: traceback.TracebackException) -> Iterator[traceback.TracebackException]:

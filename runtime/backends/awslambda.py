@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from runtime.descriptors import file_of, is_still
 from runtime.errors import LambdaFaltered, LambdaUnavailable, Throttled
 from runtime.plan import EnvClass
 
@@ -80,12 +81,13 @@ class LambdaInvoker:
     def _send(self, path: str, payload: bytes) -> tuple[http.client.HTTPResponse, bytes]:
         headers = self._signed(path, payload)
         connection: http.client.HTTPConnection | None = getattr(self._threads, "connection", None)
-        if connection is not None:
+        if connection is not None and (connection.sock is None or is_still(connection.sock, self._threads.opened)):
             try:
                 return self._exchange(connection, path, payload, headers)
             except STALE:
                 connection.close()
         self._threads.connection = connection = self._connect()
+        self._threads.opened = file_of(connection.sock.fileno())
         return self._exchange(connection, path, payload, headers)
 
     def _exchange(

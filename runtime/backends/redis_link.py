@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from runtime.backends.redis_patience import Patience
+from runtime.backends.redis_sockets import connection_class
 from runtime.errors import RuntimeFault, StoreUnavailable
 
 COMMAND_TIMEOUT_S = 10.0
@@ -39,6 +40,7 @@ Argument = str | bytes | int
 def _pool(url: str, *, connections: int, retry: Retry) -> redis.BlockingConnectionPool:
     return redis.BlockingConnectionPool.from_url(
         url,
+        connection_class=connection_class(url),
         max_connections=connections,
         timeout=POOL_WAIT_S,
         socket_timeout=COMMAND_TIMEOUT_S,

@@ -16,7 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from runtime.local.functions import FunctionConfig
+from runtime.local.functions import FunctionConfig, mend
 from runtime.local.invocation import (
     MAX_RESPONSE_BYTES,
     Invocation,
@@ -166,6 +166,7 @@ class Environment:
             variables=self._variables(),
             log=self.log,
         )
+        mend(self.config.code)
         self._timer = self._loop.call_later(max(MIN_INIT_S, self.config.timeout_s), self._init_timed_out)
         self._zygote = self._site.spawner.start(launch, Watcher(on_started=self._on_started, on_exited=self._on_exited))
 

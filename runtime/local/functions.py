@@ -17,6 +17,7 @@ import uuid
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 ACCOUNT = "000000000000"
@@ -156,7 +157,31 @@ class FunctionRegistry:
                 os.rename(draft, target)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
+            archive_of(target).write_bytes(archive)
         return base64.b64encode(digest).decode(), target
+
+
+def archive_of(folder: Path) -> Path:
+    """Where the package lies that was unpacked into this folder."""
+    return folder.with_suffix(".zip")
+
+
+def mend(folder: Path) -> None:
+    """Unpack again what user code has removed from its own code folder: on Lambda it could not."""
+    if all(os.path.exists(path) for path in _files_of(folder)):
+        return
+    archive = archive_of(folder).read_bytes()
+    folder.mkdir(exist_ok=True)
+    extract(archive, folder)
+
+
+@cache
+def _files_of(folder: Path) -> tuple[str, ...]:
+    archive = archive_of(folder)
+    if not archive.exists():
+        return ()
+    with zipfile.ZipFile(archive) as package:
+        return tuple(str(folder / name) for name in package.namelist())
 
 
 def extract(archive: bytes, folder: Path) -> None:

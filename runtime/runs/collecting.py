@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import pickle
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
-from runtime.errors import RuntimeFault
 from runtime.reading import read_stored
 from runtime.results import Sources, assemble, result_slots
 from runtime.runs.session import Session
-from runtime.trust import Packed
+from runtime.trust import Packed, unpickled
 
 SLOTS_PER_FETCH = 500
-UNREADABLE = (ImportError, AttributeError, TypeError, ValueError, LookupError, EOFError, pickle.UnpicklingError)
-"""What unpickling raises when a class is not here, or is another one here."""
 
 
 class TargetGone(Exception):
@@ -37,7 +33,7 @@ def read_targets(session: Session) -> dict[str, Packed]:
 
 
 def make_result(session: Session, packed: Mapping[str, Packed], inputs: Mapping[str, object]) -> object:
-    """The result in the manifest's shape. Raises RuntimeFault when a value cannot be unpickled in this process."""
+    """The result in the manifest's shape. Raises ValueUnreadable."""
     bundle = session.bundle
     values = {slot: unpickled(slot, value.unpack) for slot, value in packed.items()}
     if bundle.result_kind == "sinks":
@@ -45,17 +41,6 @@ def make_result(session: Session, packed: Mapping[str, Packed], inputs: Mapping[
     literals = {digest: json.loads(bundle.blob(digest)) for digest in bundle.literals}
     sources = Sources(values=values, literals=literals, inputs=inputs)
     return assemble(bundle.result, result_slots(bundle.result_edges), sources)
-
-
-def unpickled(slot: str, unpickle: Callable[[], object]) -> object:
-    """The value that `unpickle` gives. Raises RuntimeFault that says why this process cannot read it."""
-    try:
-        return unpickle()
-    except UNREADABLE as err:
-        raise RuntimeFault(
-            f"every task is done, but the result of {slot} cannot be read here: {type(err).__name__}: {err}",
-            hint="return plain data, or install here what its class needs",
-        ) from err
 
 
 def _slots(session: Session) -> Iterable[str]:

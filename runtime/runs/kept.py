@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 
 from runtime.errors import RuntimeFault
 from runtime.plan import Blob, Input, Leaf, Value, map_refs
 from runtime.results import RunResult, Sources, assemble, result_slots
-from runtime.runs.collecting import unpickled
 from runtime.runs.record import Outcome
 from runtime.runs.session import Session
 from runtime.trust import Packed, Trust
@@ -47,7 +45,7 @@ def kept_result(outcome: Outcome, parts: Mapping[str, bytes], trust: Trust) -> R
     assert outcome.result is not None, "only a run that succeeded has a result"
     slots = result_slots(outcome.edges)
     try:
-        values = {slot: unpickled(slot, partial(trust.open_kept, slot, parts[f"slot:{slot}"])) for slot in slots}
+        values = {slot: trust.open_kept(slot, parts[f"slot:{slot}"]) for slot in slots}
         if outcome.result.result_kind == "sinks":
             return replace(outcome.result, result=values)
         leaves = list(_leaves(outcome.tree))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.local.functions import ApiError, FunctionConfig, FunctionRegistry, extract, plain_name
+from runtime.local.functions import ApiError, FunctionConfig, FunctionRegistry, extract, mend, plain_name
 
 
 def config(**options) -> FunctionConfig:
@@ -80,4 +80,11 @@ def test_one_archive_is_unpacked_once(tmp_path):
     registry = FunctionRegistry(folder=tmp_path, region="r")
     first = registry.unpack(archive(("a.py", 0o644)))
     assert registry.unpack(archive(("a.py", 0o644))) == first
-    assert [path.name for path in tmp_path.iterdir()] == [first[1].name]
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [first[1].name]
+
+
+def test_what_user_code_removed_from_its_code_folder_is_unpacked_again(tmp_path):
+    _, folder = FunctionRegistry(folder=tmp_path, region="r").unpack(archive(("a.py", 0o644), ("b/c.py", 0o644)))
+    (folder / "b/c.py").unlink()
+    mend(folder)
+    assert (folder / "b/c.py").read_text() == "x = 1\n"

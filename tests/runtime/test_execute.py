@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from runtime.code import CodeLoader
-from runtime.execute import Execution, Outcome, alarm_handler
+from runtime.execute import Execution, Outcome
 from runtime.plan import Blob, EnvClass, Function, InEdge, Input, Ref, Task, Value, Variable
 
 INPUTS: Mapping[str, object] = {
@@ -52,8 +52,9 @@ def run(
         timeout_s=timeout_s,
     )
     loader = cast(CodeLoader, OneFunction(function))
-    with alarm_handler():
-        return Execution(loader, {"d": [7]}.__getitem__, INPUTS.__getitem__).run(task, given or {})
+    execution = Execution(loader, {"d": [7]}.__getitem__, INPUTS.__getitem__)
+    with execution.listening():
+        return execution.run(task, given or {})
 
 
 def together(*args: object) -> object:

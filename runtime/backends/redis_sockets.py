@@ -1,0 +1,68 @@
+"""Connections to Redis that notice when user code has closed their descriptor: the number may be a user's file by now.
+
+A task may close every descriptor of its process. What would then be written goes to whatever file has the number
+since, and what would be closed is that file. Each connection therefore knows the socket that it opened, looks before it
+writes or closes, and lets go of a number that is not its own; the client library then connects anew.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import redis
+from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
+
+from runtime.descriptors import Identity, file_of, is_still
+
+
+class _Guarded:
+    """What the connection classes below have in common; mixed in before one of the client library's."""
+
+    _sock: Any
+    _opened: Identity = None
+
+    def _connect(self) -> socket.socket:
+        opened: socket.socket = super()._connect()  # type: ignore[misc]
+        self._opened = file_of(opened.fileno())
+        return opened
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        self._look()
+        super().send_packed_command(command, check_health)  # type: ignore[misc]
+
+    def can_read(self, timeout: float = 0) -> bool:
+        self._look()
+        return bool(super().can_read(timeout))  # type: ignore[misc]
+
+    def disconnect(self, *args: Any) -> None:
+        if self._sock is not None:
+            is_still(self._sock, self._opened)
+        super().disconnect(*args)  # type: ignore[misc]
+
+    def _look(self) -> None:
+        if self._sock is not None and not is_still(self._sock, self._opened):
+            self.disconnect()
+
+
+class TcpConnection(_Guarded, Connection):
+    """redis://"""
+
+
+class TlsConnection(_Guarded, SSLConnection):
+    """rediss://"""
+
+
+class UnixConnection(_Guarded, UnixDomainSocketConnection):
+    """unix://"""
+
+
+def connection_class(url: str) -> type[redis.Connection]:
+    """The class for a URL of one of the three schemes; of another one the client library complains itself."""
+    match url.partition("://")[0].lower():
+        case "rediss":
+            return TlsConnection
+        case "unix":
+            return UnixConnection  # type: ignore[return-value]
+        case _:
+            return TcpConnection

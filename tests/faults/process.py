@@ -46,6 +46,7 @@ class Process:
         self.call = delivery.call
         self.is_alive = True
         self.why_over = ""
+        self.has_lost_reply = False
         self.running: str | None = None
         self._frozen_until = 0.0
         self.began_at = world.now
@@ -92,6 +93,7 @@ class Process:
             except Crash:
                 self.end("crashed")
             except ReplyLost:
+                self.has_lost_reply = True
                 self.later(self.world.schedule.uniform(0.05, 3.0), act)
 
     def end(self, why: str) -> None:

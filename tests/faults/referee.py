@@ -57,6 +57,7 @@ class Referee:
         self._results: Mapping[str, object] = {}
         self._leases: dict[str, tuple[str, float]] = {}
         self._owed: dict[str, tuple[str, int]] = {}
+        self._writes = 0
         self._mended = 0
         self._rebuilt: tuple[set[str], float, int] = (set(), 0.0, 0)
         self._read: dict[str, list[object]] = {}
@@ -64,7 +65,8 @@ class Referee:
 
     def wrote(self) -> None:
         """Something was written: does the state keep its promises?"""
-        if self._world.mishaps.vanished > self._mended:
+        self._writes += 1
+        if self._world.mishaps.vanished > self._mended or self._writes % self._world.store.writes_per_look:
             return
         state = self._world.store.look()
         if state is not None:

@@ -29,6 +29,9 @@ class Store(Protocol):
 
     values: ValueStore
     signals: Signals
+    writes_per_look: int
+    """How often the state is audited: a look at Redis costs as much as a commit."""
+
     late: Container[str]
     """What a zombie may leave, because it expires: a large value that it put after the end."""
 
@@ -75,6 +78,8 @@ class Store(Protocol):
 
 class MemoryStore:
     """Over `MemoryBackend`: some hundred runs a second."""
+
+    writes_per_look = 1
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._clock = Clock()
@@ -175,7 +180,6 @@ NAMED = ("todo", "arrived", "done_of", "stored_of", "hints")
 COUNTERS = ("entries", "newest_ms", "newest", "last_begin", "called", "built_at")
 
 
-AUDIT_EVERY = 3
 KEY_PATTERN = "treadle:test:{run}:*"
 EVERYTHING = """
 local found = {}
@@ -238,12 +242,13 @@ class PromptLink(Link):
 class RedisStore:
     """Over `RedisBackend` on a server of the test's own; nothing else may be in it."""
 
+    writes_per_look = 3
+
     def __init__(self, client: redis.Redis, settings: WorkerSettings) -> None:
         client.flushall()
         self._redis = client
         self.late = LargeKeys()
         self._settings = settings
-        self._looks = 0
         self._clock = Clock()
         set_clock(client, self._clock)
         self._link = PromptLink(client, where="the test's server", scripts=ClockedScripts())
@@ -295,10 +300,7 @@ class RedisStore:
         return key.partition("}:")[2] if key and self._redis.delete(key) else ""
 
     def look(self) -> Snapshot | None:
-        """One trip for all of it; every third time, because it costs as much as a commit."""
-        self._looks += 1
-        if self._looks % AUDIT_EVERY:
-            return None
+        """One trip for all of it."""
         found = {
             key.decode().partition("}:")[2]: content for key, content in self._redis.eval(EVERYTHING, 0, KEY_PATTERN)
         }

@@ -216,6 +216,7 @@ class World:
         """An environment is free again: the queue's next invocation is delivered."""
         if process.why_over == "crashed":
             self.trace(f"{process.machine.worker} {process.machine.token[:4]} crashes")
+        if process.why_over == "crashed" or process.has_lost_reply:
             self._crashed.add(process.machine.token)
         self._busy.remove(process)
         if self._waiting:

@@ -1,6 +1,7 @@
 """The coordination protocol in memory: the scripts of lua/*.lua as Python, one lock in place of Redis's one thread.
 
-The contract suite holds the two to the same answers. Times come from the injected clock, in seconds.
+The page on the protocol is `redis_coordinator`'s. The contract suite, and hypothesis with both side by side, hold the
+two to the same answers. Times come from the injected clock, in seconds.
 """
 
 from __future__ import annotations

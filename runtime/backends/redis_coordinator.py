@@ -1,17 +1,67 @@
-"""The coordination protocol over Redis: each method is one script, except where the port says batches.
+"""The coordination protocol, and its form over Redis: each method is one script, except where the port says batches.
 
-The rules live in lua/*.lua; this file gathers keys and arguments and reads answers. It adds these to the
-protocol's table:
+There is no scheduler. Workers read and write one run's state, every write is one script, and whoever writes decides by
+what it finds. This page says what holds and why; the steps are lua/*.lua, and `memory_coordinator` is the same again.
+
+Words. A value is *stored* when `out` has it or a reference to it. A task is *settled* (`done`) when every stored output
+of its has arrived at all consumers, and every other one is needed by nobody who is not settled. A *grant* is a field of
+`todo:<worker>`: the worker may run the task, and shall. A worker is *idle*, *called* (invoked, or about to be),
+*running*, or *asleep* (all its grants wait for their next attempt). An *incarnation* is one process's life as a
+worker, named by a random token: not a number, which a store that forgets would give twice, nor Lambda's request id,
+which a retry shares.
+
+Invariants, between any two scripts of a run whose `meta` is `run`:
+
+ 1. What has arrived is stored: an arrival is written after the value, or with it.
+ 2. A task that is ready (all its inputs have arrived) and not settled is granted to somebody.
+ 3. Who holds a grant is not idle, so somebody is due to look at it: the process that runs, or after its time the watch.
+ 4. Of each worker at most one incarnation is believed: the token in its record, at its next number.
+ 5. A slot, once stored, keeps its value.
+ 6. `called` counts the called workers. (It makes waiting workers leave sooner and nothing else.)
+
+From 2 and 3 follows that while tasks are left somebody is not idle, which is how lost keys are noticed. The audit of
+the fault driver looks for 1 to 3 and 6 after every write, its referee for 4 and 5.
+
+Why each step keeps them.
+
+- `begin` makes the caller *the* incarnation if grants are there and no lease lives. The same token again before its
+  first commit is a lost reply and gets the same answer. It counts `tries`, begins with no new output and no new failed
+  attempt in between; over the bound the run fails and names what it holds: no worker dies and comes back for ever.
+- `commit` looks first: token, and number (the one after the last, or the last again, which is a lost reply; renewals
+  have none). Anything else is refused whole (4). A lease that ran out refuses nobody: if no other has begun, nothing is
+  lost by going on. Then its items, in order. *Store*: the first writer wins and the other is told the value (5). The
+  value, put before (1), arrives at consumers; the arrival that completes a task grants it in the same script (2), to
+  its pinned worker, to the caller while its share lasts, or to a worker made for it; that worker is called unless it
+  runs (3). Arrivals are sets, so sending them again counts nothing twice, and a long list goes in several batches, of
+  which the last settles the task. *Settle* takes a grant away, and only settling does: a grant is withheld from settled
+  tasks and never from merely stored ones, whose other arrivals may be missing.
+- *Leaving* is a mode of a commit: the script lets a worker go only if `todo` is empty, so that no grant given meanwhile
+  stays unseen (3). Before, outputs kept in memory that others may still need are stored (*spill*), so that nothing
+  that arrives later lacks them. With nothing but waiting attempts it falls asleep until the first is due. A *hand-over*
+  makes it called again, for a new incarnation.
+- A batch sent again finds its work done and asks again for the calls of its lost answer. The reply to a leave that was
+  lost is an exception: sent again it is refused, and its calls are left to the watch.
+- `watch` is everybody's: a due worker without grants becomes idle; one that was lost (its lease is over), that sleeps
+  and is due, or whose call is overdue is called again; the token is kept, so whoever was only slow goes on. Calls that
+  Lambda took are repeated only when younger ones have begun or nothing has for long: a throttled queue breeds none.
+- `rebuild_*` is launch, resume and recovery: everybody is fenced, then absolute values are written that follow from the
+  outputs which can be read. It begins only if the run is still what the caller saw, each part carries the rebuild's
+  nonce, and a rebuild that goes on is left alone while its steps are young: launchers side by side do not mix.
+- `lost`: a granted input that cannot be read, or a page, sends the run to a rebuild, if that is still how it stands.
+  So does a look (`status`) at a run with tasks left and nobody active. A store that restarts from an earlier moment
+  has the state between two scripts, with all invariants, and the fence refuses what came after: leases do the rest.
+- `end` and `finish` take `workers` away first: no record, no write. What comes after that changes nothing.
+
+What is not promised. A task may *run* more than once, also at the same time (its incarnation was believed dead); one
+with `idempotent: false` is announced, stored and answered before anything follows. Tasks that give another value each
+time: whoever reads from the store reads the value that is there, but a consumer in the same process may have started on
+one that lost. Lost hints, calls, confirmations and events cost time and nothing else.
+
+What Redis adds:
 
 - The arrivals of a slot at consumers that need nothing else are one set of the slot's, `reach:<slot>`, in place of a
   set per consumer: a fan-out is a few commands. A rebuild, which does not know widths, writes both forms.
-- A rebuild has a nonce: a part or an end that belongs to an earlier one is refused, so that two launchers that
-  rebuild at once cannot mix their states.
-- A worker that leaves grants which all wait for their next attempt is *asleep*: neither called nor running, due when
-  the first of them is. The watch calls it then, a new grant at once; its `tries` do not grow by sleeping. `att` holds
-  for each task when its next attempt may begin, or that its newest one has no end yet.
-- `begin` with the token that is running already and has not committed is a lost reply: the same answer again.
-- A batch sent again asks again for the calls of its lost answer; a worker invoked twice is harmless.
+- `att` holds for each task when its next attempt may begin, or that its newest one has no end yet.
 - `watch` renews the expiry of the run's keys four times in their life, by SCAN; scripts set it when a key is written.
 """
 

@@ -245,7 +245,10 @@ def open_redis(options: Options) -> tuple[str, RedisProcess | None]:
     data = options.redis_data
     if data is not None and claim(data) is None:
         data = None
-    server = start_redis(options.directory, data=data, saves=options.is_kept and data is not None)
+    server = start_redis(options.directory, data=data, saves=data is not None)
+    if data is not None:
+        # What a stack that was lost has saved of runs: none of them is running here.
+        keep_runs(server, options)
     return server.url, server
 
 

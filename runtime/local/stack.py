@@ -125,10 +125,27 @@ def find_kept(deployment: str) -> LocalStack | None:
 
 def live_stacks(deployment: str) -> list[LocalStack]:
     """Every stack of the deployment that lives: the kept one first, then those that end with their runs."""
-    folder = StateFolder.of(deployment).stacks
-    records = [read_stack_record(path) for path in sorted(folder.glob("*.json"))]
-    found = [find_kept(deployment), *map(_living, records)]
+    found = [_living(read_stack_record(path)) for path in _listed(deployment)]
     return [stack for stack in found if stack is not None]
+
+
+def has_remains(deployment: str) -> bool:
+    """Whether a stack of the deployment was killed outright: its record is there, and it is not."""
+    return any(_living(read_stack_record(path)) is None for path in _listed(deployment))
+
+
+def remove_remains(deployment: str) -> None:
+    """Remove what stacks left that were killed outright."""
+    if find_kept(deployment) is None:
+        StateFolder.of(deployment).remove_remains()
+    for path in _listed(deployment):
+        if _living(read_stack_record(path)) is None:
+            path.unlink(missing_ok=True)
+
+
+def _listed(deployment: str) -> list[Path]:
+    state = StateFolder.of(deployment)
+    return [path for path in (state.record, *sorted(state.stacks.glob("*.json"))) if path.exists()]
 
 
 def _living(record: Mapping[str, object] | None) -> LocalStack | None:

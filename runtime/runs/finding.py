@@ -20,6 +20,7 @@ from runtime.local.stack import LocalStack, live_stacks
 from runtime.runs.archive import read_sections
 from runtime.runs.book import RunBook
 from runtime.runs.record import Entry, open_outcome, open_record
+from runtime.runs.rescue import rescue
 from runtime.trust import Trust
 
 LAST = "last"
@@ -80,6 +81,7 @@ class Deployment:
 
     def runs(self) -> list[Found]:
         """Every run, the newest first; of one that is in several places, the live one."""
+        rescue(self.name)
         found: dict[str, Found] = {}
         for one in (*self._live(), *self._archived()):
             found.setdefault(one.run, one)

@@ -219,3 +219,21 @@ def test_code_survey_measures_each_package_as_its_own_workflow_does(
     assert rows["json"]["files"] == alone["result"]["files"]
     assert rows["email"]["files"] > 10
     assert len(answer["outputs"]["longest"]) == 3
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_stations_that_fail_are_estimated_and_told(kept: tuple[Shell, redis.Redis], planner: str) -> None:
+    answer = kept[0].json("run", MANIFESTS / "stations/workflow.yaml", "--planner", planner)
+    assert answer["outputs"] == {
+        "summary": {"readings": 4, "lowest": -12.0, "where": "summit"},
+        "warning": "frost at summit: -12.0 degrees",
+        "archived": "the archive is full",
+    }
+    failed = {record["task"]: record for record in answer["failures"]}
+    assert {"archive", 'read["summit"]'} <= failed.keys() <= {"archive", 'read["summit"]', 'read["airport"]'}
+    assert failed['read["summit"]']["attempt"] == 1
+
+
+def test_stations_warn_of_nothing_when_the_condition_is_false(kept: tuple[Shell, redis.Redis]) -> None:
+    answer = kept[0].json("run", MANIFESTS / "stations/workflow.yaml", "--set", "frost=-30")
+    assert answer["outputs"]["warning"] is None

@@ -6,12 +6,10 @@ backend.coordinator.begin(…); backend.values.fetch(…); backend.signals.wait_
 
 from __future__ import annotations
 
-from redis import Redis as Client
-
 from runtime.backends.keys import RunKeys
 from runtime.backends.objects import objects_of
 from runtime.backends.redis_coordinator import RedisCoordinator
-from runtime.backends.redis_link import Link, connect
+from runtime.backends.redis_link import Client, Link, connect
 from runtime.backends.redis_signals import RedisSignals
 from runtime.backends.redis_values import RedisValues
 from runtime.config import WorkerSettings

@@ -20,6 +20,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from runtime.backends.redis_cluster import ClusterClient
 from runtime.backends.redis_patience import Patience
 from runtime.backends.redis_sockets import connection_class
 from runtime.errors import RuntimeFault, StoreUnavailable
@@ -35,6 +36,9 @@ SCAN_BATCH = 1000
 Reply = Any
 T = TypeVar("T")
 Argument = str | bytes | int
+
+
+Client = redis.Redis | ClusterClient
 
 
 def _pool(url: str, *, connections: int, retry: Retry) -> redis.BlockingConnectionPool:
@@ -56,8 +60,8 @@ def without_password(url: str) -> str:
     return scheme + mark + rest.rpartition("@")[2]
 
 
-def connect(url: str) -> redis.Redis:
-    """A client for `url` (unix://, redis:// or rediss://) that has answered a PING.
+def connect(url: str) -> Client:
+    """A client for `url` (unix://, redis:// or rediss://), of a server that has answered, or of its whole cluster.
 
     Raises StoreUnavailable when nothing answers there, RuntimeFault when the URL is none.
     """
@@ -69,9 +73,22 @@ def connect(url: str) -> redis.Redis:
             f"{without_password(url)!r} is no Redis URL: {err}",
             hint="write redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH",
         ) from err
+    where = without_password(url)
     with probe:
-        guarded(probe.ping, where=without_password(url))
-    return client
+        if not guarded(lambda: _is_cluster(probe), where=where):
+            return client
+    return guarded(lambda: ClusterClient(url, timeout_s=COMMAND_TIMEOUT_S), where=where)
+
+
+def _is_cluster(probe: redis.Redis) -> bool:
+    """What the server says of itself; who may not ask it gets a PING."""
+    try:
+        answer = probe.execute_command("HELLO")  # type: ignore[no-untyped-call]
+    except (redis.exceptions.NoPermissionError, redis.ResponseError):
+        probe.ping()
+        return False
+    said = answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
+    return bool(said.get(b"mode") == b"cluster")
 
 
 def guarded(action: Callable[[], T], *, where: str) -> T:
@@ -128,15 +145,15 @@ class Scripts:
 class Link:
     """One process's access to one Redis: commands, scripts, pipelines, scans and blocking reads."""
 
-    def __init__(self, client: redis.Redis, *, where: str, scripts: Scripts | None = None) -> None:
+    def __init__(self, client: Client, *, where: str, scripts: Scripts | None = None) -> None:
         self.where = where
         self._client = client
         self._scripts = scripts or Scripts()
         self._lock = threading.Lock()
-        self._blocking: redis.Redis | None = None
+        self._blocking: Client | None = None
 
     @classmethod
-    def to(cls, target: str | redis.Redis | Link) -> Link:
+    def to(cls, target: str | Client | Link) -> Link:
         """A link to a URL or through a client that is there already; a link stays itself."""
         if isinstance(target, Link):
             return target
@@ -164,6 +181,8 @@ class Link:
         return guarded(lambda: self._send(commands), where=self.where)
 
     def _send(self, commands: Sequence[tuple[object, ...]]) -> list[Reply]:
+        if isinstance(self._client, ClusterClient):
+            return self._client.send_all(commands)
         with self._client.pipeline(transaction=False) as pipe:
             for command in commands:
                 pipe.execute_command(*command)  # type: ignore[no-untyped-call]
@@ -205,28 +224,42 @@ class Link:
             time.sleep(min(RECONNECT_S, block_ms / 1000))
             return None
 
-    def _blocking_client(self) -> redis.Redis:
+    def _blocking_client(self) -> Client:
         with self._lock:
             if self._blocking is None:
-                pool = self._client.connection_pool
-                settings = {name: value for name, value in pool.connection_kwargs.items() if name != "retry"}
-                self._blocking = redis.Redis(
-                    connection_pool=redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]
-                        connection_class=pool.connection_class,
-                        max_connections=2,
-                        timeout=POOL_WAIT_S,
-                        **{**settings, "socket_timeout": COMMAND_TIMEOUT_S, "retry": Retry(NoBackoff(), 0)},
-                    )
-                )
+                self._blocking = _another(self._client)
             return self._blocking
 
     def close(self) -> None:
         """Close every connection; a later call opens new ones."""
-        self._client.connection_pool.disconnect()
         with self._lock:
             blocking, self._blocking = self._blocking, None
-        if blocking is not None:
-            blocking.connection_pool.disconnect()
+        for client in (self._client, blocking):
+            if client is not None:
+                _disconnect(client)
+
+
+def _another(client: Client) -> Client:
+    """A client of the same Redis with connections of its own, which gives a lost one up at once."""
+    if isinstance(client, ClusterClient):
+        return client.another()
+    pool = client.connection_pool
+    settings = {name: value for name, value in pool.connection_kwargs.items() if name != "retry"}
+    return redis.Redis(
+        connection_pool=redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]
+            connection_class=pool.connection_class,
+            max_connections=2,
+            timeout=POOL_WAIT_S,
+            **{**settings, "socket_timeout": COMMAND_TIMEOUT_S, "retry": Retry(NoBackoff(), 0)},
+        )
+    )
+
+
+def _disconnect(client: Client) -> None:
+    if isinstance(client, ClusterClient):
+        client.disconnect_connection_pools()  # type: ignore[no-untyped-call]
+    else:
+        client.connection_pool.disconnect()
 
 
 def _flat(entries: Any) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
@@ -238,6 +271,8 @@ def _flat(entries: Any) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
             yield entry[0], entry[1] or {}
 
 
-def _describe(client: redis.Redis) -> str:
+def _describe(client: Client) -> str:
+    if isinstance(client, ClusterClient):
+        return without_password(client.node_url)
     settings = client.connection_pool.connection_kwargs
     return str(settings.get("path") or f"{settings.get('host', 'localhost')}:{settings.get('port', 6379)}")

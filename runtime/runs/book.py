@@ -28,13 +28,13 @@ REMOVED_S = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordKeys:
-    """The keys of one run's record."""
+    """The keys of one run's record, which have the run's tag."""
 
     deployment: str
     run: str
 
     def of(self, kind: str) -> str:
-        return f"treadle:{self.deployment}:{kind}:{self.run}"
+        return f"treadle:{self.deployment}:{kind}:{{{self.run}}}"
 
     def all(self) -> list[str]:
         return [self.of(kind) for kind in ("record", "result", "watched")]

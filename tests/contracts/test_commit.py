@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from runtime.ports import Arrival, Called, Commit, Reference, Status, Store
 from tests.contracts.world import BIG, ENV, START_S, World, flexible, pinned, settle, store
+
+pytestmark = pytest.mark.everywhere
 
 
 def two_pinned(world: World) -> None:

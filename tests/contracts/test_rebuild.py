@@ -8,6 +8,8 @@ from runtime.errors import RuntimeFault
 from runtime.ports import Arrival, Attempt, Failure, RebuildPart, Reference, Status, Store, Tried
 from tests.contracts.world import ENV, START_S, World, flexible, pinned, row, settle, store
 
+pytestmark = pytest.mark.everywhere
+
 
 def test_a_launch_calls_the_workers_that_have_grants(world: World) -> None:
     calls = world.launch({"w0": {"a": -1}, "~b": {"b": 2}}, idle=("w1",))
@@ -171,7 +173,7 @@ def test_readable_names_what_is_stored_and_what_dangles(world: World) -> None:
         "w0",
         store("a", value=b"x" * 10_000),
         Store(task="b", slot="b", value=None, reference=key),
-        Store(task="c", slot="c", value=None, reference="nowhere"),
+        Store(task="c", slot="c", value=None, reference="treadle:test:{run1/c}::gone"),
     )
     assert world.backend.values.readable() == ({"a", "b"}, {"c"})
     assert world.values.fetch(["b", "none"]) == [Reference(key=key), None]

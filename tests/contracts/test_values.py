@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from runtime.backends.keys import keys_of
 from runtime.bulk import Bulk
 from runtime.envelope import Codec, Kind, Place, Signer, seal
@@ -11,6 +13,8 @@ from runtime.ports import Reference, RunEvent, Store
 from runtime.reading import read_stored
 from runtime.trust import Trust
 from tests.contracts.world import World, pinned, store
+
+pytestmark = pytest.mark.everywhere
 
 
 def test_blobs_are_kept_under_their_digest_and_outlive_the_run(world: World) -> None:

@@ -1,7 +1,7 @@
 """What the contract suite acts upon: one run on one backend, whose clock moves only when a test moves it.
 
 Over Redis the scripts are the real ones, on a real server; only the line of lua/common.lua that asks for the time
-reads a key of the test's instead, so that leases and late calls need no waiting.
+reads a key of the test's instead, so that leases and late calls need no waiting. That key has the tag of the run.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import redis
-
 from runtime.backends.memory import MemoryBackend
 from runtime.backends.redis import Link, RedisBackend
-from runtime.backends.redis_link import Scripts
+from runtime.backends.redis_link import Client, Scripts
 from runtime.config import WorkerSettings
 from runtime.plan import EnvClass
 from runtime.ports import (
@@ -36,7 +34,7 @@ from runtime.ports import (
 ENV = EnvClass(memory_mb=1769)
 BIG = EnvClass(memory_mb=3008)
 SETTINGS = WorkerSettings()
-CLOCK_KEY = "test:clock"
+CLOCK_KEY = "test:clock:"
 ASK_TIME = "redis.call('TIME')"
 START_S = 1_000_000.0
 
@@ -57,7 +55,9 @@ class ClockedScripts(Scripts):
     def source(self, name: str) -> str:
         text = super().source(name)
         assert ASK_TIME in text, "the scripts ask for the time in one place"
-        return text.replace(ASK_TIME, f"redis.call('HMGET', '{CLOCK_KEY}', 's', 'us')")
+        return text.replace(
+            ASK_TIME, f"redis.call('HMGET', '{CLOCK_KEY}' .. string.match(KEYS[1], '{{.-}}'), 's', 'us')"
+        )
 
 
 @dataclass
@@ -68,14 +68,15 @@ class World:
     values: ValueStore
     signals: Signals
     clock: Clock
-    client: redis.Redis | None
+    client: Client | None
     backend: MemoryBackend | RedisBackend
     settings: WorkerSettings = SETTINGS
     seqs: dict[str, int] = field(default_factory=dict)
 
     def advance(self, seconds: float) -> None:
         self.clock.now += seconds
-        set_clock(self.client, self.clock)
+        if isinstance(self.backend, RedisBackend):
+            set_clock(self.client, self.backend.keys.run, self.clock)
 
     def another_client(self) -> Coordinator:
         """A second coordinator on the same run, as another process would have."""
@@ -134,10 +135,11 @@ class World:
         return [event.kind for event in self.signals.wait_events(after, 0.001)]
 
 
-def set_clock(client: redis.Redis | None, clock: Clock) -> None:
+def set_clock(client: Client | None, run: str, clock: Clock) -> None:
     if client is not None:
         whole = int(clock.now)
-        client.hset(CLOCK_KEY, mapping={"s": whole, "us": round((clock.now - whole) * 1_000_000)})
+        times = {"s": whole, "us": round((clock.now - whole) * 1_000_000)}
+        client.hset(f"{CLOCK_KEY}{{{run}}}", mapping=times)
 
 
 def memory_world(settings: WorkerSettings = SETTINGS) -> World:
@@ -146,10 +148,11 @@ def memory_world(settings: WorkerSettings = SETTINGS) -> World:
     return World(backend.coordinator, backend.values, backend.signals, clock, None, backend, settings)
 
 
-def redis_world(client: redis.Redis, run: str, settings: WorkerSettings = SETTINGS) -> World:
+def redis_world(client: Client, run: str, settings: WorkerSettings = SETTINGS, *, user: Client | None = None) -> World:
+    """A run over `client`, or over another client of the same Redis, such as one of a user with fewer rights."""
     clock = Clock()
-    set_clock(client, clock)
-    link = Link(client, where="the test's server", scripts=ClockedScripts())
+    set_clock(client, run, clock)
+    link = Link(user or client, where="the test's server", scripts=ClockedScripts())
     backend = RedisBackend(link, "test", run, settings)
     return World(backend.coordinator, backend.values, backend.signals, clock, client, backend, settings)
 

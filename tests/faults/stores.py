@@ -223,6 +223,9 @@ def snapshot_of(found: Mapping[str, list[bytes]], is_there: Callable[[str], bool
     )
 
 
+RUN = "run"
+
+
 class LargeKeys:
     """Every key of a large value."""
 
@@ -250,23 +253,23 @@ class RedisStore:
         self.late = LargeKeys()
         self._settings = settings
         self._clock = Clock()
-        set_clock(client, self._clock)
+        set_clock(client, RUN, self._clock)
         self._link = PromptLink(client, where="the test's server", scripts=ClockedScripts())
-        backend = RedisBackend(self._link, "test", "run", settings)
+        backend = RedisBackend(self._link, "test", RUN, settings)
         self._keys = backend.keys
         self.values = backend.values
         self.signals = backend.signals
 
     def client(self) -> Coordinator:
-        return RedisBackend(self._link, "test", "run", self._settings).coordinator
+        return RedisBackend(self._link, "test", RUN, self._settings).coordinator
 
     def set_time(self, now: float) -> None:
         if now != self._clock.now:
             self._clock.now = now
-            set_clock(self._redis, self._clock)
+            set_clock(self._redis, RUN, self._clock)
 
     def _names(self) -> list[bytes]:
-        return [key for key in self._redis.scan_iter() if key != CLOCK_KEY.encode()]
+        return [key for key in self._redis.scan_iter() if not key.startswith(CLOCK_KEY.encode())]
 
     def snapshot(self) -> object:
         return {key: self._redis.dump(key) for key in self._names()}

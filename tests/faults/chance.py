@@ -36,7 +36,10 @@ Fault = tuple[Kind, int]
 
 
 class Chance:
-    """The faults of one run. `struck` lists those that came, in order."""
+    """The faults of one run. `struck` lists those that came, in order; `occasions` counts where one might have.
+
+    With `only`, these strike and no others, whatever is drawn of rates and budgets.
+    """
 
     def __init__(
         self,
@@ -50,15 +53,15 @@ class Chance:
         self._left = dict(budgets)
         self._only = only
         self._streams = {kind: Random(f"{seed}/{kind}") for kind in rates}
-        self._occasions: Counter[Kind] = Counter()
+        self.occasions: Counter[Kind] = Counter()
         self.struck: list[Fault] = []
 
     def strikes(self, kind: Kind) -> Random | None:
         """The fault's own source of details when it strikes at this occasion, else None."""
-        if kind not in self._rates:
+        if self._only is None and kind not in self._rates:
             return None
-        occasion = self._occasions[kind]
-        self._occasions[kind] += 1
+        occasion = self.occasions[kind]
+        self.occasions[kind] += 1
         if not self._does_strike(kind, occasion):
             return None
         self.struck.append((kind, occasion))

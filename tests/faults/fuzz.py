@@ -52,14 +52,15 @@ def shrunk(found: Outcome, make_store: MakeStore) -> Outcome:
     return shrink(found, again) if found.only is None else found
 
 
-def _range(text: str) -> range:
+def seed_range(text: str) -> range:
+    """`A:B`, or `A` alone."""
     first, _, last = text.partition(":")
     return range(int(first), int(last) if last else int(first) + 1)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=_range, default=range(1000), metavar="A:B")
+    parser.add_argument("--seeds", type=seed_range, default=range(1000), metavar="A:B")
     parser.add_argument("--planner", choices=PLANNERS, help="in place of the one that a seed draws")
     parser.add_argument("--size", type=int, metavar="N", help="only the first N tasks of a seed's DAG")
     parser.add_argument("--only", type=read_faults, metavar="FAULTS", help="these faults and no others")

@@ -6,11 +6,11 @@ left is named by the command that replays it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from runtime.config import WorkerSettings
-from tests.faults.chance import Chance, Fault, fault_text
+from tests.faults.chance import Chance, Fault, Kind, fault_text
 from tests.faults.scenario import draw
 from tests.faults.stores import MemoryStore, Store
 from tests.faults.world import World
@@ -21,7 +21,10 @@ SHRINK_RUNS = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a run ended; `violation` is "" when all was well. `only` is None when the seed drew the faults."""
+    """How a run ended; `violation` is "" when all was well. `only` is None when the seed drew the faults.
+
+    `occasions`: how often each kind of fault might have struck.
+    """
 
     seed: int
     planner: str
@@ -29,6 +32,7 @@ class Outcome:
     struck: tuple[Fault, ...]
     only: frozenset[Fault] | None = None
     violation: str = ""
+    occasions: Mapping[Kind, int] = field(default_factory=dict)
 
     def replay(self, store: str = "memory") -> str:
         """The command that does this run again and shows each step."""
@@ -68,6 +72,7 @@ def run_seed(
         struck=tuple(chance.struck),
         only=only,
         violation=violation,
+        occasions=chance.occasions,
     )
 
 

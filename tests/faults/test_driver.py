@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.chance import Chance, fault_text, read_faults
+from tests.faults.chance import Chance, Kind, fault_text, read_faults
 from tests.faults.fuzz import main, shrunk, stores
 from tests.faults.planted import PLANTED
 from tests.faults.running import MakeStore, Outcome, run_seed
 from tests.faults.stores import MemoryStore
+from tests.faults.systematic import one_by_one
 
 OFTEN = 0.04
 """Bugs that are found less often are looked for by the command `tests.faults.table`, which has the time."""
@@ -31,6 +32,14 @@ def test_every_invariant_holds_under_drawn_faults_in_memory(first: int) -> None:
 
 def test_every_invariant_holds_under_drawn_faults_with_the_scripts_on_redis(on_redis: MakeStore) -> None:
     outcomes = [run_seed(seed, make_store=on_redis) for seed in range(25)]
+    assert [str(outcome) for outcome in outcomes if outcome.violation] == []
+
+
+@pytest.mark.parametrize("kind", ("crash", "freeze", "lose_reply", "vanish"))
+def test_every_invariant_holds_wherever_one_fault_strikes(kind: Kind) -> None:
+    outcomes = [outcome for seed in (1, 13, 30) for outcome in one_by_one(seed, size=6, kinds=[kind])]
+    assert all(outcome.struck for outcome in outcomes if outcome.only)
+    assert len(outcomes) > 20
     assert [str(outcome) for outcome in outcomes if outcome.violation] == []
 
 

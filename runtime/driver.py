@@ -286,7 +286,7 @@ class Driver:
                     target=self._guarded, args=(self._hint_loop,), name="treadle-hints", daemon=True
                 )
                 hints.start()
-            case ev.Seal() | ev.Substitute() | ev.ReportLost():
+            case ev.Seal() | ev.Substitute() | ev.ReportLost() | ev.Salvage():
                 return False
             case _:
                 self._jobs.append(effect)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runtime.plan import Task
-from runtime.ports import Answer, Begin, Commit
+from runtime.ports import Answer, Begin, Commit, Store
 
 # ---- events ---------------------------------------------------------------------------------------------
 
@@ -207,6 +207,16 @@ class ReportLost:
 
 
 @dataclass(frozen=True, slots=True)
+class Salvage:
+    """The run has ended: leave in the store, for a resume, those of these outputs that are in memory.
+
+    To be done at once. `stores` carry no values.
+    """
+
+    stores: tuple[Store, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """The incarnation is over. `reason`: left, handed over, fenced, ended, nothing, busy, lost."""
 
@@ -225,5 +235,6 @@ Effect = (
     | SetTimer
     | Drop
     | ReportLost
+    | Salvage
     | Leave
 )

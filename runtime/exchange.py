@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from runtime import events as ev
 from runtime.bulk import Bulk, Sealed
 from runtime.calling import Outgoing, in_a_tree, patience_s
+from runtime.errors import NotSerializable
 from runtime.pages import decode_subdag
 from runtime.plan import Task
 from runtime.ports import (
@@ -145,6 +146,9 @@ class Exchange:
                 key = found.key if isinstance(found, Reference) else ""
                 self.ports.coordinator.lost(self.worker.worker, self.worker.token, slot, key)
                 return []
+            case ev.Salvage(stores):
+                self._salvage(stores)
+                return []
             case _:
                 raise AssertionError(f"this effect does not concern the store: {effect!r}")
 
@@ -191,6 +195,40 @@ class Exchange:
             lost = [slot for slot, stored in zip(put, there, strict=True) if stored != Reference(key=put[slot])]
         for slot in lost:
             self.ports.values.delete_large(put[slot])
+
+    def _salvage(self, stores: Sequence[Store]) -> None:
+        """Leave what a resume of the failed run need not make again; large values only if that is still wanted."""
+        held = [item for item in stores if self._is_held(item)]
+        small = {
+            item.slot: sealed
+            for item in held
+            if isinstance(sealed := self._sealed.get(item.slot), bytes) and self._is_inline(sealed)
+        }
+        large = [item for item in held if item.slot not in small]
+        worker, coordinator = self.worker.worker, self.ports.coordinator
+        if coordinator.salvage(worker, small, is_last=not large) is None or not large:
+            return
+        put = {
+            item.slot: self._put.pop(item.slot, "") or self._put_large(item.task, item.slot, self._sealed[item.slot])
+            for item in large
+        }
+        taken = coordinator.salvage(worker, {slot: Reference(key=key) for slot, key in put.items()}, is_last=True)
+        for slot in put.keys() - (taken or ()):
+            self.ports.values.delete_large(put[slot])
+
+    def _is_held(self, item: Store) -> bool:
+        """The output was made here and is in memory; one that cannot be serialised is as good as lost."""
+        if item.slot in self._sources or item.slot not in self._values:
+            return False
+        if item.slot not in self._sealed and item.slot not in self._put:
+            try:
+                self._sealed[item.slot] = self.trust.seal_value(item.slot, self._unpacked(item.slot))
+            except NotSerializable:
+                return False
+        return True
+
+    def _is_inline(self, sealed: bytes) -> bool:
+        return len(sealed) <= self.worker.settings.store_value_bytes
 
     def forward(self, calls: Sequence[Call], begun_at: float) -> None:
         """Send the calls that this invocation was given on its way, while they are fresh: late ones are the watch's."""
@@ -243,7 +281,7 @@ class Exchange:
         if item.slot in self._put:
             return replace(item, reference=self._put.pop(item.slot))
         sealed = self._sealed[item.slot]
-        if isinstance(sealed, bytes) and len(sealed) <= self.worker.settings.store_value_bytes:
+        if isinstance(sealed, bytes) and self._is_inline(sealed):
             self.traffic.bytes_out += len(sealed)
             return replace(item, value=sealed)
         return replace(item, reference=self._put_large(item.task, item.slot, sealed))

@@ -305,6 +305,14 @@ class Coordinator(Protocol):
         """The run fails by this worker, if `token` still holds it: every incarnation is fenced from here on."""
         ...
 
+    def salvage(self, worker: str, values: Mapping[str, bytes | Reference], *, is_last: bool) -> frozenset[str] | None:
+        """The last words of a worker whose run has failed: values by slot that a resume need not make again.
+
+        First writer wins; nothing arrives anywhere. Returns the slots that were taken, None when the run does not stand
+        as failed. `is_last`: the worker is gone after this.
+        """
+        ...
+
     def end(self, how: RunEnd, reason: str) -> None:
         """Set `meta` and delete `workers`, whoever works: this is the client's word."""
         ...

@@ -16,7 +16,7 @@ alone on the main thread; with both there a long task would hold back the commit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from math import inf
 
@@ -29,7 +29,7 @@ from runtime.outbox import Outbox
 from runtime.outputs import Outputs, slot_edges
 from runtime.paging import Paging, page_slot
 from runtime.plan import EnvClass, Task, is_flexible
-from runtime.ports import Answer, Attempt, Called, Commit, Failure, Mode, Status
+from runtime.ports import Answer, Attempt, Called, Commit, Failure, Mode, Status, Store
 from runtime.remaining import Remaining
 from runtime.settling import Settling
 from runtime.turns import Turns
@@ -237,9 +237,9 @@ class Worker:
     def _on_committed(self, answer: Answer) -> None:
         assert self._in_flight is not None, "an answer to a commit that was not sent"
         mode, settled, stored, announced = self._in_flight
-        self._in_flight = None
         if not self._accepts(answer):
             return
+        self._in_flight = None
         for task in settled:
             self.grants.pop(task, None)
         if answer.left:
@@ -294,6 +294,8 @@ class Worker:
 
     def _accepts(self, answer: Answer) -> bool:
         self._called = answer.called
+        if answer.status is Status.ENDED:
+            self._effects.append(ev.Salvage(tuple(self._unstored())))
         if answer.status is not Status.OK:
             self._leave(answer.status.value)
         return not self.has_left
@@ -508,6 +510,14 @@ class Worker:
                     self._settling.respilled(name, [edge.consumer for edge in edges])
                     self._outbox.put(name, slot, edges, with_value=True)
         return bool(self._spilling)
+
+    def _unstored(self) -> Iterator[Store]:
+        """Outputs made here that others may need and that no answer has confirmed to be stored."""
+        for name in [name for name, stage in self._stage.items() if stage is Stage.DONE and name in self.tasks]:
+            task = self.tasks[name]
+            for slot in (*self._outputs.stored(task), *self._outputs.kept(task, self._is_open)):
+                if slot not in self._stored:
+                    yield Store(task=name, slot=slot, value=None)
 
     def _is_open(self, task: str) -> bool:
         return self._stage.get(task) is not Stage.DONE

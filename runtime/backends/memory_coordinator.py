@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from runtime.backends.memory_commit import CommitRun, call_of, confirm
 from runtime.backends.memory_state import MemoryState, Record, State
@@ -244,6 +244,18 @@ class MemoryCoordinator:
                 state.end("failed", reason)
                 state.tell("ended", json.dumps({"how": "failed", "reason": reason}))
                 state.lock.notify_all()
+
+    def salvage(self, worker: str, values: Mapping[str, bytes | Reference], *, is_last: bool) -> frozenset[str] | None:
+        state = self._state
+        with state.lock:
+            if state.meta != "failed":
+                return None
+            new = {slot: value for slot, value in values.items() if slot not in state.out}
+            state.out.update(new)
+            if is_last:
+                state.tell("left", json.dumps({"worker": worker, "handover": False}))
+                state.lock.notify_all()
+            return frozenset(new)
 
     def end(self, how: RunEnd, reason: str) -> None:
         state = self._state

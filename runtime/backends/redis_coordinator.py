@@ -70,18 +70,27 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 
-from runtime.backends.batch import micros, read_answer, read_begin, read_calls, seconds, write_commit, write_env
+from runtime.backends.batch import (
+    micros,
+    read_answer,
+    read_begin,
+    read_calls,
+    seconds,
+    write_commit,
+    write_env,
+    write_value,
+)
 from runtime.backends.keys import FIXED, REFERENCE, RunKeys
 from runtime.backends.objects import Objects
 from runtime.backends.redis_link import Argument, Link
 from runtime.config import WorkerSettings
 from runtime.errors import ObjectStoreUnavailable, RebuildSuperseded
-from runtime.ports import Answer, Begin, Call, Commit, RebuildPart, RunEnd, RunStatus, WorkerRow
+from runtime.ports import Answer, Begin, Call, Commit, RebuildPart, Reference, RunEnd, RunStatus, WorkerRow
 
 KEYS_PER_CALL = 400
 NAMES_PER_CALL = 10_000
@@ -249,6 +258,12 @@ class RedisCoordinator:
 
     def fail(self, worker: str, token: str, reason: str) -> None:
         self._link.script("fail", self._fixed("meta", "workers", "events"), [worker, token, reason, self._life])
+
+    def salvage(self, worker: str, values: Mapping[str, bytes | Reference], *, is_last: bool) -> frozenset[str] | None:
+        texts = [part for slot, value in values.items() for part in (slot, write_value(value))]
+        args: list[Argument] = [worker, int(is_last), self._life, *texts]
+        taken = self._link.script("salvage", self._fixed("meta", "out", "events"), args)
+        return None if taken is None else frozenset(slot.decode() for slot in taken)
 
     def end(self, how: RunEnd, reason: str) -> None:
         self._link.script("end", self._fixed("meta", "workers", "events"), [how.value, reason, self._life])

@@ -106,6 +106,13 @@ class Follower:
         while self.watch.awaits_spans and time.monotonic() < give_up:
             self._read_events(min(0.05, give_up - time.monotonic()))
 
+    def _await_last_words(self) -> None:
+        """Who lives learns with the next renewal that the run is over, and leaves what it holds for a resume."""
+        self.tell("failed", force=True)
+        give_up = time.monotonic() + self._session.settings.renew_s + GRACE_S
+        while self.watch.live and time.monotonic() < give_up:
+            self._read_events(give_up - time.monotonic())
+
     def tell(self, state: str, *, force: bool = False) -> None:
         """Report the progress, now and then."""
         if force or time.monotonic() - self._told_at > PROGRESS_EVERY_S:
@@ -119,6 +126,7 @@ class Follower:
         status = coordinator.status()
         match next_move(status, self.watch):
             case Move.FAIL:
+                self._await_last_words()
                 raise self._failure(status)
             case Move.REBUILD:
                 if status.meta != "building":

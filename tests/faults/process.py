@@ -145,6 +145,8 @@ class Process:
                     case ev.Substitute(name, record):
                         self.exchange.keep(stand_ins(self.machine.tasks[name], record))
                         waiting.append(ev.Executed(name))
+                    case ev.Salvage():
+                        self.exchange.perform(effect)
                     case ev.ReportLost(slot):
                         self.world.trace(f"{self.machine.worker} misses {slot}")
                         self.world.referee.misses(self.machine.worker, slot)

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from runtime.command_fault import CommandFault
 from runtime.executable import Executable, decode_executable
 from runtime.guardian import Guardian
-from runtime.process import MAX_OUTPUT_BYTES, Finished, Program, run_process
+from runtime.process import MAX_OUTPUT_BYTES, TERM_GRACE_S, Finished, Program, run_process
 from runtime.retries import NAMES_OF_A_DEATH
 from runtime.shipped_files import ShippedFiles
 from runtime.words import CommandInput, CommandOutput, output_value, stdin_bytes, word_bytes
@@ -46,11 +46,17 @@ class Command:
         self._shipped = frozenset(file.path for file in executable.files)
 
     def run(
-        self, words: Sequence[object], options: Mapping[str, object], variables: Mapping[str, str], timeout_s: float
+        self,
+        words: Sequence[object],
+        options: Mapping[str, object],
+        variables: Mapping[str, str],
+        timeout_s: float,
+        grace_s: float = TERM_GRACE_S,
     ) -> object:
         """The value of the output. `options` are `stdin` and `cwd` where the manifest has them.
 
-        What is done before the program starts, placing its files above all, counts towards `timeout_s`.
+        When its time is over it is asked to end, and `grace_s` later killed. What is done before the program starts,
+        placing its files above all, counts towards `timeout_s`.
 
         Raises CommandFault, and RuntimeFault for a fault of the environment.
         """
@@ -68,7 +74,7 @@ class Command:
                 variables=environment,
                 stdin=stdin,
             )
-            finished = self._run(program, timeout_s - (time.monotonic() - began))
+            finished = self._run(program, timeout_s - (time.monotonic() - began), grace_s)
         return self._value(argv, finished, timeout_s)
 
     def _program(self, name: str, folder: str, environment: Mapping[str, str]) -> str:
@@ -94,9 +100,9 @@ class Command:
             )
         return found
 
-    def _run(self, program: Program, timeout_s: float) -> Finished:
+    def _run(self, program: Program, timeout_s: float, grace_s: float) -> Finished:
         try:
-            return run_process(program, self._guardian, timeout_s=timeout_s)
+            return run_process(program, self._guardian, timeout_s=timeout_s, grace_s=grace_s)
         except OSError as err:
             raise _refused(program, err) from err
 

@@ -25,11 +25,12 @@ from runtime.code import CodeLoader
 from runtime.endings import end_environment
 from runtime.errors import NotSerializable, RuntimeFault
 from runtime.exchange import Exchange, Ports
-from runtime.execute import Execution, TaskFailure
+from runtime.execute import Execution, TaskFailure, time_limit_failure
 from runtime.failures import brief_record, error_record
 from runtime.metrics import MetricsSink
 from runtime.plan import Task
 from runtime.ports import Call
+from runtime.remaining import Deadline
 from runtime.retries import repeats
 from runtime.spans import StartUp, TaskSpan
 from runtime.trust import Packed, Trust
@@ -38,12 +39,14 @@ from runtime.worker import Worker
 HINT_BLOCK_S = 0.5
 TIMEOUT_GRACE_S = 5.0
 TIME_UP = "time-up"
+MOMENT_S = 0.001
+"""What an attempt that begins too late has: an alarm of nothing would never go off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
     """One invocation of one worker. `values` are sealed inputs from the payload, `forward` the calls that it is to send
-    on; `deadline` is monotonic or None.
+    on; `deadline` is on the monotonic clock, None for no end.
 
     `may_exit`: the process is an environment's own, so that a task stuck beyond its timeout may end it.
     """
@@ -54,7 +57,7 @@ class Invocation:
     called_at: float
     values: Mapping[str, bytes] = field(default_factory=dict)
     forward: tuple[Call, ...] = ()
-    deadline: float | None = None
+    deadline: Deadline | None = None
     is_cold: bool = False
     may_exit: bool = False
 
@@ -73,6 +76,7 @@ class Driver:
         self.unfit = ""
         """Why the process should serve no other invocation."""
         self._invocation = invocation
+        self._deadline = invocation.deadline
         self._worker = invocation.worker
         self._settings = invocation.worker.settings
         self._ports = ports
@@ -88,7 +92,7 @@ class Driver:
         self._renew_at = 0.0
         self._hints_after = "0"
         self._running: ev.RunTask | None = None
-        self._running_until: float | None = None
+        self._stuck_at: float | None = None
         self._given_up = ""
         self._start = time.time()
         self._over = ""
@@ -108,9 +112,9 @@ class Driver:
             if not self._over:
                 io.start()
                 self._exchange.forward(self._invocation.forward, begin.now)
-                if self._invocation.deadline is not None:
+                if self._deadline is not None:
                     with self._lock:
-                        self._accept(ev.SetTimer(TIME_UP, self._invocation.deadline - time.monotonic()))
+                        self._accept(ev.SetTimer(TIME_UP, self._deadline.until - time.monotonic()))
                 with self._execution.listening():
                     self._main_loop()
                     if self._running is not None and self._invocation.may_exit:
@@ -205,8 +209,8 @@ class Driver:
         times = [self._renew_at]
         if self._timers:
             times.append(self._timers[0][0])
-        if self._running_until is not None and self._invocation.may_exit:
-            times.append(self._running_until + TIMEOUT_GRACE_S)
+        if self._stuck_at is not None and self._invocation.may_exit:
+            times.append(self._stuck_at)
         return max(0.0, min(times) - time.monotonic())
 
     def _hint_loop(self) -> None:
@@ -225,12 +229,15 @@ class Driver:
     def _give_up_if_stuck(self) -> None:
         """A task that no alarm ends is given up: its failure is told, the rest handed over, and the process ends."""
         with self._lock:
-            until, run = self._running_until, self._running
-            is_stuck = until is not None and time.monotonic() > until + TIMEOUT_GRACE_S
-            if run is None or not is_stuck or not self._invocation.may_exit:
+            now, at, run = time.monotonic(), self._stuck_at, self._running
+            if run is None or at is None or now < at or not self._invocation.may_exit:
                 return
-            self._given_up, self._running_until = run.task, None
+            self._given_up, self._stuck_at = run.task, None
         task = self._worker.tasks[run.task]
+        self._hand_over(f"{task.name} does not end")
+        if self._deadline is not None and at == self._deadline.stuck_at:
+            self._feed(self._cut(run, self._deadline.limit_s, stderr=self._execution.stderr_text()))
+            return
         message = f"{task.name} ran longer than its timeout of {task.timeout_s:g} s, and did not let itself be ended"
         failure = TaskFailure(
             kind="Timeout",
@@ -239,8 +246,12 @@ class Driver:
             hint="let TaskTimeout pass: catch Exception, not BaseException, and leave SIGALRM alone",
             stderr=self._execution.stderr_text(),
         )
-        self._hand_over(f"{task.name} does not end")
         self._feed(self._failed(task, run.attempt, failure))
+
+    def _gives_up_at(self, task: Task) -> float:
+        """When `task`, which begins now, is taken to be stuck."""
+        at = time.monotonic() + task.timeout_s + TIMEOUT_GRACE_S
+        return at if self._deadline is None else min(at, self._deadline.stuck_at)
 
     def _hand_over(self, reason: str) -> None:
         """Nothing more may start in this process."""
@@ -319,13 +330,17 @@ class Driver:
     def _run_task(self, run: ev.RunTask) -> None:
         task = self._worker.tasks[run.task]
         started_at, began = time.time(), time.monotonic()
-        self._running, self._running_until = run, began + task.timeout_s
+        self._running, self._stuck_at = run, self._gives_up_at(task)
         inputs = self._exchange.inputs_of(task)
         packed = [slot for slot, value in inputs.items() if isinstance(value, Packed)]
-        outcome = self._execution.run(task, inputs)
+        if self._deadline is None:
+            outcome = self._execution.run(task, inputs)
+        else:
+            left_s = max(MOMENT_S, self._deadline.until - began)
+            outcome = self._execution.run(task, inputs, left_s, self._deadline.grace_s)
         exec_s = time.monotonic() - began
         with self._lock:
-            self._running_until = None
+            self._stuck_at = None
             is_given_up = bool(self._given_up)
         if is_given_up:
             _wait_for_the_end()
@@ -334,11 +349,23 @@ class Driver:
         if (spoiled := self._execution.tidy(task, exec_s)) and not self.unfit:
             self._hand_over(spoiled)
         self._sink.add(self._span(task, run.attempt, started_at, exec_s))
+        if outcome.is_cut and self._deadline is not None:
+            self._feed(ev.TimeNearlyUp())
+            stderr = outcome.failure.stderr if outcome.failure is not None else ""
+            self._feed(self._cut(run, self._deadline.limit_s, stderr=stderr))
+            return
         if outcome.failure is not None:
             self._feed(self._failed(task, run.attempt, outcome.failure))
             return
         self._exchange.keep(outcome.outputs)
         self._feed(ev.Executed(task.name))
+
+    def _cut(self, run: ev.RunTask, limit_s: int, stderr: str) -> ev.Cut | ev.Failed:
+        """The invocation's end has cut an attempt: a failure, when no fresh invocation has more time for it."""
+        if self._worker.may_repeat(run.task):
+            return ev.Cut(run.task)
+        task = self._worker.tasks[run.task]
+        return self._failed(task, run.attempt, time_limit_failure(task, limit_s, stderr))
 
     def _failed(self, task: Task, attempt: int, failure: TaskFailure) -> ev.Failed:
         names = failure.names or (failure.kind,)
@@ -362,7 +389,7 @@ class Driver:
         task = self._worker.tasks[seal.task]
         is_on_main = threading.current_thread() is threading.main_thread()
         if is_on_main:
-            self._running_until = time.monotonic() + task.timeout_s
+            self._stuck_at = self._gives_up_at(task)
         try:
             self._exchange.seal(seal.task, seal.slots)
         except NotSerializable as err:
@@ -373,7 +400,7 @@ class Driver:
         finally:
             if is_on_main:
                 with self._lock:
-                    self._running_until = None
+                    self._stuck_at = None
                 if self._given_up:
                     _wait_for_the_end()
         return ev.Sealed(seal.task)

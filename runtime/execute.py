@@ -11,8 +11,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from math import inf
 
 from runtime.code import CodeLoader, user_traceback
 from runtime.command_fault import CommandFault
@@ -22,6 +23,7 @@ from runtime.errors import RuntimeFault, ValueUnreadable
 from runtime.failure_names import names_of
 from runtime.forks import end_fork
 from runtime.plan import Blob, Input, Leaf, Ref, Task, Variable, map_refs, slot_name
+from runtime.process import TERM_GRACE_S
 from runtime.remedies import FailedTask, chosen, skipped, substitutes
 from runtime.selection import SelectionError, select
 from runtime.stderr_tail import StderrTail
@@ -45,10 +47,11 @@ class TaskFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of an attempt: the values of its slots, or a failure."""
+    """What came of an attempt: the values of its slots, or a failure. `is_cut`: it had less time than its `timeout`."""
 
     outputs: Mapping[str, object] = field(default_factory=dict)
     failure: TaskFailure | None = None
+    is_cut: bool = False
 
 
 class Execution:
@@ -65,6 +68,7 @@ class Execution:
         self._limit = TimeLimit()
         self._pid = os.getpid()
         self._surroundings: Surroundings | None = None
+        self._time_s = self._grace_s = 0.0
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -76,12 +80,15 @@ class Execution:
             finally:
                 surroundings.close()
 
-    def run(self, task: Task, inputs: dict[str, object]) -> Outcome:
+    def run(self, task: Task, inputs: dict[str, object], left_s: float = inf, grace_s: float = TERM_GRACE_S) -> Outcome:
         """Call the task's function, or run its command, with the values of its in-edges (slot → value or `Packed`).
 
+        After `left_s` it is interrupted, though its `timeout` may be longer; a command has `grace_s` to end then.
         Values that were packed stand unpacked in `inputs` afterwards. A task whose `when` is false gives null.
         """
         self._stderr.clear()
+        is_short = left_s < task.timeout_s
+        self._time_s, self._grace_s = (left_s, grace_s) if is_short else (task.timeout_s, TERM_GRACE_S)
         try:
             if self._is_skipped(task, inputs):
                 return Outcome(outputs=skipped(task))
@@ -89,7 +96,7 @@ class Execution:
             outcome = self._outputs(task, result)
         except TaskTimeout:
             message = f"{task.name} ran longer than its timeout of {task.timeout_s:g} s"
-            outcome = self._ended("Timeout", message)
+            outcome = replace(self._ended("Timeout", message), is_cut=is_short)
         except OwnAlarm:
             outcome = self._ended(
                 "Alarm",
@@ -105,6 +112,7 @@ class Execution:
                 failure=TaskFailure(
                     kind=err.kind, message=err.message, hint=err.hint, stderr=err.stderr, names=err.names
                 ),
+                is_cut=is_short and err.kind == "Timeout",
             )
         except RuntimeFault:
             raise
@@ -165,12 +173,12 @@ class Execution:
             return True
         if isinstance(task.when, bool):
             return not task.when
-        with self._limit.within(task.timeout_s):
+        with self._limit.within(self._time_s):
             return not holds(task.when, self._values(task, inputs))
 
     def _call(self, task: Task, inputs: dict[str, object]) -> object:
         function = self._loader.load(task.function)
-        with self._limit.within(task.timeout_s):
+        with self._limit.within(self._time_s):
             args, kwargs = self._bind(task, inputs)
             with Variables(self._environ(task)):
                 return function(*args, **kwargs)
@@ -179,7 +187,7 @@ class Execution:
         """A command keeps its own time, so that its processes end with it."""
         command = self._loader.command(task.function)
         words, options = self._bind(task, inputs)
-        return command.run(words, options, self._environ(task), task.timeout_s)
+        return command.run(words, options, self._environ(task), self._time_s, self._grace_s)
 
     def _bind(self, task: Task, inputs: dict[str, object]) -> tuple[list[object], dict[str, object]]:
         value_of = self._values(task, inputs)
@@ -252,3 +260,15 @@ def _type_of(value: object) -> str:
 
 def _failed(kind: str, message: str) -> Outcome:
     return Outcome(failure=TaskFailure(kind=kind, message=message))
+
+
+def time_limit_failure(task: Task, limit_s: int, stderr: str) -> TaskFailure:
+    """What becomes of an attempt that the end of its invocation cut, when no other invocation has more time for it."""
+    if task.is_idempotent:
+        message = f"{task.name} had a whole invocation, which ends after {limit_s} s, and was not done"
+        hint = "split the task, or raise the limit where it is less than Lambda's 15 minutes"
+    else:
+        message = f"{task.name} was cut by the end of its invocation after {limit_s} s; it is not idempotent"
+        hint = "give it a `timeout` that is well below the limit: it begins only with so much time left"
+    names = ("TimeLimit", "Timeout")
+    return TaskFailure(kind="TimeLimit", message=message, hint=hint, stderr=stderr, names=names)

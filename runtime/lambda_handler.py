@@ -28,6 +28,7 @@ from runtime.pages import decode_subdag
 from runtime.payload import Payload, make_payload, read_payload
 from runtime.plan import Task
 from runtime.ports import Coordinator
+from runtime.remaining import Deadline, deadline_in
 from runtime.run_inputs import RunInputs
 from runtime.sending import Sender, Sending
 from runtime.trust import Trust
@@ -75,13 +76,15 @@ class Environment:
             payload = read_payload(event, unseal=trust.open_subdag)
             backend = RedisBackend(self._link, self.deployment, run, payload.settings)
             self._backend, self._trust = backend, trust
-            deadline = time.monotonic() + remaining_s - payload.settings.time_margin_s
+            deadline = deadline_in(remaining_s, time.monotonic(), payload.settings.time_margin_s)
             invocation = self._invocation(payload, trust, token, deadline, is_cold=is_cold)
         with _failing(coordinator, name, token):
             reason = self._drive(payload, invocation, backend)
         return {"run": run, "worker": name, "reason": reason}
 
-    def _invocation(self, payload: Payload, trust: Trust, token: str, deadline: float, *, is_cold: bool) -> Invocation:
+    def _invocation(
+        self, payload: Payload, trust: Trust, token: str, deadline: Deadline, *, is_cold: bool
+    ) -> Invocation:
         tasks = self._records(payload)
         self._loader.activate(sorted({task.function.unit for task in tasks.values() if task.function.kind == "module"}))
         worker = Worker(
@@ -91,6 +94,7 @@ class Environment:
             settings=payload.settings,
             tasks=tasks,
             pages={task.page for task in tasks.values()},
+            until=deadline.until,
         )
         return Invocation(
             worker=worker,

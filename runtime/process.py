@@ -55,9 +55,14 @@ class Finished:
 
 
 def run_process(
-    program: Program, guardian: Guardian, *, timeout_s: float, max_output: int = MAX_OUTPUT_BYTES
+    program: Program,
+    guardian: Guardian,
+    *,
+    timeout_s: float,
+    grace_s: float = TERM_GRACE_S,
+    max_output: int = MAX_OUTPUT_BYTES,
 ) -> Finished:
-    """Run it to its end, which is at the latest `TERM_GRACE_S` after `timeout_s`. Raises OSError when it cannot start.
+    """Run it to its end, which is at the latest `grace_s` after `timeout_s`. Raises OSError when it cannot start.
 
     Whatever ends this call, the process group is dead after it.
     """
@@ -76,7 +81,7 @@ def run_process(
             end = pump.run(deadline)
             if end == "timeout":
                 _signal_group(process.pid, signal.SIGTERM)
-                pump.run(time.monotonic() + TERM_GRACE_S)
+                pump.run(time.monotonic() + grace_s)
             _end_group(process)
             pump.drain()
     finally:

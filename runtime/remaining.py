@@ -11,17 +11,43 @@ begin.
 from __future__ import annotations
 
 from collections.abc import Collection
-from math import inf
+from dataclasses import dataclass
+from math import ceil, inf
 
 from runtime.plan import Function, Task
 
 SHARE_OF_LIMIT = 0.2
 """At most so much of a short limit is kept for handing over."""
 
+ROUNDING_S = 0.001
 
-def margin_s(limit_s: float, time_margin_s: float) -> float:
-    """Seconds before the end of an invocation at which it stops what runs, to hand over what is left."""
-    return min(time_margin_s, SHARE_OF_LIMIT * limit_s)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """The end of an invocation. At `until`, on the machine's clock, it hands over; `margin_s` later it is killed.
+
+    `limit_s` is Lambda's limit, in whole seconds as it is set.
+    """
+
+    until: float
+    margin_s: float
+    limit_s: int
+
+    @property
+    def stuck_at(self) -> float:
+        """When an attempt that has not let itself be interrupted is given up: the rest is for handing over."""
+        return self.until + self.margin_s / 2
+
+    @property
+    def grace_s(self) -> float:
+        """How long a command that is asked to end may take."""
+        return self.margin_s / 4
+
+
+def deadline_in(remaining_s: float, now: float, time_margin_s: float) -> Deadline:
+    """The deadline of an invocation that has just begun and has `remaining_s` left."""
+    margin_s = min(time_margin_s, SHARE_OF_LIMIT * remaining_s)
+    return Deadline(until=now + remaining_s - margin_s, margin_s=margin_s, limit_s=ceil(remaining_s - ROUNDING_S))
 
 
 class Remaining:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runtime.failures import whole_records
-from runtime.remaining import margin_s
+from runtime.remaining import deadline_in
 from tests.worker.graphs import bundle_of, random_bundle
 from tests.worker.limited import LimitedWorld
 from tests.worker.test_worlds import PLANNERS
@@ -98,4 +98,7 @@ def test_random_dags_under_a_limit_give_the_sequential_result(planner: str) -> N
 
 @pytest.mark.parametrize(("limit", "margin"), [(900.0, 2.0), (60.0, 2.0), (5.0, 1.0), (1.0, 0.2)])
 def test_a_short_limit_keeps_a_short_margin(limit: float, margin: float) -> None:
-    assert margin_s(limit, 2.0) == pytest.approx(margin)
+    deadline = deadline_in(limit - 0.01, 100.0, 2.0)
+    assert deadline.margin_s == pytest.approx(margin, rel=0.05)
+    assert deadline.limit_s == limit
+    assert 100.0 < deadline.until < deadline.stuck_at < 100.0 + limit

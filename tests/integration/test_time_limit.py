@@ -59,7 +59,7 @@ def test_work_longer_than_an_invocation_goes_on_in_fresh_ones(bench: Bench, tmp_
     outcome = run_limited(bench, tmp_path, "wukong", limit_s=3, seconds=7.0)
     assert outcome.is_right
     assert outcome.invocations > 2
-    assert (outcome.cut, outcome.twice) == (3, 0)
+    assert (outcome.cut >= 2, outcome.twice) == (True, 0)
     assert bench.left_keys() == []
 
 

@@ -10,6 +10,7 @@ An environment uses two connections for commands and, apart from them, two for b
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,9 +22,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from runtime.backends.redis_cluster import ClusterClient
+from runtime.backends.redis_faults import check_version, eviction_warning, fault_of
 from runtime.backends.redis_patience import Patience
 from runtime.backends.redis_sockets import connection_class
-from runtime.errors import RuntimeFault, StoreUnavailable
+from runtime.errors import RuntimeFault
 
 COMMAND_TIMEOUT_S = 10.0
 BLOCK_S = 4.0
@@ -63,7 +65,8 @@ def without_password(url: str) -> str:
 def connect(url: str) -> Client:
     """A client for `url` (unix://, redis:// or rediss://), of a server that has answered, or of its whole cluster.
 
-    Raises StoreUnavailable when nothing answers there, RuntimeFault when the URL is none.
+    A server that may drop keys is warned of. Raises StoreUnavailable when nothing answers there, when what answers
+    refuses or is too old, RuntimeFault when the URL is none.
     """
     try:
         probe = redis.Redis.from_url(url, socket_timeout=COMMAND_TIMEOUT_S, retry=Retry(NoBackoff(), 0), protocol=2)
@@ -75,49 +78,40 @@ def connect(url: str) -> Client:
         ) from err
     where = without_password(url)
     with probe:
-        if not guarded(lambda: _is_cluster(probe), where=where):
+        if not _greet(probe, where=where):
             return client
     return guarded(lambda: ClusterClient(url, timeout_s=COMMAND_TIMEOUT_S), where=where)
 
 
-def _is_cluster(probe: redis.Redis) -> bool:
-    """What the server says of itself; who may not ask it gets a PING."""
-    try:
-        answer = probe.execute_command("HELLO")  # type: ignore[no-untyped-call]
-    except (redis.exceptions.NoPermissionError, redis.ResponseError):
-        probe.ping()
+def _greet(probe: redis.Redis, *, where: str) -> bool:
+    """Ask in one trip what the server is and whether it drops keys, which not every user may; True for a cluster's."""
+    with probe.pipeline(transaction=False) as pipe:
+        pipe.ping()
+        pipe.execute_command("HELLO")  # type: ignore[no-untyped-call]
+        pipe.info("memory")
+        pong, hello, memory = guarded(lambda: pipe.execute(raise_on_error=False), where=where)
+    if isinstance(pong, redis.RedisError):
+        raise fault_of(pong, where=where, patience_s=COMMAND_TIMEOUT_S) from pong
+    if isinstance(memory, dict) and memory.get("maxmemory"):
+        _warn(eviction_warning(str(memory.get("maxmemory_policy", "")), where))
+    if isinstance(hello, redis.RedisError):
         return False
-    said = answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
+    said = hello if isinstance(hello, dict) else dict(zip(hello[::2], hello[1::2], strict=True))
+    check_version(said.get(b"version", b"").decode(), where)
     return bool(said.get(b"mode") == b"cluster")
+
+
+def _warn(warning: str) -> None:
+    if warning:
+        logging.getLogger(__name__).warning("warning: %s", warning)
 
 
 def guarded(action: Callable[[], T], *, where: str) -> T:
     """Do `action`; what the client library raises becomes a fault in clear words."""
     try:
         return action()
-    except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as err:
-        raise StoreUnavailable(
-            f"Redis at {where} refuses access: {err}",
-            hint="give user and password in the URL; the user needs the keys `treadle:<deployment>:*`",
-        ) from err
-    except redis.TimeoutError as err:
-        raise StoreUnavailable(
-            f"Redis at {where} did not answer within {COMMAND_TIMEOUT_S:g} s", hint="see whether it is overloaded"
-        ) from err
-    except redis.exceptions.OutOfMemoryError as err:
-        raise StoreUnavailable(
-            f"Redis at {where} is out of memory: {err}", hint="raise its `maxmemory`, or clean old runs"
-        ) from err
-    except (redis.exceptions.ReadOnlyError, redis.exceptions.ClusterDownError) as err:
-        raise StoreUnavailable(
-            f"Redis at {where} takes no writes: {err}", hint="give the URL of the primary server"
-        ) from err
-    except (redis.ConnectionError, OSError) as err:
-        raise StoreUnavailable(
-            f"Redis at {where} cannot be reached: {err}", hint="check that it runs, and its URL"
-        ) from err
-    except redis.RedisError as err:
-        raise RuntimeFault(f"Redis at {where} answered with an error: {err}") from err
+    except (redis.RedisError, OSError) as err:
+        raise fault_of(err, where=where, patience_s=COMMAND_TIMEOUT_S) from err
 
 
 class Scripts:

@@ -17,6 +17,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 ASK_S = 2.0
+AGAIN_S = 5.0
+"""Code that swallows `TaskTimeout` and goes on is interrupted again after this time, each time."""
+
 EARLY_S = 0.001
 """An alarm may come this much before the monotonic clock says so."""
 
@@ -34,6 +37,7 @@ class TimeLimit:
 
     def __init__(self) -> None:
         self._until: float | None = None
+        self._has_rung = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -50,14 +54,16 @@ class TimeLimit:
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Code that runs inside for longer than this is interrupted by `TaskTimeout`."""
+        """Code that runs inside for longer than this is interrupted by `TaskTimeout`, which it cannot swallow."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        self._until = time.monotonic() + seconds
+        self._until, self._has_rung = time.monotonic() + seconds, False
         signal.setitimer(signal.ITIMER_REAL, seconds)
         try:
             yield
+            if self._has_rung:
+                raise TaskTimeout
         finally:
             self._until = None  # the alarm stays set: nobody minds it, and to stop it costs as much as to set it
 
@@ -74,4 +80,6 @@ class TimeLimit:
             return  # of a task that has ended since
         if time.monotonic() < self._until - EARLY_S:
             raise OwnAlarm
+        self._has_rung = True
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
         raise TaskTimeout

@@ -64,6 +64,13 @@ def sleep():
     time.sleep(30)
 
 
+def swallow():
+    try:
+        time.sleep(30)
+    except BaseException:
+        return "never mind"
+
+
 def bad():
     return (n for n in ())
 """
@@ -127,6 +134,15 @@ def _inline(folder: Path, text: str) -> RunResult:
 
 def _tasks_of(result: RunResult) -> list[object]:
     return [record["task"] for record in result.passed]
+
+
+def test_time_is_up_for_a_task_that_swallows_it(tmp_path: Path) -> None:
+    text = """
+    tasks:
+      a: {call: "functions:swallow", timeout: 100ms, retry: 0, on_error: continue}
+    result: ${{ tasks.a.message }}
+    """
+    assert _inline(tmp_path, text).result == "a ran longer than its timeout of 0.1 s"
 
 
 def test_a_task_whose_condition_is_false_gives_null_and_whatever_comes_after_it_runs(tmp_path: Path) -> None:

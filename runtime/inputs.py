@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from runtime.plan import Task, iter_refs
+from runtime.plan import Condition, Ref, Task, iter_refs
 
 
 def argument_slots(task: Task) -> frozenset[str]:
     """The slots whose values the task's arguments and its `when` need (an `after` edge needs none)."""
-    values = [*task.args, *task.kwargs.values(), task.when]
-    found = {task.in_edges[edge].slot for value in values for ref in iter_refs(value) for edge in ref.edges}
-    return frozenset(found | {task.in_edges[0].slot} if task.is_handler else found)
+    edges: set[int] = {0} if task.is_handler else set()
+    for value in (*task.args, *task.kwargs.values(), task.when):
+        if type(value) is Ref:
+            edges.update(value.edges)
+        elif isinstance(value, (list, dict, Condition)):
+            edges.update(edge for ref in iter_refs(value) for edge in ref.edges)
+    return frozenset([task.in_edges[edge].slot for edge in edges])
 
 
 class Inputs:

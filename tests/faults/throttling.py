@@ -118,11 +118,13 @@ def build_shape(folder: Path, shape: str, planner: str, tasks: int, environments
     return compile_at(path, planner, workers=4 * environments, marks=str(marks), n=tasks), marks
 
 
-def run_throttled(build: Build, marks: Path, expected: int, environments: int, rate: float | None) -> Outcome:
-    """One run on a service of its own."""
+def run_throttled(
+    build: Build, marks: Path, expected: int, environments: int, *, rate: float | None, fan_out: int = 0
+) -> Outcome:
+    """One run on a service of its own; a commit calls as many workers as there are environments, or `fan_out`."""
     marks.write_text("")
     with throttled_bench(environments, rate) as bench:
-        result = bench.run(build, WorkerSettings(fan_out=environments, deadline_s=300.0))
+        result = bench.run(build, WorkerSettings(fan_out=fan_out or environments, deadline_s=300.0))
         functions = bench.stack.status()["functions"]
         assert isinstance(functions, list)
         served, refused = (sum(int(one[name]) for one in functions) for name in ("invocations", "throttles"))
@@ -149,7 +151,7 @@ def compare(
     build, marks = build_shape(folder, shape, planner, tasks, environments)
     expected = tasks // SHAPES[shape][1]
     for rate in rates:
-        yield rate, run_throttled(build, marks, expected, environments, rate)
+        yield rate, run_throttled(build, marks, expected, environments, rate=rate)
 
 
 def _rates(text: str) -> list[float | None]:

@@ -20,3 +20,13 @@ def test_throttled_calls_are_sent_again_and_never_twice(tmp_path: Path, planner:
     assert outcome.is_right
     assert outcome.refused > 0
     assert (outcome.idle, outcome.twice) == (0, 0)
+
+
+@pytest.mark.usefixtures("own_home")
+def test_a_fan_out_in_a_tree_reaches_each_worker_once(tmp_path: Path) -> None:
+    """More workers than environments, called by leaders: each call is begun once, however late it is delivered."""
+    build, marks = build_shape(tmp_path, "fan-out", "wukong", 200, ENVIRONMENTS)
+    outcome = run_throttled(build, marks, 200, ENVIRONMENTS, rate=None, fan_out=50)
+    assert outcome.is_right
+    assert outcome.begun > 40
+    assert (outcome.idle, outcome.twice) == (0, 0)

@@ -69,8 +69,12 @@ class Follower:
         self.invoked_at = self._record.launched
         self._caller = Caller(self._session, inside, self._while_calling)
 
-    def _publish(self) -> None:
-        self._caller = Caller(self._session, publish(self._session, self._inputs, self._record), self._while_calling)
+    def _publish(self, *, is_recorded: bool = False) -> None:
+        """A record that is there stays: to open it anew would forget that somebody has just ended the run."""
+        sealed = publish(self._session, self._inputs, self._record)
+        self._caller = Caller(self._session, sealed, self._while_calling)
+        if not is_recorded:
+            self._session.book.open(self._record)
 
     def _call_first(self, calls: tuple[Call, ...]) -> None:
         answered_at = time.monotonic()
@@ -140,17 +144,18 @@ class Follower:
 
     def _bring_back(self) -> None:
         """Keys of the run are gone: somebody has ended and cleaned it, or Redis has lost them and is told again."""
-        self._check_over()
-        self._publish()
+        is_recorded = self._check_over()
+        self._publish(is_recorded=is_recorded)
 
-    def _check_over(self) -> None:
-        """Raises `RunOver` when somebody has ended the run, `RunCancelled` when it was removed."""
+    def _check_over(self) -> bool:
+        """Whether the record is there. Raises `RunOver` when the run was ended, `RunCancelled` when it was removed."""
         session = self._session
         entry = session.book.entry(session.run)
         if entry is not None and entry.outcome is not None:
             raise RunOver(entry.outcome)
         if entry is None and session.book.is_removed(session.run):
             raise RunCancelled(f"the run {session.run} was removed")
+        return entry is not None
 
     def _find(self, status: RunStatus) -> dict[str, Packed] | None:
         """The result; None when a target is gone, which the workers or a rebuild will bring back."""

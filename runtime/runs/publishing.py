@@ -35,7 +35,7 @@ def prepare_functions(session: Session) -> None:
 
 
 def publish(session: Session, inputs: Mapping[str, object], record: RunRecord) -> dict[str, bytes]:
-    """Put what workers and later clients may fetch, and open the record.
+    """Put what workers and later clients may fetch.
 
     That is: code, files, literals, SubDags, index, graph and plan of the deployment; pages and inputs of the run.
     Returns the sealed inputs that are not large. Raises `NotSerializable`.
@@ -49,9 +49,7 @@ def publish(session: Session, inputs: Mapping[str, object], record: RunRecord) -
     if bundle.pages:
         pages = range(len(bundle.pages))
         values.put_pages({number: trust.seal_page(number, bundle.page(number)) for number in pages})
-    sealed = publish_inputs(inputs, values, trust, session.settings.store_value_bytes)
-    session.book.open(record)
-    return sealed
+    return publish_inputs(inputs, values, trust, session.settings.store_value_bytes)
 
 
 def make_record(session: Session, inputs: Iterable[str], started: float | None = None) -> RunRecord:

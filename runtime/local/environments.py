@@ -217,7 +217,8 @@ class Environment:
     def _time_out(self) -> None:
         assert self._invocation is not None
         request_id = self._invocation.request_id
-        self._write_log(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {request_id} Task timed out\n")
+        text = f"Task timed out after {self.config.timeout_s:.2f} seconds"
+        self._write_log(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {request_id} {text}\n")
         self._signal(signal.SIGKILL)
         self._complete(timed_out(request_id, self.config.timeout_s))
         self._end(None)

@@ -29,7 +29,7 @@ from runtime.execute import Execution, TaskFailure, time_limit_failure
 from runtime.failures import brief_record, error_record
 from runtime.metrics import MetricsSink
 from runtime.plan import Task
-from runtime.ports import Call
+from runtime.ports import Call, Status
 from runtime.remaining import Deadline
 from runtime.retries import repeats
 from runtime.spans import StartUp, TaskSpan
@@ -156,6 +156,12 @@ class Driver:
             if self._over in ("left", "handed over"):
                 self._guarded(self._flush)
             end_environment(self.unfit)
+        if self._over == Status.ENDED.value and self._invocation.may_exit:
+            with self._lock:
+                is_running = self._running_until is not None
+            if is_running:
+                # The run was cancelled, or has failed elsewhere: nobody waits for what this task does.
+                end_environment("its run is over, and a task of it is not")
 
     def _show_life(self) -> None:
         """Who cannot say this for three leases, because a task holds the interpreter, is dead to all others: end it."""

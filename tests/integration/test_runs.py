@@ -113,7 +113,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 def no_keys_but_records(url: str) -> bool:
     with redis.Redis.from_url(url) as client:
-        return not [key for key in client.scan_iter("treadle:*") if b"{" in key]
+        return not list(client.scan_iter("treadle:local:{*"))
 
 
 def test_resumed_run_repeats_no_task_that_was_committed(place: Place) -> None:
@@ -283,16 +283,20 @@ def test_run_outlives_its_watchdog(place: Place) -> None:
     path = place.write(gate="gate")
     place.shell.json("run", path, "--detach", *QUICK)
     wait_for(lambda: place.effects()["gate"] == 1, "the gate's task to begin")
-    status = place.shell.json("local", "status")
     for watchdog in watchdogs(place):
         os.kill(watchdog, signal.SIGKILL)
-    (busy,) = [one for one in status["environments"] if one["state"] == "busy"]
-    os.kill(busy["pid"], signal.SIGKILL)
+    (busy,) = busy_environments(place)
+    os.kill(busy, signal.SIGKILL)
     place.mark("open")
     code, out, err = place.shell.call("run", "--attach", "last", "--json")
     assert code == 0, err
     assert json.loads(out)["result"] == RESULT
     assert place.effects()["gate"] == 2, "its environment was killed, and the attached client had it called again"
+
+
+def busy_environments(place: Place) -> list[int]:
+    environments = place.shell.json("local", "status")["environments"]
+    return [one["pid"] for one in environments if one["state"] == "busy"]
 
 
 def watchdogs(place: Place) -> list[int]:
@@ -329,6 +333,7 @@ def test_cancelled_run_is_over_for_everybody(place: Place) -> None:
     assert "was cancelled" in err
     wait_for(lambda: not any(map(is_alive, dogs)), "the watchdog to end")
     assert place.state() == "cancelled"
+    wait_for(lambda: not busy_environments(place), "the task to be ended")
     assert no_keys_but_records(place.shell.json("local", "status")["redis_url"])
     assert "was cancelled" in place.shell.call("cancel", "last")[2]
     assert "was cancelled: nothing of it is kept" in place.shell.call("run", "--resume", "last")[2]

@@ -9,7 +9,7 @@ from compiler.cli.deployments import add_run, deployment_for
 
 DESCRIPTION = """\
 Cancels a run: no worker may write any more, its keys are removed, and whoever follows it is told. A task that is being
-executed is not interrupted; what it returns is dropped."""
+executed is ended within seconds."""
 EPILOG = """\
 examples:
   treadle cancel last

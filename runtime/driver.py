@@ -158,7 +158,7 @@ class Driver:
             end_environment(self.unfit)
         if self._over == Status.ENDED.value and self._invocation.may_exit:
             with self._lock:
-                is_running = self._running_until is not None
+                is_running = self._stuck_at is not None
             if is_running:
                 # The run was cancelled, or has failed elsewhere: nobody waits for what this task does.
                 end_environment("its run is over, and a task of it is not")

@@ -27,10 +27,13 @@ from runtime.local.invocation import (
 )
 from runtime.local.runtime_api import RuntimeApi
 from runtime.local.spawner import Launch, Spawner, Watcher, Zygote
+from runtime.local.usage import is_stopped, memory_of, trim_log
 from runtime.local.wire import Reply, Response
 
 TAIL_BYTES = 4096
 GRACE_S = 0.5
+STOPPED_S = 5.0
+"""A process that a signal has stopped for this long does not go on."""
 MIN_INIT_S = 10.0
 
 
@@ -93,6 +96,8 @@ class Environment:
         self._delivered_at = 0.0
         self._log_start = 0
         self._log_fd = -1
+        self._peak_bytes = 0
+        self._stopped_since: float | None = None
         self._init_error: bytes | None = None
         self._init_s = 0.0
         self._started_at = self._loop.time()
@@ -117,6 +122,23 @@ class Environment:
     def kill(self) -> None:
         self._signal(signal.SIGKILL)
         self._end(None)
+
+    def look(self) -> None:
+        """Hold the log to its bound, and during an invocation the memory to the function's; called now and then."""
+        if self._log_fd >= 0:
+            trim_log(self._log_fd)
+        if self.state is not State.BUSY or not self._is_delivered or self.pid is None:
+            return
+        used = memory_of(self.pid)
+        self._peak_bytes = max(self._peak_bytes, used)
+        if used > self.config.memory_mb << 20:
+            self._end_busy(f"memory size: {self.config.memory_mb} MB, max used: {used >> 20} MB")
+        elif not is_stopped(self.pid):
+            self._stopped_since = None
+        elif self._stopped_since is None:
+            self._stopped_since = self._loop.time()
+        elif self._loop.time() > self._stopped_since + STOPPED_S:
+            self._end_busy("a signal has stopped the process")
 
     # -- what the Runtime API calls ----------------------------------------------------------------------------
 
@@ -223,6 +245,15 @@ class Environment:
         self._complete(timed_out(request_id, self.config.timeout_s))
         self._end(None)
 
+    def _end_busy(self, why: str) -> None:
+        """Kill the process in mid-invocation, as the system does when it takes too much."""
+        assert self._invocation is not None
+        request_id = self._invocation.request_id
+        self._write_log(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {request_id} Killed: {why}\n")
+        self._signal(signal.SIGKILL)
+        self._complete(exited(request_id, -signal.SIGKILL, why))
+        self._end(None)
+
     def _send(self) -> None:
         invocation, reply = self._invocation, self._poll
         assert invocation is not None and reply is not None
@@ -274,6 +305,8 @@ class Environment:
             f"REPORT RequestId: {invocation.request_id}\tDuration: {duration_ms:.2f} ms\t"
             f"Billed Duration: {int(duration_ms) + 1} ms\tMemory Size: {self.config.memory_mb} MB"
         )
+        if self._peak_bytes:
+            report += f"\tMax Memory Used: {self._peak_bytes >> 20} MB"
         if self.invocations == 1:
             report += f"\tInit Duration: {self._init_s * 1000:.2f} ms"
         return report + "\n"

@@ -6,7 +6,7 @@ SIGINT, with `--lifeline` when its standard input closes, that is when the one w
 `--linger` when nobody has used it for a while; its children end with it, by their parent-death signal when it is killed
 outright. Before its Redis ends, what that holds of runs is kept as files (`runtime.runs.archive`).
 
-CPU and memory by size are off: environments share the host's cores; the status says so.
+CPU by size is off: environments share the host's cores. Memory by size is watched; the status says both.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ from runtime.local.status import describe_service
 from runtime.local.wire import HttpServer
 
 QUIET_S = 2.0
+LOOK_S = 0.2
+"""How often environments are looked at: what they use grows past its bound for no longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +143,7 @@ class Service:
         ready = {"pid": os.getpid(), "endpoint": self.endpoint, "redis_url": self._redis_url}
         self._listed.write(ready)
         announce(ready)
+        self._look()
         leaving = None
         if self._options.linger_s is not None:
             leaving = self._loop.create_task(self._leave_when_free(self._options.linger_s))
@@ -185,6 +188,11 @@ class Service:
         except TimeoutError:
             print("environments were killed with their fork servers", file=sys.stderr)
         self._spawner.close()
+
+    def _look(self) -> None:
+        for environment in self._dispatcher.environments:
+            environment.look()
+        self._loop.call_later(LOOK_S, self._look)
 
     def _lifeline_moved(self) -> None:
         if not os.read(sys.stdin.fileno(), 4096):

@@ -8,6 +8,7 @@ import time
 
 from runtime.local.dispatch import Dispatcher, Pool
 from runtime.local.environments import Environment
+from runtime.local.usage import HAS_PROC
 
 Json = dict[str, object]
 
@@ -20,7 +21,7 @@ def describe_service(dispatcher: Dispatcher, *, endpoint: str, redis_url: str, s
         "redis_url": redis_url,
         "start": start,
         "cpu_limits": "off",
-        "memory_limits": "off",
+        "memory_limits": "watched" if HAS_PROC else "off",
         "concurrency_limit": dispatcher.limits.concurrency,
         "request_rate": dispatcher.limits.request_rate,
         "idle_expiry_s": dispatcher.limits.idle_expiry_s,

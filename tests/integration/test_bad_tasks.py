@@ -5,6 +5,7 @@ Every run shares two environments with those before and after it; after each one
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from runtime.config import LocalSettings, WorkerSettings
 from runtime.errors import RunFailed, RuntimeFault, ValueUnreadable
 from runtime.local.stack import ensure_stack
 from runtime.report import fault_text
-from tests.integration.running import DEPLOYMENT, PLANNERS, Bench, compile_at, write_workflow
+from tests.integration.running import DEPLOYMENT, PLANNERS, Bench, compile_at, wait_for, write_workflow
 
 SETTINGS = WorkerSettings(lease_s=1.5, renew_s=0.3, call_limit_s=1.5, fan_out=2, deadline_s=60)
 
@@ -308,6 +309,17 @@ def overflow():
     return again()
 
 
+def stop():
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def eat():
+    eaten = []
+    while True:
+        eaten.append(bytearray(b"x") * 8_000_000)
+        time.sleep(0.005)
+
+
 # ---- what counts ----------------------------------------------------------------------------------------------
 
 
@@ -378,6 +390,14 @@ def close_streams():
 
 def no_streams():
     sys.stdout = sys.stderr = None
+    return 1
+
+
+def write_much():
+    for _ in range(300):
+        print("x" * 100_000)
+        sys.stderr.write("y" * 100_000 + "\\n")
+    print("the end")
     return 1
 
 
@@ -503,7 +523,7 @@ def slow(*names: str) -> list[ParameterSet]:
 
 
 OUT_OF_TIME = ("busy", "own_alarm", "stuck", *slow("slow", "endless", "deaf", "other_handler", "value_hangs"))
-KILLS = ("segfault", *slow("leave", "abort", "group_killed", "overflow"))
+KILLS = ("segfault", *slow("leave", "abort", "group_killed", "overflow", "stop"))
 
 COUNTS = tuple(
     line.removeprefix("def ").partition("(")[0]
@@ -567,6 +587,27 @@ def test_value_counts_whatever_its_task_did_to_the_process(two: Bench, tmp_path:
     assert run(two, tmp_path, name) == [1, 1, 1]
     assert run(two, tmp_path, "fine") == [1, 1, 1]
     assert two.left_keys() == []
+
+
+def test_task_that_takes_more_memory_than_it_has_is_killed(two: Bench, tmp_path: Path) -> None:
+    body = BODY.replace("NAME", "eat").replace("timeout: TIME", "resources: {memory: 192MiB}")
+    with pytest.raises(RunFailed) as failed:
+        two.run(compile_at(write_workflow(tmp_path, body, FUNCTIONS), "simple"), SETTINGS)
+    assert failed.value.records[0]["type"] == "Killed"
+    assert "memory" in str(failed.value.records[0]["hint"])
+    logs = "".join(log.read_text(errors="replace") for log in (two.stack.directory / "logs").rglob("*.log"))
+    assert "memory size: 192 MB, max used: " in logs
+
+
+def test_log_of_a_task_that_writes_for_ever_is_bounded(two: Bench, tmp_path: Path) -> None:
+    assert run(two, tmp_path, "write_much") == [1, 1, 1]
+    logs = list((two.stack.directory / "logs").rglob("*.log"))
+    long = max(logs, key=lambda log: (log.stat().st_size > 50_000_000, log.stat().st_mtime))
+    wait_for(lambda: long.stat().st_blocks * 512 < 12 << 20, "the log to be trimmed")
+    with long.open("rb") as file:
+        assert file.read(5) == b"START"
+        file.seek(-1_000_000, os.SEEK_END)
+        assert b"the end" in file.read()
 
 
 @pytest.mark.parametrize("planner", PLANNERS)

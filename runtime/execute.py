@@ -265,7 +265,7 @@ def _failed(kind: str, message: str) -> Outcome:
 def time_limit_failure(task: Task, limit_s: int, stderr: str) -> TaskFailure:
     """What becomes of an attempt that the end of its invocation cut, when no other invocation has more time for it."""
     if task.is_idempotent:
-        message = f"{task.name} had a whole invocation, which ends after {limit_s} s, and was not done"
+        message = f"{task.name} was not done after a whole invocation, which ends after {limit_s} s"
         hint = "split the task, or raise the limit where it is less than Lambda's 15 minutes"
     else:
         message = f"{task.name} was cut by the end of its invocation after {limit_s} s; it is not idempotent"

@@ -110,9 +110,11 @@ class Environment:
 
     def _drive(self, payload: Payload, invocation: Invocation, backend: RedisBackend) -> str:
         trust = invocation.trust
+        assert invocation.deadline is not None, "every invocation has an end"
+        last_call_at = invocation.deadline.last_call_at
 
         def invoke(outgoing: Sequence[Outgoing]) -> None:
-            until = time.monotonic() + patience_s(payload.settings)
+            until = min(time.monotonic() + patience_s(payload.settings), last_call_at)
             self._sender.send(
                 [
                     Sending(

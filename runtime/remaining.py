@@ -39,6 +39,11 @@ class Deadline:
         return self.until + self.margin_s / 2
 
     @property
+    def last_call_at(self) -> float:
+        """Until when a call that Lambda refuses may be tried again: then the invocation has to return."""
+        return self.until + 0.75 * self.margin_s
+
+    @property
     def grace_s(self) -> float:
         """How long a command that is asked to end may take."""
         return self.margin_s / 4

@@ -73,7 +73,7 @@ tasks:
 """
     record = record_of(bench, write_workflow(tmp_path, body, SLEEPERS), "simple")
     assert (record["task"], record["type"], record["attempt"]) == ("long", "TimeLimit", 1)
-    assert record["message"] == "long had a whole invocation, which ends after 1 s, and was not done"
+    assert record["message"] == "long was not done after a whole invocation, which ends after 1 s"
     assert record["line"] == 5
 
 

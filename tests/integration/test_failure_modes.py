@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from runtime.config import KIB
+from runtime.errors import RunFailed
 from tests.faults.disturb_store import MODES, run_disturbed
 from tests.faults.kill_environments import hits
 from tests.faults.redeliver import run_through
 from tests.faults.unruly_proxy import Manners
-from tests.faults.workloads import WORKLOADS, Workload, small_bench
+from tests.faults.workloads import FUNCTIONS, SHORT_LEASES, WORKLOADS, Workload, small_bench
 from tests.integration.running import PLANNERS, Bench, compile_at, descendants_of, write_workflow
-from tests.shell import Shell, end, is_alive, shell_at, wait_for
+from tests.shell import END_S, Shell, end, is_alive, shell_at, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,23 @@ def test_run_survives_what_its_connections_suffer(four: Bench, tmp_path: Path, m
     outcome = run_disturbed(four, workload.build(tmp_path, "wukong"), workload, mode, seed=2)
     assert outcome.kind == "right", outcome
     assert outcome.hit, outcome
+    assert four.left_keys() == []
+
+
+SKEWED = """
+import os
+import time
+
+TRUE = time.time
+time.time = lambda: TRUE() + (os.getpid() % 7 - 3) * 20_000
+"""
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_clocks_of_environments_may_be_wrong_by_hours(four: Bench, tmp_path: Path, planner: str) -> None:
+    path = write_workflow(tmp_path, MESH.body, SKEWED + FUNCTIONS)
+    build = compile_at(path, planner, workers=3)
+    assert [four.run(build, SHORT_LEASES).result for _ in range(2)] == [MESH.expected] * 2
     assert four.left_keys() == []
 
 
@@ -265,6 +283,18 @@ def total(*terms):
 """
 
 
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_environments_of_a_run_that_failed_are_soon_free_for_others(four: Bench, tmp_path: Path, planner: str) -> None:
+    build = compile_at(write_workflow(tmp_path, FAILING, SLEEPERS), planner, workers=4, folder=str(tmp_path))
+    with pytest.raises(RunFailed, match="fails"):
+        four.run(build, SHORT_LEASES)
+    sleepers = [int(path.read_text()) for path in tmp_path.glob("sleeper*")]
+    assert len(sleepers) == 3
+    wait_for(lambda: not any(one["state"] == "busy" for one in four.environments()), "the sleeping tasks to be ended")
+    workload = WORKLOADS["fan"]
+    assert four.run(workload.build(tmp_path / "next", planner), SHORT_LEASES).result == workload.expected
+
+
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
     return shell_at(tmp_path / "home")
@@ -277,7 +307,7 @@ def test_failing_task_ends_its_client_and_all_that_still_runs(shell: Shell, tmp_
     try:
         wait_for(lambda: len(list(tmp_path.glob("sleeper*"))) == 3, "the sleeping tasks")
         family = descendants_of(client.pid)
-        out, err = client.communicate(timeout=30)
+        out, err = client.communicate(timeout=END_S)
     finally:
         end(client)
     assert client.returncode == 1, err

@@ -2,10 +2,10 @@
 
 Lambda ends an invocation at its limit, whatever runs. So nothing begins that will probably not end before: no attempt
 of a function for which less is left than its longest one took here, and no attempt of a task that is not idempotent
-unless its whole `timeout` is left. An attempt that is cut all the same is repeated in a fresh invocation and does not
-count, unless it had the invocation to itself: then no other will be long enough. The first attempt of an invocation
-has, when its task was granted from the beginning and inputs did not take more than half of the time; it always may
-begin.
+unless its whole `timeout` is left, or half of an invocation where none can hold that. An attempt that is cut all the
+same is repeated in a fresh invocation and does not count, unless it had the invocation to itself: then no other will be
+long enough. The first attempt of an invocation has, when its task was granted from the beginning and inputs did not
+take more than half of the time; it always may begin.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ class Remaining:
         self._alone: str | None = None
         self._longest: dict[Function, float] = {}
         self._began_at = 0.0
-        self._half = 0.0
+        self._whole = 0.0
 
     def begun(self, granted: Collection[str], now: float) -> None:
         """The tasks that were granted from the beginning, which is now."""
         self._granted = granted
-        self._half = now + (self._until - now) / 2
+        self._whole = self._until - now
 
     def is_enough(self, task: Task, now: float) -> bool:
         """An attempt of `task` may begin."""
@@ -78,11 +78,11 @@ class Remaining:
             return True
         need = self._longest.get(task.function, 0.0)
         if not task.is_idempotent:
-            need = max(need, task.timeout_s)
+            need = max(need, task.timeout_s if task.timeout_s <= self._whole else self._whole / 2)
         return now + need < self._until
 
     def started(self, task: Task, now: float) -> None:
-        is_alone = not self._has_started and task.name in self._granted and now <= self._half
+        is_alone = not self._has_started and task.name in self._granted and self._until - now >= self._whole / 2
         self._alone = task.name if is_alone else None
         self._has_started = True
         self._began_at = now

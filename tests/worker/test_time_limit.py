@@ -80,6 +80,15 @@ def test_a_task_that_is_not_idempotent_begins_with_its_whole_timeout_left() -> N
     assert world.invocations == 2
 
 
+def test_tasks_that_are_not_idempotent_share_an_invocation_that_could_not_hold_their_timeout() -> None:
+    roots = {f"r{n}": [] for n in range(40)}
+    bundle = bundle_of(roots, "simple", pins=dict.fromkeys(roots, "p"))
+    world = LimitedWorld(bundle, 10.0, {name: (0.4,) for name in roots}, idempotent=False)
+    assert world.run() == sequential(bundle)
+    assert (world.cut, executions(world)) == ([], dict.fromkeys(sorted(roots), 1))
+    assert world.invocations < 5
+
+
 def test_a_task_that_is_not_idempotent_is_not_repeated_when_it_is_cut() -> None:
     bundle = bundle_of(CHAIN, "simple", pins=ONE)
     record = failure_of(LimitedWorld(bundle, 60.0, {"a": (70.0,)}, idempotent=False))

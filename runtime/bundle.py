@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar, cast
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
 from runtime.given_inputs import InputDeclaration
 from runtime.pages import decode_value, env_from_row
-from runtime.plan import Blob, Entry, EnvClass, Leaf, Value, map_refs, slot_name
+from runtime.plan import Blob, Entry, EnvClass, Gate, Leaf, Value, map_refs, slot_name
 from runtime.value_types import parse_type
 
 INDEX_NAME = "treadle-bundle.json"
@@ -81,8 +81,8 @@ class RunGraph:
 
     `in_edges[n]` are (producer, output index or -1) pairs; `outputs[n]` the names of n's outputs, () for one value.
     `workers[n]` is the pinned worker or None, `envs[n]` an index into the bundle's classes, `pages[n]` the page
-    of a flexible task, -1 otherwise; `lines[n]` the manifest's line of the task. `fingerprints` are those of the
-    functions, by task.
+    of a flexible task, -1 otherwise; `lines[n]` the manifest's line of the task; `gates[n]` that of its family.
+    `fingerprints` are those of the functions, by task.
     """
 
     names: list[str]
@@ -94,6 +94,7 @@ class RunGraph:
     targets: list[bool]
     lines: list[int]
     fingerprints: Mapping[str, str]
+    gates: list[Gate | None]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -325,6 +326,16 @@ def _column(document: Any, key: str, kind: type[T], *, length: int | None = None
     return column
 
 
+def _gates(rows: Any, count: int) -> list[Gate | None]:
+    """By instance; a graph without any has no rows. A row is [name, places, instances]."""
+    gates: list[Gate | None] = [None] * count
+    for name, places, instances in rows or ():
+        gate = Gate(_text(name), _number(places))
+        for instance in instances:
+            gates[instance] = gate
+    return gates
+
+
 def _run_graph(data: Any, plan: Any) -> RunGraph:
     """Columns to lists. Producers lie flat, `needs[n]` of them for instance n."""
     names = _column(data, "names", str)
@@ -349,4 +360,5 @@ def _run_graph(data: Any, plan: Any) -> RunGraph:
         targets=[bool(flag) for flag in _column(data, "targets", int, length=count)],
         lines=_column(data, "lines", int, length=count),
         fingerprints={_text(task): _text(mark) for task, mark in data["fingerprints"].items()},
+        gates=_gates(data.get("gates"), count),
     )

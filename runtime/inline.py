@@ -100,18 +100,19 @@ def _all_tasks(bundle: LoadedBundle) -> dict[str, Task]:
 
 
 def _brought_here(task: Task) -> Task:
-    """The same task, pinned to the one worker there is."""
+    """The same task, pinned to the one worker there is, which runs one at a time."""
 
     def in_edge(edge: InEdge) -> InEdge:
         return edge if edge.worker == WORKER else replace(edge, worker=WORKER)
 
     def out_edge(edge: OutEdge) -> OutEdge:
-        return replace(edge, worker=WORKER, page=-1)
+        return replace(edge, worker=WORKER, page=-1, gate=None)
 
     return replace(
         task,
         worker=WORKER,
         page=-1,
+        gate=None,
         in_edges=tuple(map(in_edge, task.in_edges)),
         out_edges=tuple(map(out_edge, task.out_edges)),
     )

@@ -2,7 +2,7 @@
 
 A task is *mine* when it was granted to this worker, or when all its producers are mine and at least one
 of them feeds nothing else (that output stays in memory, so nobody but this worker can complete the task).
-One that is not idempotent is mine only when it is granted: nobody else can hold the grant.
+One that is not idempotent, or whose family has a gate, is mine only when it is granted: nobody else can hold the grant.
 The set grows as grants and pages come; it is propagated forward, each edge looked at once. A wrong "not
 mine" costs a trip through the store, never a result.
 """
@@ -61,7 +61,9 @@ class Locality:
         if record is None:
             self._parked.setdefault(consumer, []).append(producer)
             return []
-        if record.worker is not None or record.env != self._env or consumer in self._mine or not record.is_idempotent:
+        if record.worker is not None or record.env != self._env or consumer in self._mine:
+            return []
+        if record.gate is not None or not record.is_idempotent:
             return []
         lacking = self._lacking.get(consumer)
         if lacking is None:
@@ -78,6 +80,7 @@ class Locality:
             record is not None
             and not record.is_target
             and record.is_idempotent
+            and record.gate is None
             and len({edge.output for edge in record.out_edges}) == len(record.out_edges)
             and all(edge.consumer == consumer for edge in record.out_edges)
         )

@@ -11,11 +11,11 @@ happens to commit last does not end up with everything.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
-from runtime.plan import EnvClass, OutEdge, flexible_worker
-from runtime.ports import Arrival, Failure, Item, Settle, Store
+from runtime.plan import EnvClass, Gate, OutEdge, flexible_worker
+from runtime.ports import Arrival, Failure, Item, Release, Settle, Store
 from runtime.settling import Settling
 
 ARRIVALS_PER_COMMIT = 450
@@ -55,7 +55,10 @@ class Batch:
 class Outbox:
     """Outputs, settled tasks and notes that wait for the next commit."""
 
-    def __init__(self, settling: Settling, env: EnvClass, fan_out: int) -> None:
+    def __init__(
+        self, settling: Settling, env: EnvClass, fan_out: int, holding: MutableMapping[str, Gate] | None = None
+    ) -> None:
+        self._holding = {} if holding is None else holding
         self._settling = settling
         self._env = env
         self._fan_out = max(1, fan_out)
@@ -111,11 +114,19 @@ class Outbox:
             out.with_value, out.passed = False, None
         items = [item for item in notes if not isinstance(item, Failure)] + stores
         return Batch(
-            items=(*items, *((Settle(tasks=others),) if others else ()), *failures),
+            items=(*items, *((Settle(tasks=others),) if others else ()), *self._releases(settled), *failures),
             fill=fill,
             settled=tuple(settled),
             stored=tuple(out.slot for out, _, _ in parts if out.sent == len(out.edges)),
             share=share,
+        )
+
+    def _releases(self, settled: Iterable[str]) -> tuple[Release, ...]:
+        """The places that settled tasks give back."""
+        if not self._holding:
+            return ()
+        return tuple(
+            Release(task=task, gate=gate) for task in settled if (gate := self._holding.pop(task, None)) is not None
         )
 
     def _cut(self) -> list[tuple[_Outgoing, int, tuple[OutEdge, ...]]]:
@@ -176,4 +187,5 @@ def _arrival(edge: OutEdge, workers: dict[str, str]) -> Arrival:
         env=edge.env,
         need=edge.need,
         page=edge.page,
+        gate=edge.gate,
     )

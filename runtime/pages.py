@@ -15,11 +15,11 @@ compresses well:
      "envs":      [memory_mb, arch, python, layer]
      "kinds":     [function, env, outputs, retry or 0, timeout_s, line, is_target, worker, page, more?]
      "origins":   [output, worker]                       of an in-edge
-     "ends":      [need, env, output, worker, page]      of an out-edge
+     "ends":      [need, env, output, worker, page, gate?]     of an out-edge; a gate is [name, places]
      "args":      interned argument trees
      "tasks":     [kind, args, [name, origin, name, origin...], [name, end, name, end...], kwargs or -1?, when?]}
 
-What few tasks have stands by name in `more`: {"environ", "file", "on_error", "is_handler", "is_idempotent"}.
+What few tasks have stands by name in `more`: {"environ", "file", "on_error", "is_handler", "is_idempotent", "gate"}.
 In a tree a reference is `{"$r": [edge, *path]}`, one to a task with handlers `{"$h": [[edge, *handlers], *path]}`,
 a blob `{"$b": digest}`, an input of the run `{"$i": [name, *path]}` and a condition `{"$c": [operator, *operands]}`;
 a key of the user's that begins with "$" gets one more.
@@ -39,6 +39,7 @@ from runtime.plan import (
     Condition,
     EnvClass,
     Function,
+    Gate,
     InEdge,
     Input,
     OnError,
@@ -181,7 +182,9 @@ class _Encoder:
             ins += (self._name(source.producer) - position, self.origins.add(origin, origin))
         outs: list[int] = []
         for target in task.out_edges:
-            end = (target.need, self._env(target.env), target.output, target.worker, target.page)
+            end: tuple[object, ...] = (target.need, self._env(target.env), target.output, target.worker, target.page)
+            if target.gate is not None:
+                end = (*end, (target.gate.name, target.gate.places))
             outs += (self._name(target.consumer) - position, self.ends.add(end, end))
         row: list[object] = [self._kind(task), self._args(task.args), ins, outs]
         if task.kwargs or task.when is not True:
@@ -211,6 +214,7 @@ class _Encoder:
             task.page,
             id(task.on_error),
             task.is_idempotent,
+            task.gate,
         )
         index = self._known.get(known)
         if index is None:
@@ -262,6 +266,8 @@ def _more(task: Task) -> dict[str, object]:
         more["is_handler"] = True
     if not task.is_idempotent:
         more["is_idempotent"] = False
+    if task.gate is not None:
+        more["gate"] = [task.gate.name, task.gate.places]
     return more
 
 
@@ -272,6 +278,8 @@ def _from_more(more: Mapping[str, Any]) -> dict[str, Any]:
     if "on_error" in fields:
         action, value = fields["on_error"]
         fields["on_error"] = OnError(action=action, value=decode_value(value))
+    if "gate" in fields:
+        fields["gate"] = Gate(*fields["gate"])
     return fields
 
 
@@ -327,7 +335,7 @@ def _decode_tasks(tables: Any) -> Mapping[str, Task]:
     envs = [env_from_row(row) for row in tables["envs"]]
     kinds = [_kind(row, functions, envs) for row in tables["kinds"]]
     origins = tables["origins"]
-    ends = [(need, envs[env], output, worker, page) for need, env, output, worker, page in tables["ends"]]
+    ends = [_end(envs, row) for row in tables["ends"]]
     trees = [decode_value(tree) for tree in tables["args"]]
     tasks: dict[str, Task] = {}
     for position, (kind, args, ins, outs, *others) in enumerate(tables["tasks"]):
@@ -371,12 +379,19 @@ def _in_edges(names: list[str], position: int, row: list[int], origins: Any) -> 
     )
 
 
+def _end(envs: list[EnvClass], row: list[Any]) -> tuple[Any, ...]:
+    need, env, output, worker, page, *gate = row
+    return need, envs[env], output, worker, page, Gate(*gate[0]) if gate else None
+
+
 def _out_edges(names: list[str], position: int, row: list[int], ends: list[Any]) -> tuple[OutEdge, ...]:
     pairs = iter(row)
     return tuple(
         [
-            OutEdge(consumer=names[position + name], need=need, env=env, output=output, worker=worker, page=page)
+            OutEdge(
+                consumer=names[position + name], need=need, env=env, output=output, worker=worker, page=page, gate=gate
+            )
             for name, end in zip(pairs, pairs, strict=True)
-            for need, env, output, worker, page in (ends[end],)
+            for need, env, output, worker, page, gate in (ends[end],)
         ]
     )

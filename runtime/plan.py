@@ -214,6 +214,14 @@ class OnError:
 FAIL = OnError()
 
 
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A bound on how many instances of a family, `name`, are in work at one time: it has so many places."""
+
+    name: str
+    places: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InEdge:
     """One input of a task: the value in `slot`, produced by `producer` (an instance name).
@@ -234,7 +242,7 @@ class InEdge:
 class OutEdge:
     """One consumer of one output. `need` is the consumer's number of in-edges, `page` where its record is.
 
-    `worker` is the consumer's pinned worker, None when it is flexible. `env` is its class.
+    `worker` is the consumer's pinned worker, None when it is flexible. `env` is its class, `gate` its family's.
     """
 
     consumer: str
@@ -243,6 +251,7 @@ class OutEdge:
     output: str | None = None
     worker: str | None = None
     page: int = -1
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +263,7 @@ class Task:
     `is_target`: the result must be stored, whatever its edges say. `is_idempotent`: running it twice is harmless; if
     not, nothing follows from it before its result is stored, and each attempt is written before it runs. `line` is the
     manifest's line, in `file` when that is not the main one: a path from its folder.
+    `gate` bounds how many of its family are in work: such a task runs only where it is granted.
     `environ` are the environment variables of the call, (name, value) pairs; Lambda's 4 KB are for those of a
     function and do not limit these, which travel in the record.
     `when` is a condition on the values of its in-edges, or a constant: a task for which it is false is skipped. So is
@@ -272,6 +282,7 @@ class Task:
     page: int = -1
     is_target: bool = False
     is_idempotent: bool = True
+    gate: Gate | None = None
     retry: Retry = Retry()
     timeout_s: float = 300.0
     line: int = 0

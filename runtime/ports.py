@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Protocol
 
 from runtime.bulk import Sealed
-from runtime.plan import EnvClass
+from runtime.plan import EnvClass, Gate
 
 
 class Mode(Enum):
@@ -50,6 +50,7 @@ class Arrival:
 
     `worker` is the consumer's pinned worker, or for a flexible consumer the name proposed for a new
     flexible worker (several consumers may share one: a list of start tasks). `flexible` says which.
+    `gate` is that of the consumer's family: a complete consumer waits in its line for a place before it is granted.
     `page` is the consumer's page (-1 when pinned); `need` its number of in-edges. A new flexible worker's
     record gets the subDAG "page:<page>"; a pinned worker's record was written by `rebuild_end`.
     """
@@ -60,6 +61,7 @@ class Arrival:
     env: EnvClass
     need: int
     page: int = -1
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,14 @@ class Settle:
     """These tasks, stored nowhere, have all their consumers settled."""
 
     tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A settled task gives back its place: in the same script the first that waits for it is granted."""
+
+    task: str
+    gate: Gate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +141,7 @@ class Failure:
     slot: str | None = None
 
 
-Item = Store | Settle | Attempt | Withdraw | Called | Failure
+Item = Store | Settle | Release | Attempt | Withdraw | Called | Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,12 +240,23 @@ class WorkerRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiter:
+    """A complete task that waits for a place. `worker` is its pinned worker, "" when it is flexible."""
+
+    task: str
+    worker: str
+    env: EnvClass
+    page: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RebuildPart:
     """Absolute values for a part of the run's state; writing it twice changes nothing.
 
     `arrived`: consumer → slots that have arrived (replaces). `grants`: worker → instance → page (replaces).
     `done`: (worker or "", task) pairs that are settled or not needed. `stored`: (worker or "", slot) pairs
     that are stored but not settled, so that the worker's `begin` returns them and their arrivals are sent again.
+    `held`: gate → task → worker, the places that are taken by what is granted. `lines`: gate → who waits, in order.
     `dangling`: slots whose reference cannot be read, to be forgotten. `widths`: consumer → width known at run time.
     """
 
@@ -245,6 +266,8 @@ class RebuildPart:
     stored: tuple[tuple[str, str], ...] = ()
     dangling: tuple[str, ...] = ()
     widths: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    lines: Mapping[str, tuple[Waiter, ...]] = field(default_factory=dict)
 
 
 class RunEnd(Enum):

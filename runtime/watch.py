@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from runtime.bundle import LoadedBundle, RunGraph
+from runtime.gates import line_up
 from runtime.plan import flexible_worker
 from runtime.ports import RebuildPart, RunEvent, RunStatus, WorkerRow
 from runtime.spans import StartUp, TaskSpan, decode_spans
@@ -50,12 +51,15 @@ def rebuild_state(
             arrived[graph.names[instance]] = slots
         if len(slots) == len(sources):
             ready.append(instance)
+    queues = line_up(graph, ready)
+    ready = [instance for instance in ready if instance not in queues.waiting]
+    let_in = queues.worker_of
     starters = _entry_of(bundle) if not readable else _shared_out(graph, ready, fan_out)
     grants: dict[str, dict[str, int]] = {}
     flexible: dict[str, int] = {}
     for instance in ready:
         name, pinned = graph.names[instance], graph.workers[instance]
-        worker = pinned if pinned is not None else starters[name]
+        worker = pinned if pinned is not None else let_in.get(name) or starters[name]
         grants.setdefault(worker, {})[name] = graph.pages[instance]
         if pinned is None:
             flexible.setdefault(worker, instance)
@@ -64,7 +68,14 @@ def rebuild_state(
         (graph.workers[instance] or "", name) for instance, name in enumerate(graph.names) if instance not in is_needed
     )
     return RunState(
-        part=RebuildPart(arrived=arrived, grants=grants, done=done, dangling=tuple(sorted(dangling))),
+        part=RebuildPart(
+            arrived=arrived,
+            grants=grants,
+            done=done,
+            dangling=tuple(sorted(dangling)),
+            held=queues.held,
+            lines=queues.lines(bundle.classes),
+        ),
         rows=(*_pinned_rows(bundle, grants), *_flexible_rows(bundle, graph, flexible)),
     )
 

@@ -28,7 +28,7 @@ from runtime.locality import Locality
 from runtime.outbox import Outbox
 from runtime.outputs import Outputs, slot_edges
 from runtime.paging import Paging, page_slot
-from runtime.plan import EnvClass, Task, is_flexible
+from runtime.plan import EnvClass, Gate, Task, is_flexible
 from runtime.ports import Answer, Attempt, Called, Commit, Failure, Mode, Status, Store
 from runtime.remaining import Remaining
 from runtime.settling import Settling
@@ -82,7 +82,8 @@ class Worker:
         self._locality = Locality(worker, env, self.tasks)
         self._inputs = Inputs()
         self._settling = Settling()
-        self._outbox = Outbox(self._settling, env, settings.fan_out)
+        self._holding: dict[str, Gate] = {}
+        self._outbox = Outbox(self._settling, env, settings.fan_out, self._holding)
         self._turns = Turns(worker, token, hold_s)
         self._stored: set[str] = set()
         self._outputs = Outputs(self._locality, lambda: self._turns.is_cautious, self._stored)
@@ -167,7 +168,7 @@ class Worker:
             self._unfinished = len(mine)
             for task in mine:
                 self._inputs.register(task)
-            if any(edge.worker != self.worker for task in mine for edge in task.in_edges):
+            if any(task.gate or any(edge.worker != self.worker for edge in task.in_edges) for task in mine):
                 self._effects.append(ev.Subscribe())
         self._take_grants(begin.todo)
 
@@ -316,6 +317,8 @@ class Worker:
             assert self._is_flexible, f"{name} is none of {self.worker}'s tasks"
             self._paging.want(self.grants[name], name)
             return
+        if task.gate is not None and name not in self._settling.settled:
+            self._holding[name] = task.gate
         stage = self._stage.get(name)
         if stage not in (None, Stage.WAITING):
             return
@@ -336,7 +339,8 @@ class Worker:
         """Slots came into memory: tasks that lack nothing more are ready, those that lack remote slots ask for them."""
         for name in self._inputs.arrived(slots):
             task = self.tasks[name]
-            if self._stage.get(name) in (None, Stage.WAITING):
+            may_run = task.gate is None or name in self.grants
+            if may_run and self._stage.get(name) in (None, Stage.WAITING):
                 self._stage[name] = Stage.WAITING
                 if not self._make_ready(task):
                     self._probe(task)

@@ -13,6 +13,7 @@ from typing import Protocol, cast
 
 from compiler.emit.canonical import canonical_json, digest_of
 from compiler.emit.closure import shipped_closure, whole_runtime
+from compiler.emit.gates import family_gates
 from compiler.emit.launch import render_launch
 from compiler.emit.layout import Layout, lay_out
 from compiler.emit.literals import Literals
@@ -23,7 +24,7 @@ from compiler.planner.layers import resolved_requirements
 from compiler.planner.model import Plan
 from runtime.bundle import SCHEMA_VERSION, LoadedBundle, MemoryBlobs, read_index
 from runtime.pages import encode_value, env_row
-from runtime.plan import Function, Ref, Value, slot_name
+from runtime.plan import Function, Gate, Ref, Value, slot_name
 from runtime.value_types import accept, parse_type
 
 
@@ -75,8 +76,15 @@ def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
     literals = Literals()
     names = [graph.name_of(instance) for instance in range(len(graph))]
     inputs = [_input(declared, literals) for declared in graph.manifest.inputs.values()]
+    gates = family_gates(graph)
     layout = lay_out(
-        graph, plan, names=names, functions=functions.by_family, literals=literals, own=functions.by_instance
+        graph,
+        plan,
+        names=names,
+        functions=functions.by_family,
+        literals=literals,
+        own=functions.by_instance,
+        gates=gates,
     )
     blobs = _Blobs()
     for digest, data in (*functions.units.items(), *functions.files.items(), *literals.blobs.items()):
@@ -100,7 +108,7 @@ def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
         "requirements": sorted({name for requirements in resolved_requirements(graph) for name in requirements}),
         "inputs": inputs,
         "result": _result(graph, names),
-        "graph": blobs.add(canonical_json(graph_document(graph, names, functions.fingerprints))),
+        "graph": blobs.add(canonical_json(graph_document(graph, names, functions.fingerprints, gates))),
         "plan": blobs.add(canonical_json(plan_document(plan, names, layout.page_of))),
         "closure": blobs.add(shipped_closure()),
         "package": package,
@@ -174,7 +182,9 @@ def _output(graph: Graph, producer: int, output: int) -> str | None:
     return None if output < 0 else graph.families[graph.family_of[producer]].outputs[output]
 
 
-def graph_document(graph: Graph, names: Sequence[str], fingerprints: Sequence[str]) -> dict[str, object]:
+def graph_document(
+    graph: Graph, names: Sequence[str], fingerprints: Sequence[str], gates: Sequence[Gate | None] = ()
+) -> dict[str, object]:
     """The graph in columns, as `runtime.bundle.RunGraph` reads it."""
     table = sorted({family.outputs for family in graph.families})
     outputs = [table.index(family.outputs) for family in graph.families]
@@ -191,7 +201,17 @@ def graph_document(graph: Graph, names: Sequence[str], fingerprints: Sequence[st
         "targets": [int(instance in targets) for instance in range(len(graph))],
         "lines": [lines[family] for family in graph.family_of],
         "fingerprints": dict(zip((family.task for family in graph.families), fingerprints, strict=True)),
+        **_gates(gates),
     }
+
+
+def _gates(gates: Sequence[Gate | None]) -> dict[str, object]:
+    """Who shares which gate, when there is any."""
+    rows: dict[Gate, list[int]] = {}
+    for instance, gate in enumerate(gates):
+        if gate is not None:
+            rows.setdefault(gate, []).append(instance)
+    return {"gates": [[gate.name, gate.places, instances] for gate, instances in rows.items()]} if rows else {}
 
 
 def plan_document(plan: Plan, names: Sequence[str], page_of: Sequence[int]) -> dict[str, object]:

@@ -19,7 +19,7 @@ from compiler.graph.model import Family, Graph
 from compiler.manifest.model import ErrorPolicy
 from compiler.planner.model import FLEXIBLE, Plan
 from runtime.pages import encode_subdag, value_text
-from runtime.plan import FAIL, Function, InEdge, OnError, OutEdge, Task, Value
+from runtime.plan import FAIL, Function, Gate, InEdge, OnError, OutEdge, Task, Value
 
 PAGE_BYTES = 4096
 """A page is cut before it would exceed this; one record that is larger has a page of its own."""
@@ -51,12 +51,14 @@ def lay_out(
     functions: Sequence[Function],
     literals: Literals,
     own: Mapping[int, Function] = NO_OWN,
+    gates: Sequence[Gate | None] = (),
 ) -> Layout:
     """Encode every record of the plan; `names` are by instance, `functions` by family.
 
-    `own` are the functions of single instances, commands whose `files` have values of their own.
+    `own` are the functions of single instances, commands whose `files` have values of their own; `gates` are by
+    instance, none at all when no family has one.
     """
-    records = Records(graph, plan, names=names, functions=functions, literals=literals, own=own)
+    records = Records(graph, plan, names=names, functions=functions, literals=literals, own=own, gates=gates)
     groups = cut_pages(records)
     for number, group in enumerate(groups):
         for instance in group:
@@ -86,7 +88,9 @@ class Records:
         functions: Sequence[Function],
         literals: Literals,
         own: Mapping[int, Function] = NO_OWN,
+        gates: Sequence[Gate | None] = (),
     ) -> None:
+        self.gates = gates or [None] * len(graph)
         self.graph = graph
         self.own = own
         self.plan = plan
@@ -125,6 +129,7 @@ class Records:
             page=self.page_of[instance],
             is_target=instance in self.targets,
             is_idempotent=option.is_idempotent,
+            gate=self.gates[instance],
             retry=option.repetition,
             timeout_s=option.timeout_s,
             line=family.span.start.line,
@@ -158,6 +163,7 @@ class Records:
                     output=None if output < 0 else outputs[output],
                     worker=self.workers[consumer],
                     page=self.page_of[consumer],
+                    gate=self.gates[consumer],
                 )
                 for output, consumer in self.consumers[instance]
             ]

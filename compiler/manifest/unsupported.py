@@ -38,8 +38,8 @@ def _secret_inputs(manifest: Manifest) -> Iterator[tuple[str, Span]]:
 
 
 def _task(task: TaskDef) -> Iterator[tuple[str, Span]]:
-    if task.fanout is not None:
-        yield "fanout", task.fanout.span
+    if isinstance(task.fanout, MappingNode) and (tolerate := task.fanout.get("tolerate")) is not None:
+        yield "fanout.tolerate", tolerate.span
     yield from _options(task.options, task.option_spans)
 
 

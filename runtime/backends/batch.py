@@ -15,7 +15,7 @@ from itertools import groupby
 
 from runtime.backends.keys import INLINE, REFERENCE, RunKeys
 from runtime.config import WorkerSettings
-from runtime.plan import EnvClass
+from runtime.plan import EnvClass, Gate
 from runtime.ports import (
     Answer,
     Arrival,
@@ -27,6 +27,7 @@ from runtime.ports import (
     Failure,
     Item,
     Reference,
+    Release,
     Settle,
     Status,
     Store,
@@ -70,6 +71,7 @@ class CommitScript:
     names: list[str] = field(default_factory=list)
     dests: list[list[object]] = field(default_factory=list)
     dest_of: dict[str, int] = field(default_factory=dict)
+    gates: list[Gate] = field(default_factory=list)
 
     def key(self, name: str) -> int:
         self.names.append(name)
@@ -90,21 +92,30 @@ class CommitScript:
         return index
 
     def groups(self, arrivals: tuple[Arrival, ...]) -> list[list[object]]:
-        """Runs of neighbours: [dest, need, page, first key, count], or [dest, 1, page, names] of single inputs."""
+        """Runs of neighbours: [dest, need, page, first key, count, gate], those of single inputs with their names."""
         dests = [self.dest(arrival) for arrival in arrivals]
         groups: list[list[object]] = []
-        for (dest, need, page), run in groupby(zip(dests, arrivals, strict=True), key=_group_of):
+        for (dest, need, page, gate), run in groupby(zip(dests, arrivals, strict=True), key=_group_of):
             names = [arrival.consumer for _, arrival in run]
             if need == 1:
-                groups.append([dest, need, page, names])
+                groups.append([dest, need, page, names, 0, self.gate(gate)])
             else:
                 keys = [self.key(self.keys.arrived(name)) for name in names]
-                groups.append([dest, need, page, keys[0], len(keys)])
+                groups.append([dest, need, page, keys[0], len(keys), self.gate(gate)])
         return groups
 
     def join(self, arrival: Arrival) -> list[int]:
         dest = self.dest(arrival)
-        return [dest, arrival.need, arrival.page, self.key(self.keys.arrived(arrival.consumer))]
+        key = self.key(self.keys.arrived(arrival.consumer))
+        return [dest, arrival.need, arrival.page, key, self.gate(arrival.gate)]
+
+    def gate(self, gate: Gate | None) -> int:
+        """The index of a gate among those of the batch, 0 for none."""
+        if gate is None:
+            return 0
+        if gate not in self.gates:
+            self.gates.append(gate)
+        return self.gates.index(gate) + 1
 
     def item(self, item: Item) -> list[object]:
         match item:
@@ -123,6 +134,8 @@ class CommitScript:
             case Attempt():
                 error = self.value(item.error) if item.error else 0
                 return ["attempt", item.task, item.number, error, micros(item.delay_s)]
+            case Release():
+                return ["release", item.task, self.gate(item.gate)]
             case Withdraw():
                 return ["withdraw", item.task, item.number]
             case Called():
@@ -131,8 +144,8 @@ class CommitScript:
                 return ["error", item.task, self.value(item.record), item.slot]
 
 
-def _group_of(member: tuple[int, Arrival]) -> tuple[int, int, int]:
-    return member[0], member[1].need, member[1].page
+def _group_of(member: tuple[int, Arrival]) -> tuple[int, int, int, Gate | None]:
+    return member[0], member[1].need, member[1].page, member[1].gate
 
 
 def write_commit(commit: Commit, keys: RunKeys, settings: WorkerSettings) -> tuple[list[str], list[str | bytes | int]]:
@@ -153,6 +166,7 @@ def write_commit(commit: Commit, keys: RunKeys, settings: WorkerSettings) -> tup
             "life": int(settings.life_s),
             "hint": settings.store_value_bytes,
             "dests": script.dests,
+            "gates": [[gate.name, gate.places] for gate in script.gates],
             "items": items,
         },
         separators=(",", ":"),

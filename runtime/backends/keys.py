@@ -6,10 +6,13 @@ spreads them over a cluster. Blobs belong to the deployment. An ACL of `treadle:
 
     meta             hash    state (building, run, failed, cancelled, rewind), reason, rebuild (its nonce)
     workers          hash    worker → record: one byte of state, then cmsgpack (see lua/common.lua)
-    queue            hash    newest (call time begun), lastbegin, called (workers called, not running)
+    queue            hash    newest (call time begun), lastbegin, called (not running yet), line (how many waited)
     todo:<worker>    hash    instance → page: the worker's grants, which are its inbox
     arr:<consumer>   set     slots that have arrived, of a consumer that needs several
     reach:<slot>     set     consumers at which the slot, the only one they need, has arrived
+    gate:<family>    hash    task → worker: who has one of the family's places
+    line:<family>    zset    line → the number of its first; a line is a worker, or "~" and a class
+    wait:<family>:<line>     zset of "task\\npage\\nclass": who waits, by number in the order of coming
     out              hash    slot → "v" + sealed bytes, or "r" + the key of a large value
     done             set     settled tasks
     done:<worker>    set     "=" + task settled by this worker, "+" + slot it stored before it settled
@@ -110,6 +113,15 @@ class RunKeys:
     def arrived(self, consumer: str) -> str:
         return f"{self.prefix}arr:{consumer}"
 
+    def gate(self, name: str) -> str:
+        return f"{self.prefix}gate:{name}"
+
+    def line(self, name: str) -> str:
+        return f"{self.prefix}line:{name}"
+
+    def wait(self, name: str, line: str) -> str:
+        return f"{self.prefix}wait:{name}:{line}"
+
     def reach(self, slot: str) -> str:
         return f"{self.prefix}reach:{slot}"
 
@@ -128,4 +140,6 @@ class RunKeys:
     def stale_patterns(self) -> tuple[str, ...]:
         """SCAN patterns of what a rebuild replaces whole."""
         head = f"treadle:{escape_glob(self.deployment)}:{{{escape_glob(self.run)}}}:"
-        return tuple(head + kind for kind in ("todo:*", "arr:*", "reach:*", "done:*", "hint:*"))
+        return tuple(
+            head + kind for kind in ("todo:*", "arr:*", "reach:*", "done:*", "hint:*", "gate:*", "line:*", "wait:*")
+        )

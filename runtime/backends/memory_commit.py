@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 
 from runtime.backends.batch import subdag_of
+from runtime.backends.memory_gates import let_in
 from runtime.backends.memory_state import ATTEMPTS_KEPT, MemoryState, Record, State
 from runtime.config import WorkerSettings
+from runtime.plan import Gate
 from runtime.ports import (
     Answer,
     Arrival,
@@ -20,10 +22,12 @@ from runtime.ports import (
     Failure,
     Mode,
     Reference,
+    Release,
     Settle,
     Status,
     Store,
     Tried,
+    Waiter,
     Withdraw,
 )
 
@@ -41,6 +45,7 @@ class CommitRun:
         self.me = state.workers[commit.worker]
         self.is_resent = commit.seq > 0 and commit.seq == self.me.seq
         self.take = commit.take
+        self.gates: dict[str, Gate] = {}
         self.granted: dict[str, list[str]] = {}
         self.hints: dict[str, dict[str, bytes]] = {}
         self.room: dict[str, int] = {}
@@ -58,6 +63,8 @@ class CommitRun:
                     self._store(item)
                 case Settle():
                     self._settle(item.tasks)
+                case Release():
+                    self._release(item)
                 case Attempt():
                     self._attempt(item)
                 case Withdraw():
@@ -66,6 +73,7 @@ class CommitRun:
                     confirm(self.state, item.worker, item.called_at)
                 case Failure(slot=str()):
                     self._pass(item)
+        self._let_in()
         self._tell()
         if failures:
             return self._fail(failures)
@@ -152,16 +160,50 @@ class CommitRun:
     def _grant(self, arrival: Arrival, slot: str, value: bytes | None) -> None:
         if arrival.consumer in self.state.done:
             return
+        if arrival.gate is not None:
+            self._stand_in_line(arrival, arrival.gate)
+            return
         own = arrival.worker == self.commit.worker
         if own or (arrival.flexible and self.take > 0 and arrival.env == self.commit.env):
             self.take -= not own
             self.state.todo[self.commit.worker][arrival.consumer] = arrival.page
-            return
+        else:
+            self._grant_to_other(arrival, slot, value)
+
+    def _grant_to_other(self, arrival: Arrival, slot: str = "", value: bytes | None = None) -> None:
         self.state.todo[arrival.worker][arrival.consumer] = arrival.page
         if self._is_live(arrival.worker):
             self._hint(arrival.worker, slot, value)
         else:
             self._call(arrival)
+
+    def _stand_in_line(self, arrival: Arrival, gate: Gate) -> None:
+        worker = "" if arrival.flexible else arrival.worker
+        waiter = Waiter(task=arrival.consumer, worker=worker, env=arrival.env, page=arrival.page)
+        self.state.lines[gate.name].append(waiter)
+        self.gates[gate.name] = gate
+
+    def _release(self, item: Release) -> None:
+        """A place is given back by a settled task: one that the store forgot holds it still."""
+        if item.task in self.state.done:
+            self.state.held[item.gate.name].pop(item.task, None)
+        self.gates[item.gate.name] = item.gate
+
+    def _let_in(self) -> None:
+        for gate in self.gates.values():
+            for waiter, worker in let_in(self.state, gate, self.commit.worker, self.commit.env):
+                if worker == self.commit.worker:
+                    self.state.todo[worker][waiter.task] = waiter.page
+                else:
+                    arrival = Arrival(
+                        consumer=waiter.task,
+                        worker=worker,
+                        flexible=not waiter.worker,
+                        env=waiter.env,
+                        need=0,
+                        page=waiter.page,
+                    )
+                    self._grant_to_other(arrival)
 
     def _call(self, arrival: Arrival) -> None:
         """Idle, absent or expired: the worker is called, and the committer invokes it."""
@@ -257,14 +299,25 @@ class CommitRun:
 
     def _calls(self) -> tuple[Call, ...]:
         """Those that this commit called; a batch sent again asks again for the calls of its lost answer."""
-        if self.is_resent:
-            for item in self.commit.items:
-                for arrival in (*item.joins, *item.arrivals) if isinstance(item, Store) else ():
-                    record = self.workers.get(arrival.worker)
-                    unheard = record is not None and record.state is State.CALLED and not record.confirmed
-                    if unheard and arrival.worker != self.commit.worker:
-                        self.granted.setdefault(arrival.worker, [])
+        for worker in self._named() if self.is_resent else ():
+            record = self.workers.get(worker)
+            unheard = record is not None and record.state is State.CALLED and not record.confirmed
+            if unheard and worker != self.commit.worker:
+                self.granted.setdefault(worker, [])
         return tuple(call_of(name, self.workers[name], start) for name, start in self.granted.items())
+
+    def _named(self) -> list[str]:
+        """The workers to which this commit may have granted something: its destinations, and who was let in."""
+        arrivals = [
+            arrival
+            for item in self.commit.items
+            if isinstance(item, Store)
+            for arrival in (*item.joins, *item.arrivals)
+        ]
+        released = [item.gate for item in self.commit.items if isinstance(item, Release)]
+        gates = dict.fromkeys([*(arrival.gate for arrival in arrivals if arrival.gate), *released])
+        let_in = [worker for gate in gates for worker in self.state.held[gate.name].values()]
+        return [*(arrival.worker for arrival in arrivals), *let_in]
 
 
 def call_of(worker: str, record: Record, start: list[str] | tuple[str, ...] = ()) -> Call:

@@ -58,6 +58,8 @@ class MemoryCoordinator:
             for stale in (state.done, state.need, state.todo, state.arrived, state.hints):
                 stale.clear()
             state.done_of.clear()
+            state.held.clear()
+            state.lines.clear()
             state.stored_of.clear()
 
     def rebuild_part(self, part: RebuildPart) -> None:
@@ -78,6 +80,10 @@ class MemoryCoordinator:
             for slot in part.dangling:
                 state.out.pop(slot, None)
             state.need.update(part.widths)
+            for gate, holders in part.held.items():
+                state.held[gate].update(holders)
+            for gate, waiters in part.lines.items():
+                state.lines[gate] = list(waiters)
 
     def rebuild_end(self, rows: Sequence[WorkerRow]) -> tuple[Call, ...]:
         state = self._state

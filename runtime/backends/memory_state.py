@@ -15,7 +15,7 @@ from typing import Any
 
 from runtime.bulk import Sealed
 from runtime.plan import EnvClass
-from runtime.ports import HintMessage, Reference, RunEvent, Tried
+from runtime.ports import HintMessage, Reference, RunEvent, Tried, Waiter
 
 EVENTS_KEPT = 10_000
 HINTS_KEPT = 1_000
@@ -73,6 +73,8 @@ class MemoryState:
     todo: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     arrived: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     need: dict[str, int] = field(default_factory=dict)
+    held: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    lines: dict[str, list[Waiter]] = field(default_factory=lambda: defaultdict(list))
     attempts: dict[str, Tried] = field(default_factory=dict)
     tried: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
     errors: dict[str, str] = field(default_factory=dict)
@@ -118,11 +120,11 @@ class MemoryState:
         self.meta, self.reason, self.rebuild, self.workers, self.graph = "", "", "", None, None
         for kind in self._kinds():
             kind.clear()
-        for named in (self.todo, self.arrived, self.done_of, self.stored_of, self.hints):
+        for named in (self.todo, self.arrived, self.done_of, self.stored_of, self.hints, self.held, self.lines):
             named.clear()
 
     def is_empty(self) -> bool:
         """Nothing of the run is left (the deployment's blobs do not count)."""
-        named = (self.todo, self.arrived, self.done_of, self.stored_of, self.hints)
+        named = (self.todo, self.arrived, self.done_of, self.stored_of, self.hints, self.held, self.lines)
         once = any(self._kinds())
         return not (self.meta or self.workers or self.graph or once or any(map(any, (n.values() for n in named))))

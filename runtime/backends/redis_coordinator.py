@@ -176,14 +176,34 @@ class RedisCoordinator:
         for key, names in members.items():
             for chunk in batches(names, NAMES_PER_ENTRY):
                 yield "sets", key, chunk
+        yield from self._gates(part)
         for gone in batches(part.dangling, NAMES_PER_ENTRY):
             yield "dangling", "", list(gone)
         for widths in batches(part.widths.items(), NAMES_PER_ENTRY):
             yield "widths", "", [text for pair in widths for text in pair]
 
+    def _gates(self, part: RebuildPart) -> Iterator[Entry]:
+        for gate, holders in part.held.items():
+            for piece in batches(holders.items(), NAMES_PER_ENTRY):
+                yield "hashes", self._keys.gate(gate), [text for pair in piece for text in pair]
+        for gate, waiters in part.lines.items():
+            lines: dict[str, list[object]] = {}
+            for number, waiter in enumerate(waiters, -len(waiters)):
+                text = f"{waiter.task}\n{waiter.page}\n{write_env(waiter.env)}"
+                lines.setdefault(waiter.worker or f"~{write_env(waiter.env)}", []).extend((number, text))
+            yield (
+                "zsets",
+                self._keys.line(gate),
+                [text for line, entries in lines.items() for text in (entries[0], line)],
+            )
+            for line, entries in lines.items():
+                for chunk in batches(entries, NAMES_PER_ENTRY):
+                    yield "zsets", self._keys.wait(gate, line), chunk
+
     def _send_part(self, entries: Sequence[Entry]) -> None:
         keys = self._fixed("meta", "done", "out", "need")
-        part: dict[str, list[object]] = {"arrived": [], "grants": [], "sets": [], "dangling": [], "widths": []}
+        kinds = ("arrived", "grants", "sets", "hashes", "zsets", "dangling", "widths")
+        part: dict[str, list[object]] = {kind: [] for kind in kinds}
         for kind, key, values in entries:
             if kind in ("dangling", "widths"):
                 part[kind].extend(values)

@@ -114,6 +114,10 @@ def guarded(action: Callable[[], T], *, where: str) -> T:
         raise fault_of(err, where=where, patience_s=COMMAND_TIMEOUT_S) from err
 
 
+SHARED = {"commit": ("gates",)}
+"""What stands in front of a script beside `common`."""
+
+
 class Scripts:
     """The scripts' sources and digests, read from the package's own files when they are first needed."""
 
@@ -123,7 +127,7 @@ class Scripts:
 
     def source(self, name: str) -> str:
         """The script with what all of them share in front of it."""
-        return self._read("common") + "\n" + self._read(name)
+        return "\n".join(map(self._read, ("common", *SHARED.get(name, ()), name)))
 
     def _read(self, name: str) -> str:
         return (self._folder / f"{name}.lua").read_text(encoding="utf-8")

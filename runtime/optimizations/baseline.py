@@ -23,13 +23,14 @@ class Delivery(Enum):
 def deliver(task: Task, edges: Sequence[OutEdge], locality: Locality) -> Delivery:
     """Decide for one output with all its out-edges: for one remote consumer it is stored, and arrives everywhere.
 
-    What a task made that is not idempotent is always stored.
+    What a task made that is not idempotent is always stored, and what one made or takes whose family has a gate: places
+    are given and given back in the store.
     A pinned consumer on this worker is local. A flexible consumer is local when this worker will hold all
     of its inputs and this output feeds nobody else: a fan-out is always stored, so that it can be delegated.
     """
-    if task.is_target or not task.is_idempotent or not edges:
+    if task.is_target or not task.is_idempotent or task.gate is not None or not edges:
         return Delivery.REMOTE
-    if all(edge.worker == locality.worker for edge in edges):
+    if all(edge.worker == locality.worker and edge.gate is None for edge in edges):
         return Delivery.LOCAL
     if len(edges) == 1 and locality.is_mine(edges[0].consumer):
         return Delivery.LOCAL

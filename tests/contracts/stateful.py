@@ -30,8 +30,10 @@ from hypothesis.stateful import (
 )
 
 from runtime.config import WorkerSettings
+from runtime.plan import Gate
 from runtime.ports import (
     Answer,
+    Arrival,
     Attempt,
     Begin,
     Call,
@@ -41,11 +43,13 @@ from runtime.ports import (
     Item,
     Mode,
     RebuildPart,
+    Release,
     RunEnd,
     RunStatus,
     Settle,
     Status,
     Store,
+    Waiter,
 )
 from tests.contracts.server import start_server
 from tests.contracts.swarm import Dag, random_dag
@@ -89,6 +93,7 @@ class Twins(RuleBasedStateMachine):
         self.now = START_S
         self.random = Random(0)
         self.dag = Dag((), ())
+        self.gates: dict[str, Gate] = {}
         self.alive: list[Incarnation] = []
         self.sent: list[Call] = []
         self.first: dict[str, bytes] = {}
@@ -108,10 +113,18 @@ class Twins(RuleBasedStateMachine):
         for store in self.stores:
             store.set_time(self.now)
 
-    @initialize(seed=PICK, size=st.integers(2, 7), share=st.sampled_from((0.0, 0.5, 1.0)))
-    def launch(self, seed: int, size: int, share: float) -> None:
+    @initialize(
+        seed=PICK,
+        size=st.integers(2, 7),
+        share=st.sampled_from((0.0, 0.5, 1.0)),
+        gated=st.sampled_from((0.0, 0.0, 0.5, 1.0)),
+        places=st.integers(1, 2),
+    )
+    def launch(self, seed: int, size: int, share: float, gated: float, places: int) -> None:
         self.random = Random(seed)
         self.dag = random_dag(self.random, size, share)
+        names = [self.dag.name(task) for task in range(len(self.dag.inputs))]
+        self.gates = {name: Gate("g", places) for name in names if self.random.random() < gated}
         self.rebuild()
 
     # ---- incarnations -----------------------------------------------------------------------------------
@@ -149,7 +162,7 @@ class Twins(RuleBasedStateMachine):
         me = self.alive[pick % len(self.alive)]
         items: list[Item] = [Called(worker=call.worker, called_at=call.called_at) for call in me.calls if take]
         if me.parts:
-            items.append(me.parts.pop(0))
+            items += self.rest(me.parts.pop(0))
         elif me.todo:
             items += self.walk(me, sorted(me.todo)[task % len(me.todo)], cut)
         me.calls = ()
@@ -172,7 +185,7 @@ class Twins(RuleBasedStateMachine):
         while (follower := self.follower(task)) is not None and cut % 2:
             settled.append(self.dag.name(task))
             task = follower
-        arrivals = tuple(self.dag.arrival(consumer) for consumer in self.dag.consumers(task))
+        arrivals = tuple(self.arrival(consumer) for consumer in self.dag.consumers(task))
         at = cut % (len(arrivals) + 1)
         name = self.dag.name(task)
         value = f"{name} {me.token}".encode()
@@ -180,12 +193,22 @@ class Twins(RuleBasedStateMachine):
         if not first.last:
             me.parts = [replace(first, value=None, arrivals=arrivals[at:], last=True), Settle(tasks=tuple(settled))]
             return [first]
-        return [first, Settle(tasks=tuple(settled))]
+        return [first, Settle(tasks=tuple(settled)), *self.releases(name)]
+
+    def rest(self, part: Item) -> list[Item]:
+        return [part, *self.releases(part.task)] if isinstance(part, Store) else [part]
+
+    def arrival(self, consumer: int) -> Arrival:
+        return replace(self.dag.arrival(consumer), gate=self.gates.get(self.dag.name(consumer)))
+
+    def releases(self, name: str) -> list[Item]:
+        """A place goes back with the batch that settles its task."""
+        return [Release(task=name, gate=self.gates[name])] if name in self.gates else []
 
     def follower(self, task: int) -> int | None:
         match self.dag.consumers(task):
             case [only] if self.dag.inputs[only] == (task,) and self.dag.home[only] == self.dag.home[task]:
-                return only
+                return None if self.gates.keys() & {self.dag.name(task), self.dag.name(only)} else only
         return None
 
     def send(self, me: Incarnation, batch: Commit) -> None:
@@ -299,16 +322,27 @@ class Twins(RuleBasedStateMachine):
                 needed.add(task)
         arrived: dict[str, tuple[str, ...]] = {}
         grants: dict[str, dict[str, int]] = {}
+        places: dict[str, str] = {}
+        line: list[Waiter] = []
         for task in sorted(needed):
             slots = tuple(names[i] for i in self.dag.inputs[task] if names[i] in self.first)
             if slots:
                 arrived[names[task]] = slots
             if len(slots) == len(self.dag.inputs[task]):
                 page = -1 if self.dag.home[task] else task % 5
+                gate = self.gates.get(names[task])
+                if gate is not None and len(places) == gate.places:
+                    home = self.dag.home[task] or ""
+                    line.append(Waiter(task=names[task], worker=home, env=ENV, page=page))
+                    continue
+                if gate is not None:
+                    places[names[task]] = self.dag.worker(task)
                 grants.setdefault(self.dag.worker(task), {})[names[task]] = page
         done = tuple((self.dag.home[task] or "", names[task]) for task in range(len(names)) if task not in needed)
         rows = [row(worker, worker in grants) for worker in sorted({*WORKERS, *grants})]
-        part = RebuildPart(arrived=arrived, grants=grants, done=done)
+        part = RebuildPart(
+            arrived=arrived, grants=grants, done=done, held={"g": places}, lines={"g": tuple(line)} if line else {}
+        )
         self.both(lambda one: one.rebuild_start())
         self.both(lambda one: one.rebuild_part(part))
         self.sent = list(self.both(lambda one: one.rebuild_end(rows)))
@@ -328,7 +362,9 @@ class Twins(RuleBasedStateMachine):
         assert held(mine.arrived) == held(theirs.arrived)
         assert mine.called == theirs.called
         assert set(mine.readable) == set(theirs.readable) == set(self.first)
-        wrong = audit(mine, self.in_slots())
+        assert held(mine.held) == held(theirs.held)
+        assert held(mine.lines) == held(theirs.lines)
+        wrong = audit(mine, self.in_slots(), self.gates)
         assert not wrong, wrong
         self.both(lambda one: one.status())
 

@@ -13,7 +13,7 @@ from runtime.backends.memory import MemoryBackend
 from runtime.backends.redis import Link, RedisBackend
 from runtime.backends.redis_link import Client, Scripts
 from runtime.config import WorkerSettings
-from runtime.plan import EnvClass
+from runtime.plan import EnvClass, Gate
 from runtime.ports import (
     Answer,
     Arrival,
@@ -28,6 +28,7 @@ from runtime.ports import (
     Signals,
     Store,
     ValueStore,
+    Waiter,
     WorkerRow,
 )
 
@@ -93,10 +94,20 @@ class World:
         done: tuple[tuple[str, str], ...] = (),
         stored: tuple[tuple[str, str], ...] = (),
         dangling: tuple[str, ...] = (),
+        held: Mapping[str, Mapping[str, str]] | None = None,
+        lines: Mapping[str, tuple[Waiter, ...]] | None = None,
     ) -> tuple[Call, ...]:
         """`rebuild` with these grants; `idle` are pinned workers without any."""
         self.coordinator.rebuild_start()
-        part = RebuildPart(arrived=arrived or {}, grants=grants, done=done, stored=stored, dangling=dangling)
+        part = RebuildPart(
+            arrived=arrived or {},
+            grants=grants,
+            done=done,
+            stored=stored,
+            dangling=dangling,
+            held=held or {},
+            lines=lines or {},
+        )
         self.coordinator.rebuild_part(part)
         return self.coordinator.rebuild_end([row(worker, bool(grants.get(worker))) for worker in (*grants, *idle)])
 
@@ -161,12 +172,21 @@ def row(worker: str, has_todo: bool, env: EnvClass = ENV) -> WorkerRow:
     return WorkerRow(worker=worker, env=env, subdag=f"digest of {worker}", has_todo=has_todo)
 
 
-def pinned(consumer: str, worker: str, need: int = 1, env: EnvClass = ENV) -> Arrival:
-    return Arrival(consumer=consumer, worker=worker, flexible=False, env=env, need=need)
+def pinned(consumer: str, worker: str, need: int = 1, env: EnvClass = ENV, gate: Gate | None = None) -> Arrival:
+    return Arrival(consumer=consumer, worker=worker, flexible=False, env=env, need=need, gate=gate)
 
 
-def flexible(consumer: str, need: int = 1, *, worker: str = "", page: int = 0, env: EnvClass = ENV) -> Arrival:
-    return Arrival(consumer=consumer, worker=worker or f"~{consumer}", flexible=True, env=env, need=need, page=page)
+def flexible(
+    consumer: str,
+    need: int = 1,
+    *,
+    worker: str = "",
+    page: int = 0,
+    env: EnvClass = ENV,
+    gate: Gate | None = None,
+) -> Arrival:
+    worker = worker or f"~{consumer}"
+    return Arrival(consumer=consumer, worker=worker, flexible=True, env=env, need=need, page=page, gate=gate)
 
 
 def store(task: str, *arrivals: Arrival, value: bytes | None = b"value", last: bool = True, slot: str = "") -> Store:

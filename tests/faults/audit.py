@@ -3,6 +3,8 @@
 - No granted task with an absent input.
 - Whoever holds grants is called, running or asleep: somebody will look at them.
 - Ready and unsettled means granted: every script keeps it, and a restart that forgets the last scripts keeps it too.
+- Ready and unsettled of a family with a gate: granted with a place, or in line for one; no more places than there are,
+  and nobody waits while one is free.
 - The count of called workers is the number of called workers.
 
 A run that is not going on (being built, ended, gone) promises none of it.
@@ -11,14 +13,20 @@ A run that is not going on (being built, ended, gone) promises none of it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from runtime.plan import Gate
 
 IDLE, CALLED = "idle", "called"
+NO_GATES: Mapping[str, Gate] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A run's state at one moment. `readable`: stored slots whose values can be read. `called` is the count kept."""
+    """A run's state at one moment. `readable`: stored slots whose values can be read. `called` is the count kept.
+
+    `held`: gate → task → worker. `lines`: gate → who waits.
+    """
 
     states: Mapping[str, str]
     grants: Mapping[str, Collection[str]]
@@ -26,14 +34,26 @@ class Snapshot:
     readable: Collection[str]
     arrived: Mapping[str, Collection[str]]
     called: int
+    held: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    lines: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
-def audit(state: Snapshot, in_slots: Mapping[str, tuple[str, ...]], *, is_value_lost: bool = False) -> str:
-    """What does not hold, or ""; `in_slots` are the inputs of each task. A store that lost a value may lack inputs."""
+def audit(
+    state: Snapshot,
+    in_slots: Mapping[str, tuple[str, ...]],
+    gates: Mapping[str, Gate] = NO_GATES,
+    *,
+    is_value_lost: bool = False,
+) -> str:
+    """What does not hold, or ""; `in_slots` are the inputs of each task, `gates` those of tasks.
+
+    A store that lost a value may lack inputs.
+    """
     return (
         ("" if is_value_lost else _lacks_input(state, in_slots))
         or _holds_unseen(state)
         or _ready_and_not_granted(state, in_slots)
+        or _crowded(state, gates)
         or _miscounted(state)
     )
 
@@ -57,10 +77,26 @@ def _holds_unseen(state: Snapshot) -> str:
 
 def _ready_and_not_granted(state: Snapshot, in_slots: Mapping[str, tuple[str, ...]]) -> str:
     granted = {task for tasks in state.grants.values() for task in tasks}
+    granted.update(task for line in state.lines.values() for task in line)
     for task, slots in in_slots.items():
         is_ready = not slots or len(state.arrived.get(task, ())) >= len(set(slots))
         if is_ready and task not in state.done and task not in granted:
             return f"{task} is ready and nobody holds it"
+    return ""
+
+
+def _crowded(state: Snapshot, gates: Mapping[str, Gate]) -> str:
+    holders = {(worker, task) for held in state.held.values() for task, worker in held.items()}
+    granted = {(worker, task) for worker, tasks in state.grants.items() for task in tasks if task in gates}
+    if holders != granted:
+        return f"places and grants of families with a gate differ: {sorted(holders ^ granted)}"
+    for gate in set(gates.values()):
+        taken = len(state.held.get(gate.name, ()))
+        line = state.lines.get(gate.name, {})
+        if taken > gate.places:
+            return f"{taken} places of {gate.name} are taken, and there are {gate.places}"
+        if taken < gate.places and line:
+            return f"a place of {gate.name} is free, and {sorted(line)} wait"
     return ""
 
 

@@ -7,7 +7,7 @@ scenarios here can be compared to that one's. `python -m tests.faults.table` mea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,7 +23,7 @@ from runtime.bulk import Sealed
 from runtime.events import Event, SendCommit
 from runtime.exchange import Exchange
 from runtime.plan import Task
-from runtime.ports import Arrival, Call, Commit, Mode, Reference, RunStatus, Status
+from runtime.ports import Arrival, Call, Commit, Mode, Reference, Release, RunStatus, Status
 from runtime.watch import Move, RunWatch
 from runtime.worker import Worker
 from tests.faults import launcher
@@ -71,6 +71,8 @@ _arrive = CommitRun._arrive
 _commit = Exchange._commit
 _must_announce = Attempts.must_announce
 _finish = Worker._finish
+_release = CommitRun._release
+_worker_arrive = Worker._arrive
 
 
 def _leave_unseen(run: CommitRun) -> bool:
@@ -150,6 +152,44 @@ def _unannounced(attempts: Attempts, task: Task) -> bool:
 
 def _follow_at_once(worker: Worker, task: Task) -> None:
     _finish(worker, replace(task, is_idempotent=True))
+
+
+def _kept(run: CommitRun, item: Release) -> None:
+    """A place is not given back."""
+
+
+class _Count(dict[str, str]):
+    """Places as a number that goes down by one at each release, whoever gives back what."""
+
+    def __init__(self, held: Mapping[str, str]) -> None:
+        super().__init__(held)
+        self.taken = len(held)
+
+    def __setitem__(self, task: str, worker: str) -> None:
+        super().__setitem__(task, worker)
+        self.taken += 1
+
+    def pop(self, task: str, *default: Any) -> Any:
+        self.taken -= 1
+        return super().pop(task, *default)
+
+    def __len__(self) -> int:
+        return getattr(self, "taken", 0)
+
+
+def _count_down(run: CommitRun, item: Release) -> None:
+    held = run.state.held[item.gate.name]
+    if not isinstance(held, _Count):
+        run.state.held[item.gate.name] = _Count(held)
+    _release(run, item)
+
+
+def _walk_ungranted(worker: Worker, slots: Iterable[str]) -> None:
+    """Whatever has its inputs in memory runs."""
+    grants = worker.grants
+    worker.grants = {**grants, **{name: -1 for name in worker.tasks}}
+    _worker_arrive(worker, slots)
+    worker.grants = grants
 
 
 def _last_writer(run: CommitRun, slot: str, value: bytes | Reference | None) -> bytes | Reference | None:
@@ -322,6 +362,13 @@ PLANTED = {
         (("commit", "redis.call('HDEL', TODO, task)", ""), ("commit", "in_chunks('HDEL', TODO, tasks)", "")),
     ),
     "no_spill": Planted(0.05, ((Worker, "_spill", _spill_nothing),)),
-    "unannounced": Planted(0.02, ((Attempts, "must_announce", _unannounced),)),
-    "follows_unanswered": Planted(0.03, ((Worker, "_finish", _follow_at_once),)),
+    "unannounced": Planted(0.01, ((Attempts, "must_announce", _unannounced),)),
+    "follows_unanswered": Planted(0.02, ((Worker, "_finish", _follow_at_once),)),
+    "release_forgotten": Planted(
+        0.2,
+        ((CommitRun, "_release", _kept),),
+        (("commit", "redis.call('HDEL', PREFIX .. 'gate:' .. gate[1], task)", ""),),
+    ),
+    "places_counted": Planted(0.03, ((CommitRun, "_release", _count_down),)),
+    "walks_through_gates": Planted(0.03, ((Worker, "_arrive", _walk_ungranted),)),
 }

@@ -10,6 +10,7 @@
 - Whoever reads a stored value reads the one that was committed, even where no two executions give equal ones.
 - The watch repeats no call in a run that nothing has befallen.
 - A task that must not run twice does not, unless the store forgot it, and nothing follows from it unless it is stored.
+- No more tasks of a family with a gate run at once than it has places, but for those of zombies.
 - A run fails only when one of its tasks fails for good, and then it does.
 
 That a run ends is the world's to see.
@@ -70,7 +71,12 @@ class Referee:
             return
         state = self._world.store.look()
         if state is not None:
-            wrong = audit(state, self._in_slots, is_value_lost=self._world.mishaps.is_value_lost)
+            wrong = audit(
+                state,
+                self._in_slots,
+                self._world.scenario.gates,
+                is_value_lost=self._world.mishaps.is_value_lost,
+            )
             if wrong:
                 raise Violation(wrong)
 
@@ -127,12 +133,27 @@ class Referee:
         world = self._world
         if self.over or world.mishaps.has_forgotten:
             return
+        self._count_running(task)
         once, flaky = world.scenario.once, world.scenario.flaky
         if task.name in once and world.starts[task.name] > 1 + (task.name in flaky):
             raise Violation(f"{task.name} must not run twice, and does")
         unstored = [edge.slot for edge in task.in_edges if edge.producer in once and not world.store.has(edge.slot)]
         if unstored and not world.mishaps.is_value_lost:
             raise Violation(f"{task.name} starts, and {unstored[0]} is not stored")
+
+    def _count_running(self, task: Task) -> None:
+        world = self._world
+        gate = world.scenario.gates.get(task.name)
+        if gate is None:
+            return
+        running = {name for worker, token, name in world.running() if self._is_live(worker, token)}
+        together = sorted(name for name in running if world.scenario.gates.get(name) == gate)
+        if len(together) > gate.places:
+            raise Violation(f"{together} run at once, and {gate.name} has {gate.places} places")
+
+    def _is_live(self, worker: str, token: str) -> bool:
+        holder, lease = self._leases.get(worker, ("", 0.0))
+        return holder == token and lease > self._world.store_time
 
     def rebuilding(self, seen: RunStatus, why: str) -> None:
         """A launcher is about to build the run anew, because of what it has seen."""

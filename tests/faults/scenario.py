@@ -6,15 +6,16 @@ no run may fail. *Loose*: many more, with bounds out of the way, so that the run
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
+from typing import TypeVar
 
 from compiler.planner.strategies import STRATEGIES
 from runtime.bundle import LoadedBundle
 from runtime.config import WorkerSettings
-from runtime.plan import Retry
+from runtime.plan import Gate, Retry
 from tests.faults.chance import Kind
 from tests.faults.policies import Policies, draw_policies
 from tests.worker.graphs import bundle_of, random_inputs
@@ -78,7 +79,7 @@ class Scenario:
     `durations`: seconds that a task may take. `padded`: bytes that every third task's value is longer by. `flaky`
     tasks fail at their first execution and wait `delay_s` for the next, `failing` ones at each: such a run shall fail.
     `once` are not idempotent, and nothing says that they may be repeated after a death.
-    `is_deterministic`: executions of a task give equal values.
+    `is_deterministic`: executions of a task give equal values. `gates`: of the tasks of families that have one.
     """
 
     seed: int
@@ -99,6 +100,7 @@ class Scenario:
     failing: frozenset[str]
     once: frozenset[str]
     is_deterministic: bool
+    gates: Mapping[str, Gate]
     retry: Retry
     rates: Mapping[Kind, float] = field(default_factory=dict)
     budgets: Mapping[Kind, int] = field(default_factory=dict)
@@ -113,6 +115,7 @@ class Scenario:
             pins=dict(self.pins),
             outputs=dict(self.outputs),
             memory_mb=dict(self.memory_mb),
+            gates=dict(self.gates),
         )
 
     @cached_property
@@ -163,10 +166,19 @@ def draw(seed: int, *, planner: str | None = None, size: int | None = None) -> S
         failing=frozenset(random.sample(names, 1)) if random.random() < 0.1 else frozenset(),
         once=_once(seed, names),
         is_deterministic=random.random() < 0.7,
+        gates=_gates(seed, names),
         retry=Retry() if is_tight else Retry(max=MANY),
         rates=rates,
         budgets=budgets,
     )
+
+
+def _gates(seed: int, names: list[str]) -> dict[str, Gate]:
+    """Most seeds have none; the others one family or two, of neighbours and of tasks that wait for one another."""
+    random = Random(f"{seed}/gates")
+    share = random.choice((0.0, 0.0, 0.3, 0.8))
+    families = [Gate("g", random.choice((1, 1, 2, 3))), Gate("h", random.choice((1, 2)))][: random.choice((1, 1, 2))]
+    return {name: _choose(seed, "gate", name, families) for name in names if _chance(seed, "gated", name) < share}
 
 
 def _once(seed: int, names: list[str]) -> frozenset[str]:
@@ -214,5 +226,8 @@ def _chance(seed: int, what: str, name: str) -> float:
     return Random(f"{seed}/{what}/{name}").random()
 
 
-def _choose(seed: int, what: str, name: str, choices: str | tuple[str, ...]) -> str:
+T = TypeVar("T")
+
+
+def _choose(seed: int, what: str, name: str, choices: Sequence[T]) -> T:
     return Random(f"{seed}/{what}/{name}").choice(choices)

@@ -159,6 +159,8 @@ class MemoryStore:
             },
             arrived=state.arrived,
             called=state.called,
+            held=state.held,
+            lines={gate: {waiter.task for waiter in line} for gate, line in state.lines.items()},
         )
 
     def orphans(self) -> list[str]:
@@ -186,7 +188,8 @@ local found = {}
 for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
   local kind = redis.call('TYPE', key).ok
   if kind == 'hash' then found[#found + 1] = {key, redis.call('HGETALL', key)}
-  elseif kind == 'set' then found[#found + 1] = {key, redis.call('SMEMBERS', key)} end
+  elseif kind == 'set' then found[#found + 1] = {key, redis.call('SMEMBERS', key)}
+  elseif kind == 'zset' then found[#found + 1] = {key, redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')} end
 end
 return found
 """
@@ -212,6 +215,10 @@ def snapshot_of(found: Mapping[str, list[bytes]], is_there: Callable[[str], bool
     for slot in named("reach:"):
         for consumer in members("reach:" + slot):
             arrived[consumer] = {*arrived.get(consumer, ()), slot}
+    lines: dict[str, set[str]] = {}
+    for name in named("wait:"):
+        line = lines.setdefault(name.partition(":")[0], set())
+        line.update(text.partition("\n")[0] for text in table("wait:" + name))
     stored = {slot: read_value(value) for slot, value in table("out").items()}
     return Snapshot(
         states={worker: STATES[record[:1]] for worker, record in table("workers").items()},
@@ -220,6 +227,8 @@ def snapshot_of(found: Mapping[str, list[bytes]], is_there: Callable[[str], bool
         readable={s for s, value in stored.items() if not isinstance(value, Reference) or is_there(value.key)},
         arrived=arrived,
         called=int(table("queue").get("called", 0)),
+        held={gate: {task: w.decode() for task, w in table("gate:" + gate).items()} for gate in named("gate:")},
+        lines=lines,
     )
 
 

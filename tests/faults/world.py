@@ -136,7 +136,7 @@ class World:
             self.now = max(self.now, at)
             if self.steps > MAX_STEPS or self.now > self._busy_at + QUIET_S:
                 raise Violation(f"no end after {self.steps} steps, {self.now - START_S:.0f} s: {self._stuck()}")
-            self.store.set_time(self.now + self.mishaps.skew)
+            self.store.set_time(self.store_time)
             act()
 
     def _stuck(self) -> str:
@@ -223,6 +223,14 @@ class World:
             delivery = self._waiting.pop(self.schedule.randrange(len(self._waiting)))
             self.at(self.latency(), lambda: self._deliver(delivery))
 
+    @property
+    def store_time(self) -> float:
+        return self.now + self.mishaps.skew
+
+    def running(self) -> list[tuple[str, str, str]]:
+        """Worker, token and task of each process that runs one."""
+        return [(p.machine.worker, p.machine.token, p.running) for p in self._busy if p.is_alive and p.running]
+
     def unheard(self) -> set[str]:
         """The tokens of processes that died, or have perhaps not heard yet what the store said."""
         return self._crashed.union(process.machine.token for process in self._busy)
@@ -244,5 +252,5 @@ class World:
         if not self.referee.over:
             if self.mishaps.befall():
                 self.referee.forgot()
-            self.store.set_time(self.now + self.mishaps.skew)
+            self.store.set_time(self.store_time)
             self.referee.wrote()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from random import Random
+from unittest.mock import patch
 
+from compiler.emit import bundle as emit
 from compiler.emit.bundle import make_build
 from compiler.planner.model import PlanOptions
 from compiler.planner.strategies import STRATEGIES
 from runtime.bundle import LoadedBundle
+from runtime.plan import Gate
 from tests.factories import graph_of, make_functions
 
 
@@ -32,11 +35,14 @@ def bundle_of(
     pins: dict[str, str] | None = None,
     outputs: dict[str, tuple[str, ...]] | None = None,
     memory_mb: dict[str, int] | None = None,
+    gates: dict[str, Gate] | None = None,
 ) -> LoadedBundle:
     """A bundle of plain tasks that pass their inputs on."""
     graph = graph_of(inputs, pins=pins, outputs=outputs, memory_mb=memory_mb)
     plan = STRATEGIES[planner](graph, PlanOptions(workers=workers, concurrency=concurrency))
-    return make_build(graph, plan, make_functions(graph)).loaded
+    of_each = [(gates or {}).get(name) for name in inputs]
+    with patch.object(emit, "family_gates", lambda _: of_each):
+        return make_build(graph, plan, make_functions(graph)).loaded
 
 
 def random_bundle(seed: int, planner: str, size: int) -> LoadedBundle:

@@ -4,10 +4,12 @@
 -- Returns {status now called left, calls, todo or nil, slot, winner, …}. Fenced or ended: nothing is written.
 --
 -- batch: worker token seq mode take known env lease limit life hint,
---   dests: [[worker, todo key, hint key, env, subdag, flexible]…]
+--   dests: [[worker, todo key, hint key, env, subdag, flexible]…]   gates: [[name, places]…]
 --   items: ["store", task, slot, value, last, groups, joins, reach key]
---            groups: [[dest, need, page, first key, count] or [dest, 1, page, consumers]…]   joins: [[dest, need, page, key]…]
---          ["settle", tasks]  ["attempt", task, n, error or 0, delay]  ["withdraw", task, n]
+--            groups: [[dest, need, page, first key, count, gate] or [dest, 1, page, consumers, 0, gate]…]
+--            joins: [[dest, need, page, key, gate]…]      (gate: an index, 0 for none)
+--          ["settle", tasks]  ["release", task, gate]
+--          ["attempt", task, n, error or 0, delay]  ["withdraw", task, n]
 --          ["called", worker, at]  ["error", task, record, slot or null]
 -- Where a number stands for a key or a value it is an index into KEYS or ARGV, 0 for none. A group is a run of
 -- consumers whose arrival sets are consecutive KEYS, their names being the ends of those keys; those that need one
@@ -15,7 +17,8 @@
 local META, WORKERS, QUEUE, OUT, DONE, DONE_OF, TODO, ATT, ERRORS, EVENTS, NEED, TRIED = unpack(KEYS, 1, 12)
 local batch = cjson.decode(ARGV[1])
 local W, now, life = batch.worker, clock(), batch.life
-local ARRIVED = string.sub(META, 1, -5) .. 'arr:'
+local PREFIX = string.sub(META, 1, -5)
+local ARRIVED = PREFIX .. 'arr:'
 
 local function refuse(status) return {status .. ' ' .. int(now) .. ' 0 0', '', ''} end
 
@@ -32,6 +35,7 @@ local records, changed, touched = {[W] = me}, {}, {}
 local calls, granted, hints, hint_order = {}, {}, {}, {}
 local stored, settled, failures, winners, own = {}, {}, {}, {}, {}
 local take, called, progress = batch.take, 0, false
+local gates, is_met = {}, {}
 
 local function record_of(name)
   if records[name] == nil then records[name] = load_record(redis.call('HGET', WORKERS, name)) or false end
@@ -53,6 +57,9 @@ local function hint(dest, slot, value)
     entry.fields[#entry.fields + 1] = value
   end
 end
+
+-- The keys of a destination are declared, or made here for one that a gate let in.
+local function key_of(key) return type(key) == 'string' and key or KEYS[key] end
 
 -- Idle, absent or expired: the worker is called, and the committer invokes it.
 local function call(dest, consumers)
@@ -84,9 +91,32 @@ local function add_grants(todo, consumers, page)
   touched[todo] = true
 end
 
+local function grant_to_other(consumers, dest, page, slot, value)
+  add_grants(key_of(dest[2]), consumers, page)
+  if is_live(record_of(dest[1])) then hint(dest, slot, value) else call(dest, consumers) end
+end
+
+-- Somebody came to this gate, or went: it is looked at when all of the batch has been.
+local function meet(gate)
+  if not is_met[gate[1]] then gates[#gates + 1] = gate end
+  is_met[gate[1]] = true
+end
+
+-- Complete, and of a family with a gate: it stands in line.
+local function stand(consumers, dest, page, gate)
+  meet(gate)
+  local line = dest[6] == 1 and '~' .. dest[4] or dest[1]
+  for _, consumer in ipairs(consumers) do
+    stand_in_line(PREFIX, gate, line, consumer .. '\n' .. int(page) .. '\n' .. dest[4],
+      redis.call('HINCRBY', QUEUE, 'line', 1))
+  end
+  touched[PREFIX .. 'wait:' .. gate[1] .. ':' .. line] = true
+end
+
 -- The first `take` flexible ones stay with the caller, if its environment is theirs.
-local function grant(consumers, dest, page, slot, value)
+local function grant(consumers, dest, page, gate, slot, value)
   local due = without_members(DONE, consumers)
+  if gate > 0 then return stand(due, dest, page, batch.gates[gate]) end
   local own = 0
   if dest[1] == W then
     own = #due
@@ -106,30 +136,29 @@ local function grant(consumers, dest, page, slot, value)
     add_grants(TODO, mine, page)
     due = theirs
   end
-  add_grants(KEYS[dest[2]], due, page)
-  if is_live(record_of(dest[1])) then hint(dest, slot, value) else call(dest, due) end
+  grant_to_other(due, dest, page, slot, value)
 end
 
 -- Only a new arrival counts; that of an edge whose pinned worker runs already is a hint to it.
-local function arrive(key, slot, dest, need, page, value)
+local function arrive(key, slot, dest, need, page, gate, value)
   if redis.call('SADD', key, slot) == 0 then return end
   redis.call('EXPIRE', key, life)
   local consumer = string.sub(key, #ARRIVED + 1)
   if need == 0 then need = tonumber(redis.call('HGET', NEED, consumer)) end
   if need and redis.call('SCARD', key) == need then
-    grant({consumer}, dest, page, slot, value)
+    grant({consumer}, dest, page, gate, slot, value)
   elseif dest[6] == 0 and dest[1] ~= W and is_live(record_of(dest[1])) then
     hint(dest, slot, value)
   end
 end
 
 -- Consumers that need this slot alone share one set, `reach:<slot>`, in place of a set each.
-local function arrive_alone(key, slot, dest, page, consumers, value)
+local function arrive_alone(key, slot, dest, page, gate, consumers, value)
   local new = without_members(key, consumers)
   if #new == 0 then return end
   in_chunks('SADD', key, new)
   touched[key] = true
-  grant(new, dest, page, slot, value)
+  grant(new, dest, page, gate, slot, value)
 end
 
 -- A fan-in whose width is known only now: what arrived before this is counted here.
@@ -138,7 +167,7 @@ local function fix_width(join, slot, value)
   if redis.call('HSETNX', NEED, consumer, join[2]) == 0 then return end
   touched[NEED] = true
   if redis.call('SCARD', KEYS[join[4]]) == join[2] then
-    grant({consumer}, batch.dests[join[1]], join[3], slot, value)
+    grant({consumer}, batch.dests[join[1]], join[3], join[5], slot, value)
   end
 end
 
@@ -189,9 +218,9 @@ local function store(item)
   for _, group in ipairs(item[6]) do
     local dest, need, page = batch.dests[group[1]], group[2], group[3]
     if need == 1 then
-      arrive_alone(KEYS[item[8]], slot, dest, page, group[4], inline)
+      arrive_alone(KEYS[item[8]], slot, dest, page, group[6], group[4], inline)
     else
-      for i = group[4], group[4] + group[5] - 1 do arrive(KEYS[i], slot, dest, need, page, inline) end
+      for i = group[4], group[4] + group[5] - 1 do arrive(KEYS[i], slot, dest, need, page, group[6], inline) end
     end
   end
   if last then
@@ -207,6 +236,19 @@ local function pass(task, record, slot)
   if slot ~= '' and not own[slot] then return end
   redis.call('HSET', ERRORS, task, ARGV[record])
   touched[ERRORS] = true
+end
+
+-- A place is given back by a settled task: one that the store forgot holds it still.
+local function release(task, gate)
+  if redis.call('SISMEMBER', DONE, task) == 1 then redis.call('HDEL', PREFIX .. 'gate:' .. gate[1], task) end
+  meet(gate)
+end
+
+local function grant_place(task, worker, page, env, flexible)
+  if worker == W then return add_grants(TODO, {task}, page) end
+  local dest = {worker, PREFIX .. 'todo:' .. worker, PREFIX .. 'hint:' .. worker, env, '', flexible and 1 or 0}
+  if flexible then dest[5] = 'page:' .. int(page) end
+  grant_to_other({task}, dest, page)
 end
 
 -- An attempt is announced, or ended by a failure; what is known of a newer one, or of its end, stays.
@@ -259,11 +301,17 @@ for _, item in ipairs(batch.items) do
   local kind = item[1]
   if kind == 'store' then store(item)
   elseif kind == 'settle' then settle_all(ARGV[item[2]])
+  elseif kind == 'release' then release(item[2], batch.gates[item[3]])
   elseif kind == 'attempt' then attempt(item[2], item[3], item[4], item[5])
   elseif kind == 'withdraw' then withdraw(item[2], item[3])
   elseif kind == 'called' then confirm(item[2], item[3])
   elseif type(item[4]) == 'string' then pass(item[2], item[3], item[4])
   else failures[#failures + 1] = item end
+end
+
+for _, gate in ipairs(gates) do
+  let_in(PREFIX, gate, W, batch.env, grant_place)
+  touched[PREFIX .. 'gate:' .. gate[1]], touched[PREFIX .. 'line:' .. gate[1]] = true, true
 end
 
 if #stored > 0 or #settled > 0 then
@@ -272,7 +320,7 @@ if #stored > 0 or #settled > 0 then
     .. ',"tasks":[' .. table.concat(settled, ',') .. '],"now":' .. int(now) .. '}')
 end
 for _, dest in ipairs(hint_order) do
-  local key = KEYS[dest[3]]
+  local key = key_of(dest[3])
   for first = 1, #hints[dest].fields, 1000 do
     redis.call('XADD', key, 'MAXLEN', '~', 1000, '*',
       unpack(hints[dest].fields, first, math.min(first + 999, #hints[dest].fields)))
@@ -315,12 +363,16 @@ changed[W] = true
 for name in pairs(changed) do save_record(WORKERS, name, records[name]) end
 
 -- A batch sent again grants nothing anew; the calls that its lost answer asked for are asked for again.
+local function call_again(name)
+  local record = record_of(name)
+  if record and record.state == CALLED and record.confirmed == 0 and not granted[name] and name ~= W then
+    calls[#calls + 1], granted[name] = name, {}
+  end
+end
 if resent then
-  for _, dest in ipairs(batch.dests) do
-    local record = record_of(dest[1])
-    if record and record.state == CALLED and record.confirmed == 0 and not granted[dest[1]] and dest[1] ~= W then
-      calls[#calls + 1], granted[dest[1]] = dest[1], {}
-    end
+  for _, dest in ipairs(batch.dests) do call_again(dest[1]) end
+  for _, gate in ipairs(batch.gates) do
+    for _, holder in ipairs(redis.call('HVALS', PREFIX .. 'gate:' .. gate[1])) do call_again(holder) end
   end
 end
 local count = called ~= 0 and redis.call('HINCRBY', QUEUE, 'called', called)

@@ -25,6 +25,14 @@ for _, entry in ipairs(part.sets) do
   in_chunks('SADD', KEYS[entry[1]], entry[2])
   redis.call('EXPIRE', KEYS[entry[1]], life)
 end
+for _, entry in ipairs(part.hashes) do
+  in_chunks('HSET', KEYS[entry[1]], entry[2])
+  redis.call('EXPIRE', KEYS[entry[1]], life)
+end
+for _, entry in ipairs(part.zsets) do
+  in_chunks('ZADD', KEYS[entry[1]], entry[2])
+  redis.call('EXPIRE', KEYS[entry[1]], life)
+end
 if #part.dangling > 0 then in_chunks('HDEL', KEYS[3], part.dangling) end
 if #part.widths > 0 then
   in_chunks('HSET', KEYS[4], part.widths)

@@ -13,7 +13,8 @@ which a retry shares.
 Invariants, between any two scripts of a run whose `meta` is `run`:
 
  1. What has arrived is stored: an arrival is written after the value, or with it.
- 2. A task that is ready (all its inputs have arrived) and not settled is granted to somebody.
+ 2. A task that is ready (all its inputs have arrived) and not settled is granted to somebody, or stands in the line of
+    its family's gate, whose places are all held by granted tasks.
  3. Who holds a grant is not idle, so somebody is due to look at it: the process that runs, or after its time the watch.
  4. Of each worker at most one incarnation is believed: the token in its record, at its next number.
  5. A slot, once stored, keeps its value.
@@ -35,6 +36,11 @@ Why each step keeps them.
   runs (3). Arrivals are sets, so sending them again counts nothing twice, and a long list goes in several batches, of
   which the last settles the task. *Settle* takes a grant away, and only settling does: a grant is withheld from settled
   tasks and never from merely stored ones, whose other arrivals may be missing.
+- *Gates* (`fanout.concurrency`). A place is a grant: a ready task of such a family stands in line, the end of each
+  script lets in as many as there are places, and the one that settles a task gives its place on (2). So the state says
+  who holds, and deaths, hand-overs, rebuilds and restarts that forget need nothing of their own. Such a task runs only
+  where it is granted, and its outputs are always stored: having run is being settled. Let in is the caller's own next,
+  then the first of a worker that holds no place, then the first. An attempt that waits for its time keeps its place.
 - *Leaving* is a mode of a commit: the script lets a worker go only if `todo` is empty, so that no grant given meanwhile
   stays unseen (3). Before, outputs kept in memory that others may still need are stored (*spill*), so that nothing
   that arrives later lacks them. With nothing but waiting attempts it falls asleep until the first is due. A *hand-over*
@@ -61,6 +67,10 @@ What Redis adds:
 
 - The arrivals of a slot at consumers that need nothing else are one set of the slot's, `reach:<slot>`, in place of a
   set per consumer: a fan-out is a few commands. A rebuild, which does not know widths, writes both forms.
+- Whom a gate lets in is known in the script only, so the keys of that line, and of that worker's grants and hints, are
+  made from the run's prefix and not declared; they lie in its slot.
+- A large value has a key with its writer's token. Who loses deletes it; who is refused looks first whether it is what
+  the slot refers to, for the batch may have been accepted before. A zombie's expires.
 - `att` holds for each task when its next attempt may begin, or that its newest one has no end yet.
 - `watch` renews the expiry of the run's keys four times in their life, by SCAN; scripts set it when a key is written.
 """

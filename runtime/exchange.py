@@ -180,20 +180,24 @@ class Exchange:
         return [ev.Committed(answer)]
 
     def _delete_losers(self, items: Iterable[Item], answer: Answer) -> None:
-        """Large values that this commit put and nobody will ever refer to.
-
-        A refusal may stand for a batch that was sent before, and accepted: then the slot holds this very reference.
-        """
+        """Large values that this commit put and nobody will ever refer to."""
         put = {item.slot: item.reference for item in items if isinstance(item, Store) and item.reference is not None}
         if not put:
             return
-        if answer.status is Status.OK:
-            lost = [slot for slot in put if slot in (answer.winners or ())]
-        else:
-            there = self.ports.values.fetch(tuple(put))
-            lost = [slot for slot, stored in zip(put, there, strict=True) if stored != Reference(key=put[slot])]
-        for slot in lost:
+        if answer.status is not Status.OK:
+            self._delete_unless_stored(put)
+            return
+        for slot in put.keys() & (answer.winners or {}).keys():
             self.ports.values.delete_large(put[slot])
+
+    def _delete_unless_stored(self, put: Mapping[str, str]) -> None:
+        """Delete large values that were refused, by slot, unless an earlier word of ours was not.
+
+        Then the slot holds this very reference: one incarnation puts a slot's value under one key, however often.
+        """
+        for slot, stored in zip(put, self.ports.values.fetch(tuple(put)), strict=True):
+            if stored != Reference(key=put[slot]):
+                self.ports.values.delete_large(put[slot])
 
     def _salvage(self, stores: Sequence[Store]) -> None:
         """Leave what a resume of the failed run need not make again; large values only if that is still wanted."""
@@ -212,8 +216,8 @@ class Exchange:
             for item in large
         }
         taken = coordinator.salvage(worker, {slot: Reference(key=key) for slot, key in put.items()}, is_last=True)
-        for slot in put.keys() - (taken or ()):
-            self.ports.values.delete_large(put[slot])
+        if refused := {slot: key for slot, key in put.items() if slot not in (taken or ())}:
+            self._delete_unless_stored(refused)
 
     def _is_held(self, item: Store) -> bool:
         """The output was made here and is in memory; one that cannot be serialised is as good as lost."""

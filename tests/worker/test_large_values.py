@@ -94,6 +94,15 @@ def test_a_zombie_whose_first_sending_was_accepted_deletes_nothing(backend: Memo
     assert large_keys(backend) == [committed(backend)]
 
 
+def test_what_a_failed_run_keeps_twice_is_kept(backend: MemoryBackend) -> None:
+    """The value is committed and still in memory when another task fails: to keep it again takes nothing away."""
+    worker = exchange(backend, "w0", "kept")
+    commit(worker)
+    backend.coordinator.fail("w0", "w0", "another task failed")
+    worker.perform(ev.Salvage((Store(task="a", slot="a", value=None),)))
+    assert large_keys(backend) == [committed(backend)]
+
+
 def test_a_value_put_after_the_end_of_the_run_goes(backend: MemoryBackend) -> None:
     late = exchange(backend, "w0", "late")
     backend.coordinator.finish()

@@ -25,7 +25,11 @@ from runtime.report import fault_object, fault_text, result_object, result_text,
 from runtime.requirements import check_installed
 from runtime.results import Progress, RunResult
 from runtime.runs.archive import leaves_record
+from runtime.runs.attaching import Left
 from runtime.runs.detaching import target_on
+from runtime.runs.finding import Deployment
+from runtime.runs.rejoining import attach, resume, resumption_lines
+from runtime.runs.resuming import Request
 from runtime.settings import Settings, command_line, environment, resolve, settings_file
 
 EPILOG = """\
@@ -35,6 +39,7 @@ examples:
   python launch.py --redis redis://localhost:6379/0
   python launch.py --inline               in this process, one task after another: for a debugger
   python launch.py --input who=Ada --inputs-file inputs.json
+  python launch.py --resume last          again, but for what has been done; RUN is an id, a part of one, or last
 """
 
 
@@ -96,6 +101,9 @@ def main(folder: Path, argv: Sequence[str], environ: Mapping[str, str] = os.envi
     except KeyboardInterrupt:
         print("cancelled", file=sys.stderr)
         return 130
+    except Left as left:
+        print(f"{left.message}: {left.hint}", file=sys.stderr)
+        return left.exit_code
     except RuntimeFault as fault:
         print(json.dumps(fault_object(fault)) if args.json else fault_text(fault), file=_where(args))
         return fault.exit_code
@@ -131,12 +139,34 @@ def given_inputs(bundle: LoadedBundle, texts: Mapping[str, str], file: str | Non
 
 def _run(folder: Path, args: argparse.Namespace, texts: Mapping[str, str], environ: Mapping[str, str]) -> RunResult:
     bundle = load_bundle(folder)
-    inputs = given_inputs(bundle, texts, args.inputs_file)
     given = {"redis_url": args.redis, "deployment": args.deployment, "concurrency_limit": args.concurrency}
     own: dict[str, object] = {name: value for name, value in given.items() if value is not None}
     backend = "inline" if args.inline else "local"
     layers = [command_line(own), environment(environ), settings_file(folder, backend=backend)]
-    return run_bundle(bundle, resolve(layers, backend=backend), inputs=inputs, progress=_silent, keep=args.keep)
+    settings = resolve(layers, backend=backend)
+    if args.attach is not None or args.resume is not None:
+        return _rejoin(bundle, args, texts, settings)
+    inputs = given_inputs(bundle, texts, args.inputs_file)
+    return run_bundle(bundle, settings, inputs=inputs, progress=_silent, keep=args.keep)
+
+
+def _rejoin(bundle: LoadedBundle, args: argparse.Namespace, texts: Mapping[str, str], settings: Settings) -> RunResult:
+    """Follow a run, or go on with one, by this very bundle."""
+    deployment = Deployment.of(settings.of(LocalSettings))
+    found = deployment.find(args.attach or args.resume)
+    request = Request(
+        settings=worker_settings(settings),
+        bundle=None if args.resume is None else bundle,
+        inputs=read_inputs_file(Path(args.inputs_file)) if args.inputs_file else {},
+        texts=texts,
+        keep=args.keep,
+        tell=lambda resumption: _say("\n".join(resumption_lines(resumption))),
+    )
+    return resume(deployment, found, request) if args.resume else attach(deployment, found, request, _say)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _silent(progress: Progress) -> None:
@@ -166,5 +196,8 @@ def _parser(folder: Path) -> argparse.ArgumentParser:
     parser.add_argument("--deployment", metavar="NAME", help="keys, blobs and the signing key by this name")
     parser.add_argument("--concurrency", metavar="N", help="environments at one time")
     parser.add_argument("--keep", action="store_true", help="leave the run's keys in Redis")
-    parser.add_argument("--inline", action="store_true", help="run in this process, for a debugger")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--inline", action="store_true", help="run in this process, for a debugger")
+    way.add_argument("--attach", metavar="RUN", help="follow a run, or print the result of one that is over")
+    way.add_argument("--resume", metavar="RUN", help="go on with a run that failed, with what this bundle leaves of it")
     return parser

@@ -41,7 +41,7 @@ def rebuild_state(
     it, later to a flexible worker that shares them out.
     """
     graph = bundle.graph()
-    needed = _needed(graph, readable)
+    needed = needed_instances(graph, readable)
     arrived: dict[str, tuple[str, ...]] = {}
     ready: list[int] = []
     for instance in needed:
@@ -80,7 +80,7 @@ def rebuild_state(
     )
 
 
-def _needed(graph: RunGraph, readable: frozenset[str]) -> list[int]:
+def needed_instances(graph: RunGraph, readable: frozenset[str]) -> list[int]:
     """Instances that must run, in order of the graph."""
     found = {
         instance

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +20,7 @@ from runtime.settings import Settings
 
 if TYPE_CHECKING:
     from runtime.runs.finding import Deployment, Found
-    from runtime.runs.resuming import Resumption
-
-SHOWN_CHANGES = 12
+    from runtime.runs.resuming import Request
 
 
 def detach(
@@ -78,22 +77,16 @@ def _call(args: argparse.Namespace, console: Console, settings: Settings, run: s
 
 
 def _attach(args: argparse.Namespace, console: Console) -> RunResult:
-    from runtime.runs.attaching import follow_live, shown_end
+    from runtime.runs.rejoining import attach
 
     settings = settings_for(args, console.environ, backend="local", folder=Path())
     call = _call(args, console, settings, args.attach)
-    found = call.found
-    if found.entry.outcome is not None:
-        return shown_end(call.deployment, found)
-    if found.stack is None:
-        console.note(f"the run {found.run} was interrupted: going on with it")
-        return _go_on(call, {})
-    console.note(f"attached to {found.run}; Ctrl-C leaves it running")
-    with progress_bar(console, label=found.entry.record.workflow) as progress:
-        return follow_live(call.deployment, found, progress)
+    with _request(call, {}) as request:
+        return attach(call.deployment, call.found, request, console.note)
 
 
 def _resume(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> RunResult:
+    from runtime.runs.rejoining import resume
     from runtime.runs.resuming import check_resumable
 
     if args.file is None and (args.sets or args.planner or args.workers):
@@ -101,7 +94,9 @@ def _resume(args: argparse.Namespace, texts: Mapping[str, str], console: Console
     settings = _settings(args, console)
     call = _call(args, console, settings, args.resume)
     check_resumable(call.found)
-    return _go_on(call, texts, None if args.file is None else _bundle(args, settings, console))
+    bundle = None if args.file is None else _bundle(args, settings, console)
+    with _request(call, texts, bundle) as request:
+        return resume(call.deployment, call.found, request)
 
 
 def _settings(args: argparse.Namespace, console: Console) -> Settings:
@@ -118,36 +113,22 @@ def _bundle(args: argparse.Namespace, settings: Settings, console: Console) -> L
     return load_bundle(Path(args.file)) if is_bundle(args.file) else load_build(args, console, settings).loaded
 
 
-def _go_on(call: _Call, texts: Mapping[str, str], bundle: LoadedBundle | None = None) -> RunResult:
+@contextmanager
+def _request(call: _Call, texts: Mapping[str, str], bundle: LoadedBundle | None = None) -> Iterator[Request]:
+    """What the user asks for; its progress is shown as long as the block lasts."""
     from runtime.given_inputs import read_inputs_file
     from runtime.launch_command import worker_settings
-    from runtime.requirements import check_installed
-    from runtime.runs.resuming import Request, resume_somewhere
+    from runtime.runs.rejoining import resumption_lines
+    from runtime.runs.resuming import Request
 
-    args, console, found = call.args, call.console, call.found
-    if bundle is not None:
-        check_installed(bundle.requirements)
-    with progress_bar(console, label=found.entry.record.workflow) as progress:
-        request = Request(
+    args, console = call.args, call.console
+    with progress_bar(console, label=call.found.entry.record.workflow) as progress:
+        yield Request(
             settings=worker_settings(call.settings),
             bundle=bundle,
             inputs=read_inputs_file(Path(args.inputs_file)) if args.inputs_file else {},
             texts=texts,
             keep=args.keep,
             progress=progress,
-            tell=lambda resumption: _tell(resumption, console),
+            tell=lambda resumption: console.note("\n".join(resumption_lines(resumption))),
         )
-        return resume_somewhere(call.deployment, found, request)
-
-
-def _tell(resumption: Resumption, console: Console) -> None:
-    """What stands, and what a change repeats."""
-    console.note(
-        f"resuming {resumption.run}: the results of {resumption.kept:,} of {resumption.total:,} tasks are kept"
-    )
-    for task, why, count in resumption.repeated[:SHOWN_CHANGES]:
-        instances = f" ({count:,} instances)" if count > 1 else ""
-        console.note(f"  repeated: {task}{instances}: {why}")
-    more = len(resumption.repeated) - SHOWN_CHANGES
-    if more > 0:
-        console.note(f"  and {more:,} more")

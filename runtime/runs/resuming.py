@@ -20,6 +20,7 @@ from runtime.config import WorkerSettings
 from runtime.given_inputs import resolve_inputs
 from runtime.local.stack import LocalStack, ensure_stack
 from runtime.plan import parse_instance_name
+from runtime.requirements import check_installed
 from runtime.results import Progress, RunResult
 from runtime.runs.archive import leaves_record, restore
 from runtime.runs.changes import digests, reasons
@@ -33,18 +34,19 @@ from runtime.runs.record import RunState
 from runtime.runs.recorded import recorded_bundle, recorded_inputs
 from runtime.runs.removing import RunRefuses
 from runtime.runs.session import Session, make_session
+from runtime.watch import needed_instances
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumption:
-    """What going on means: of `total` tasks the results of `kept` stand.
+    """What going on means: of `total` tasks `done` need not run, as what they gave is kept or needed no more.
 
     `repeated` are tasks that had committed and run again: (task, why, how many instances).
     """
 
     run: str
     total: int
-    kept: int
+    done: int
     repeated: tuple[tuple[str, str, int], ...]
 
 
@@ -105,6 +107,7 @@ def resume(deployment: Deployment, found: Found, stack: LocalStack, request: Req
         before = recorded_bundle(record, backend, trust)
         recorded, _ = recorded_inputs(record, backend, trust)
         bundle = request.bundle or before
+        check_installed(bundle.requirements)
         wanted = {**{name: recorded[name] for name in recorded if name in bundle.inputs}, **(request.inputs or {})}
         inputs = resolve_inputs(bundle.inputs, wanted, request.texts or {})
         with closing(
@@ -158,17 +161,17 @@ def _stale(
     if session.bundle.digest != before.digest or inputs != recorded:
         why = reasons(digests(before, recorded), digests(session.bundle, inputs))
     standing: set[str] = set()
-    kept = 0
     touched: list[str] = []
     for instance, name in enumerate(graph.names):
         slots = graph.slots(instance)
         if name not in why:
             standing.update(slots)
-            kept += readable.issuperset(slots)
         elif not readable.isdisjoint(slots):
             touched.append(name)
-    tell(Resumption(run=session.run, total=len(graph), kept=kept, repeated=_grouped(touched, why)))
-    return readable - standing
+    stale = readable - standing
+    done = len(graph) - len(needed_instances(graph, readable - stale))
+    tell(Resumption(run=session.run, total=len(graph), done=done, repeated=_grouped(touched, why)))
+    return stale
 
 
 def _grouped(names: list[str], why: Mapping[str, str]) -> tuple[tuple[str, str, int], ...]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,7 +131,7 @@ def test_resumed_run_repeats_no_task_that_was_committed(place: Place) -> None:
     code, out, err = place.shell.call("run", "--resume", "last", "--json")
     assert code == 0, err
     assert json.loads(out)["result"] == RESULT
-    assert "the results of" in err and "repeated" not in err
+    assert ": 4 of 5 tasks are done" in err and "repeated" not in err
     assert place.effects() - before == Counter(total=1)
     assert place.state() == "succeeded"
 
@@ -388,3 +390,29 @@ def test_run_of_a_stack_that_was_killed_outright_is_interrupted_and_goes_on(plac
     assert "was interrupted: going on with it" in err
     assert json.loads(out)["result"] == RESULT
     assert not any((place.effects() - before)[f"load {number}"] for number in range(2)), "they had been committed"
+
+
+def test_bundle_resumes_and_shows_a_run_by_its_own_launcher(place: Place) -> None:
+    place.mark("broken")
+    assert place.shell.call("build", place.manifest, "-o", place.folder / "out")[0] == 0
+    launch = place.folder / "out" / "launch.py"
+    assert call_launcher(place, launch)[0] == 1
+    place.unmark("broken")
+    code, out, err = call_launcher(place, launch, "--resume", "last", "--json")
+    assert code == 0, err
+    assert json.loads(out)["result"] == RESULT
+    assert ": 4 of 5 tasks are done" in err
+    assert call_launcher(place, launch, "--attach", "last", "--json")[:2] == (0, out)
+
+
+def call_launcher(place: Place, launch: Path, *arguments: str) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, launch, *arguments],
+        env=place.shell.environ,
+        cwd=place.folder,
+        capture_output=True,
+        text=True,
+        timeout=END_S,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr

@@ -303,6 +303,7 @@ class Twins(RuleBasedStateMachine):
             return
         self.both(lambda one: one.end(how, "so"))
         for me in list(self.alive):
+            self.salvage(me)
             self.send(me, Commit(worker=me.worker, token=me.token, seq=-1, env=ENV))
         assert not self.alive
         if is_rare % 2:
@@ -310,6 +311,23 @@ class Twins(RuleBasedStateMachine):
             assert [store.left() for store in self.stores] == [[], []]
             self.first.clear()
         self.rebuild()
+
+    def salvage(self, me: Incarnation) -> None:
+        """Last words: what a resume of a failed run need not make again; of a cancelled one nothing is taken."""
+        values = {name: f"{name} {me.token}, saved".encode() for name in me.todo}
+        taken = self.both(lambda one: one.salvage(me.worker, values, is_last=True))
+        self.first.update({name: values[name] for name in taken or ()})
+
+    @precondition(lambda self: self.alive)
+    @rule(pick=PICK, is_rare=PICK, is_mine=st.booleans())
+    def fail_for_all(self, pick: int, is_rare: int, is_mine: bool) -> None:
+        """A worker's environment is broken: that fails the run, if the token still holds the worker."""
+        if is_rare % 13 == 0:
+            me = self.alive[pick % len(self.alive)]
+            self.both(lambda one: one.fail(me.worker, me.token if is_mine else "another", "so"))
+            if self.both(lambda one: one.status()).meta == "failed":
+                self.alive.clear()
+                self.rebuild()
 
     def rebuild(self) -> None:
         """As a launcher does, from what can be read."""

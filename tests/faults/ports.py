@@ -47,6 +47,7 @@ class FaultyCoordinator:
             raise Crash
         answer = self._inner.commit(commit)
         if answer.status is Status.OK:
+            self._referee.believed(commit.worker, commit.token)
             self._referee.holds(commit.worker, commit.token, 0.0 if answer.left else answer.now + self._lease_s)
         try:
             self._heard()

@@ -80,6 +80,12 @@ class Referee:
             if wrong:
                 raise Violation(wrong)
 
+    def believed(self, worker: str, token: str) -> None:
+        """A commit of this incarnation was accepted."""
+        holder, _ = self._leases.get(worker, (token, 0.0))
+        if holder != token:
+            raise Violation(f"a commit of {worker} is accepted though another incarnation has begun since")
+
     def holds(self, worker: str, token: str, until: float) -> None:
         """The store has told an incarnation until when it is the worker; 0 when it let it go."""
         self._leases[worker] = (token, until)

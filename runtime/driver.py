@@ -126,6 +126,7 @@ class Driver:
             sys.setswitchinterval(switch_interval)
         if io.ident is not None:
             io.join()
+        self._exchange.clear()
         if self._fault is not None:
             raise self._fault
         if self._over in ("left", "handed over"):

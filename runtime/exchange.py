@@ -106,6 +106,12 @@ class Exchange:
                 self._values.pop(slot, None)
                 self._sources.pop(slot, None)
 
+    def clear(self) -> None:
+        """The incarnation is over: its values go now, not when the collector comes by."""
+        with self._lock:
+            self._values.clear()
+            self._sealed.clear()
+
     def seal(self, task: str, slots: Iterable[str]) -> None:
         """Serialise and sign values of a task that are to be stored, each once. Raises `NotSerializable`.
 

@@ -6,11 +6,14 @@ One type per backend, each with only its own fields, and one `WorkerSettings` sh
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import parse_qsl, urlencode
 
 KIB = 1024
 S3_SCHEME = "s3://"
+TLS_FILES = {"redis_ca_file": "ssl_ca_certs", "redis_cert_file": "ssl_certfile", "redis_key_file": "ssl_keyfile"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,10 @@ def default_concurrency() -> int:
 class LocalSettings:
     """The local Lambda service and its Redis. `redis_url` None starts a Redis; `lambda_port` 0 takes a free one.
 
+    `redis_ca_file` is the certificate of who signed that of a `rediss://` server, unless this machine knows them;
+    `redis_cert_file` and `redis_key_file` are for a server that asks for a certificate. They become options of the URL,
+    which is what workers are given.
+
     `time_limit_s` ends an invocation, in whole seconds as Lambda's `Timeout`. `request_rate` and `request_burst` are
     requests a second, and at once, beyond which the service answers 429; None is no bound. `retries` is Lambda's own
     repetition of a failed asynchronous invocation.
@@ -98,6 +105,9 @@ class LocalSettings:
     idle_expiry_s: float = 300.0
     start: Literal["zygote", "exec"] = "zygote"
     redis_url: str | None = None
+    redis_ca_file: str | None = None
+    redis_cert_file: str | None = None
+    redis_key_file: str | None = None
     lambda_port: int = 0
     retries: int = 0
 
@@ -108,3 +118,20 @@ class LocalSettings:
             raise ValueError(f"`time_limit` is {self.time_limit_s:g}s; it is a whole number of seconds from 1s to 900s")
         if self.request_rate is not None and (self.request_rate <= 0 or self.request_burst < 1):
             raise ValueError("`request_rate` must be more than 0, and `request_burst` at least 1")
+        files = {name: getattr(self, name) for name in TLS_FILES if getattr(self, name) is not None}
+        if files:
+            object.__setattr__(self, "redis_url", _with_files(self.redis_url or "", files))
+
+
+def _with_files(url: str, files: Mapping[str, str]) -> str:
+    """`url` with the files as its options, as the Redis client names them."""
+    if not url.startswith("rediss://"):
+        raise ValueError(f"`{next(iter(files))}` is for TLS: `redis_url` must begin with rediss://")
+    if ("redis_cert_file" in files) != ("redis_key_file" in files):
+        raise ValueError("`redis_cert_file` and `redis_key_file` belong together")
+    for name, path in files.items():
+        if not os.path.isfile(path):
+            raise ValueError(f"`{name}`: {path} is no file")
+    base, _, query = url.partition("?")
+    options = dict(parse_qsl(query)) | {TLS_FILES[name]: os.path.abspath(path) for name, path in files.items()}
+    return f"{base}?{urlencode(options)}"

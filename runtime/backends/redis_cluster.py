@@ -19,11 +19,23 @@ from redis.retry import Retry
 
 from runtime.backends.redis_patience import FIRST_PAUSE_S, LONGEST_PAUSE_S, PATIENCE_S
 
-MULTI_KEY = ("EVAL", "EVALSHA")
+MULTI_KEY = ("UNLINK", "EXISTS")
 TRIES_OF_ONE_COMMAND = 3
 PASSING = (redis.ConnectionError, ClusterError, SlotNotCoveredError, MovedError)
 
 T = TypeVar("T")
+
+
+class KnownKeys:
+    """Which arguments of a command are its keys. Of scripts redis-py knows it by itself."""
+
+    def get_keys(self, _: object, *args: Any) -> Sequence[Any]:
+        match args[0]:
+            case "XREAD":
+                return [args[args.index("STREAMS") + 1]]
+            case name if name in MULTI_KEY:
+                return args[1:]
+        return args[1:2]
 
 
 class ClusterClient(RedisCluster):
@@ -32,23 +44,24 @@ class ClusterClient(RedisCluster):
     def __init__(self, url: str, *, timeout_s: float) -> None:
         self.node_url = url
         self.timeout_s = timeout_s
-        super().__init__(
-            url=url,
-            retry=Retry(NoBackoff(), TRIES_OF_ONE_COMMAND),
-            protocol=2,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-        )
+        try:
+            super().__init__(
+                url=url,
+                retry=Retry(NoBackoff(), TRIES_OF_ONE_COMMAND),
+                protocol=2,
+                socket_timeout=timeout_s,
+                socket_connect_timeout=timeout_s,
+            )
+        except RedisClusterException as err:
+            raise redis.ConnectionError(str(err)) from err
+        self.commands_parser = KnownKeys()  # type: ignore[assignment]
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         return patiently(lambda: super(ClusterClient, self).execute_command(*args, **options))  # type: ignore[no-untyped-call]
 
-    def determine_slot(self, *args: Any) -> int | None:
-        name = str(args[0]).upper()
-        if name in MULTI_KEY:
-            return super().determine_slot(*args)
-        place = args.index("STREAMS") + 1 if name == "XREAD" else 1
-        return int(self.keyslot(args[place]))  # type: ignore[no-untyped-call]
+    def command(self, **_: Any) -> dict[str, Any]:
+        """The table of all commands, which redis-py asks for at its start, is not needed."""
+        return {}
 
     def send_all(self, commands: Sequence[tuple[object, ...]]) -> list[Any]:
         """Commands on any slots, to all their nodes at once; the answers in order."""
@@ -78,7 +91,9 @@ def patiently(do: Callable[[], T]) -> T:
             if time.monotonic() + pause > until:
                 raise redis.ConnectionError(f"{err} Tried again for {PATIENCE_S:g} s.") from err
         except RedisClusterException as err:
-            if time.monotonic() + pause > until or not isinstance(err.__cause__, redis.ConnectionError):
+            if err.__cause__ is None:
+                raise redis.ResponseError(str(err)) from err
+            if time.monotonic() + pause > until:
                 raise redis.ConnectionError(str(err)) from err
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_S)

@@ -64,12 +64,12 @@ ROWS = (
     Row(
         r"(?:NOPERM|NoPermission).*(?:keys|key)\b(?!.*command)",
         "refuses access: its user may not use treadle's keys",
-        "allow them: ACL SETUSER … ~treadle:<deployment>:*",
+        "allow `~treadle:<deployment>:*`: treadle doctor --acl prints the whole command",
     ),
     Row(
         r"NOPERM|no permissions|NoPermission",
         "refuses access: its user may not run a command that treadle needs",
-        "allow it: ACL SETUSER … +@all -@admin -@dangerous +info +scan",
+        "give it the rights that it needs: treadle doctor --acl prints them",
     ),
     Row(
         r"unknown command|ERR unknown|is disabled",
@@ -106,10 +106,37 @@ ROWS = (
         "does not speak TLS",
         "write redis:// instead of rediss://",
     ),
+    Row(r"certificate has expired", "shows a certificate that has expired", "renew it"),
+    Row(r"certificate is not yet valid", "shows a certificate that is not valid yet", "compare the clocks"),
+    Row(
+        r"(?i)(hostname|IP address) mismatch",
+        "shows the certificate of another host",
+        "give the host in the URL by a name that the certificate has",
+    ),
     Row(
         r"CERTIFICATE_VERIFY_FAILED|certificate verify failed",
-        "shows a certificate that cannot be verified",
-        "add ?ssl_ca_certs=FILE to the URL",
+        "shows a certificate that is signed by nobody who is trusted here",
+        "give the certificate of who signed it: `redis_ca_file`, or ?ssl_ca_certs=FILE in the URL",
+    ),
+    Row(
+        r"(?i)certificate.required|peer did not return a certificate",
+        "wants a certificate of its client",
+        "give one with its key: `redis_cert_file` and `redis_key_file`",
+    ),
+    Row(
+        r"(?i)alert (unknown ca|bad certificate|certificate unknown|decrypt error|certificate expired)",
+        "refuses the client's certificate",
+        "have it signed by the authority that the server knows (`tls-ca-cert-file`)",
+    ),
+    Row(
+        r"KEY_VALUES_MISMATCH|key values mismatch",
+        "is not asked: the client's key is not that of its certificate",
+        "give `redis_cert_file` and `redis_key_file` of one pair",
+    ),
+    Row(
+        r"\[X509\]|\[SSL\] PEM|NO_CERTIFICATE_OR_CRL_FOUND|NO_START_LINE|PEM lib",
+        "is not asked: a file of certificates or keys is not in the PEM format",
+        "look at `redis_ca_file`, `redis_cert_file` and `redis_key_file`",
     ),
     Row(
         r"Protocol Error|InvalidResponse",
@@ -141,10 +168,19 @@ def fault_of(err: redis.RedisError | OSError, *, where: str, patience_s: float) 
             hint += ", and whether it speaks TLS: without, write redis://"
         return StoreUnavailable(f"Redis at {where} did not answer within {patience_s:g} s", hint=hint)
     if isinstance(err, (redis.ConnectionError, OSError)):
-        return StoreUnavailable(
-            f"Redis at {where} cannot be reached{_quoted(err)}", hint="check that it runs, and its URL"
-        )
+        return StoreUnavailable(f"Redis at {where} cannot be reached{_quoted(err)}", hint=_unreached(text, where))
     return StoreUnavailable(f"Redis at {where} answered with an error{_quoted(err)}", hint="see the server's log")
+
+
+def _unreached(text: str, where: str) -> str:
+    """What to look at: a server of the other kind, or one that asks for a certificate, closes without a word."""
+    hint = "check that it runs, and its URL"
+    if re.search(r"(?i)reset by peer|closed by server|broken pipe|EOF", text):
+        if where.startswith("redis:"):
+            hint += ": one that speaks TLS wants rediss://"
+        elif where.startswith("rediss:"):
+            hint += ", and whether it wants a certificate of its client: `redis_cert_file` and `redis_key_file`"
+    return hint
 
 
 def check_version(version: str, where: str) -> None:

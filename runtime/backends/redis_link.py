@@ -57,9 +57,9 @@ def _pool(url: str, *, connections: int, retry: Retry) -> redis.BlockingConnecti
 
 
 def without_password(url: str) -> str:
-    """`url` fit to be shown: what stands before an `@` is left out."""
+    """`url` fit to be shown: what stands before an `@`, and options after a `?`, are left out."""
     scheme, mark, rest = url.partition("://")
-    return scheme + mark + rest.rpartition("@")[2]
+    return scheme + mark + rest.rpartition("@")[2].partition("?")[0]
 
 
 def connect(url: str) -> Client:

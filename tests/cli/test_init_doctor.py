@@ -67,3 +67,8 @@ def test_doctor_finds_redis_missing(treadle: Treadle, tmp_path: Path) -> None:
 def test_local_status_tells_that_nothing_is_kept(treadle: Treadle) -> None:
     assert treadle("local", "status", "--json").json == {"running": False, "deployment": "local"}
     assert treadle("local", "stop", "--json").json["stopped"] is False
+
+
+def test_doctor_prints_the_command_for_a_user_of_the_deployment(treadle: Treadle) -> None:
+    told = treadle("doctor", "--acl", "--config", "deployment=team").out
+    assert told.startswith("ACL SETUSER treadle reset on >PASSWORD ~treadle:team:* +@read ")

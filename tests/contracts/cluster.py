@@ -108,8 +108,9 @@ class Cluster:
             origin.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", names[1])
             while keys := origin.execute_command("CLUSTER GETKEYSINSLOT", slot, 10):
                 origin.execute_command("MIGRATE", "127.0.0.1", self.ports[target], "", 0, 10_000, "KEYS", *keys)
-            for client in (goal, origin):
-                client.execute_command("CLUSTER SETSLOT", slot, "NODE", names[1])
+        for number in (target, source, *({0, 1, 2} - {target, source})):
+            with self.node(number) as primary:
+                primary.execute_command("CLUSTER SETSLOT", slot, "NODE", names[1])
 
 
 @contextmanager

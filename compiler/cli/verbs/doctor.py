@@ -14,6 +14,7 @@ from pathlib import Path
 from compiler.cli.arguments import add_config, add_json, settings_for
 from compiler.cli.console import GREEN, RED, Console, Exit
 from compiler.planner.profile import load_profile
+from runtime.backends.redis_rights import acl_line
 from runtime.config import LocalSettings
 from runtime.errors import RuntimeFault
 from runtime.quantities import format_duration, format_size
@@ -29,6 +30,7 @@ treadle.toml beside the manifest. Durations and sizes have units: 50ms, 10s, 64K
 examples:
   treadle doctor
   TREADLE_LINGER=80ms treadle doctor
+  treadle doctor --acl --config deployment=team
   treadle doctor --file manifests/hello/workflow.yaml --json
 """
 
@@ -51,6 +53,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--file", metavar="FILE", help="the manifest whose treadle.toml counts (default: this folder's)"
     )
+    parser.add_argument(
+        "--acl", action="store_true", help="print the Redis command that makes a user for this deployment"
+    )
     parser.add_argument("--backend", choices=("local", "inline"), default="local", help="whose settings to print")
     add_config(parser)
     add_json(parser)
@@ -58,7 +63,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     folder = Path(args.file).parent if args.file else Path()
-    settings = settings_for(args, console.environ, backend=args.backend, folder=folder)
+    settings = settings_for(args, console.environ, backend="local" if args.acl else args.backend, folder=folder)
+    if args.acl:
+        console.say(acl_line(settings.of(LocalSettings).deployment))
+        return Exit.OK
     checks = list(_checks(settings))
     is_healthy = all(check.is_ok is not False for check in checks)
     if console.is_json:

@@ -1,0 +1,75 @@
+"""What a Redis Cluster asks beyond the contracts: keys on many nodes, slots that move, nodes that go."""
+
+from __future__ import annotations
+
+import pytest
+
+from runtime.backends.redis import Link, RedisBackend
+from runtime.backends.redis_cluster import ClusterClient
+from runtime.config import WorkerSettings
+from runtime.envelope import Signer
+from runtime.errors import StoreUnavailable
+from runtime.ports import Reference
+from runtime.reading import read_stored
+from runtime.trust import Trust
+from tests.contracts.cluster import PRIMARIES, Cluster
+from tests.contracts.world import START_S, pinned, redis_world, store
+
+TRUST = Trust(signer=Signer(b"k" * 32), deployment="test", run="run")
+LARGE = 200_000_000
+
+
+def owners(cluster: Cluster, client: ClusterClient, keys: list[str]) -> set[int]:
+    return {cluster.owner(int(client.keyslot(key))) for key in keys}  # type: ignore[no-untyped-call]
+
+
+def test_any_node_stands_for_the_cluster_and_its_values_are_spread(
+    cluster: Cluster, cluster_client: ClusterClient
+) -> None:
+    cluster_client.flushall()
+    link = Link.to(cluster.url_of(PRIMARIES + 1))
+    backend = RedisBackend(link, "test", "run", WorkerSettings())
+    tasks = [f"t[{number}]" for number in range(20)]
+    keys = [backend.values.put_large(task, None, "token", task.encode()) for task in tasks]
+    assert [backend.values.get_large(key) for key in keys] == [task.encode() for task in tasks]
+    backend.values.put_blobs({task: task.encode() for task in tasks})
+    assert backend.values.get_blobs(tasks) == [task.encode() for task in tasks]
+    assert owners(cluster, cluster_client, keys) == set(range(PRIMARIES))
+    backend.coordinator.finish()
+    assert {key.decode().split(":")[2] for key in cluster_client.scan_iter()} == {"blob"}
+    link.close()
+
+
+def test_a_value_of_200_mb(cluster: Cluster, cluster_client: ClusterClient) -> None:
+    value = bytes(range(250)) * (LARGE // 250)
+    backend = RedisBackend(cluster.url, "test", "run", WorkerSettings())
+    key = backend.values.put_large("a", None, "token", TRUST.seal_value("a", value))
+    packed = read_stored(backend.values, TRUST, "a", Reference(key=key))
+    assert packed is not None and packed.unpack() == value
+    backend.coordinator.finish()
+    backend.close()
+
+
+def test_a_slot_that_moves_is_followed_by_clients_that_are_there(
+    cluster: Cluster, cluster_client: ClusterClient
+) -> None:
+    world = redis_world(cluster_client, "moving", WorkerSettings())
+    world.launch({"w0": {f"a[{number}]": -1 for number in range(6)}, "w1": {"z": -1}})
+    world.begin("w0")
+    slot = int(cluster_client.keyslot(world.backend.keys.fixed("meta")))  # type: ignore[no-untyped-call, union-attr]
+    for number in range(6):
+        world.commit("w0", store(f"a[{number}]", pinned("sum", "w1", need=6)))
+        before = cluster.owner(slot)
+        cluster.move_slot(slot)
+        assert cluster.owner(slot) != before
+        assert world.values.fetch([f"a[{number}]"]) == [b"value"]
+    assert set(world.begin("w1", "t2", START_S).todo) == {"z", "sum"}
+    assert world.events().count("stored") == 6
+    world.coordinator.finish()
+
+
+def test_keys_of_several_slots_in_one_command_are_a_clear_error(cluster: Cluster) -> None:
+    backend = RedisBackend(cluster.url, "test", "run", WorkerSettings())
+    with pytest.raises(StoreUnavailable, match=r"answered with an error .*same key slot"):
+        backend.link.command("UNLINK", "a", "b", "c")
+    backend.close()

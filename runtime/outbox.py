@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
 from runtime.plan import EnvClass, Gate, OutEdge, flexible_worker
-from runtime.ports import Arrival, Failure, Item, Release, Settle, Store
+from runtime.ports import Arrival, Failure, Item, Recovered, Release, Settle, Store
 from runtime.settling import Settling
 
 ARRIVALS_PER_COMMIT = 450
@@ -25,7 +25,7 @@ ARRIVALS_PER_COMMIT = 450
 class _Outgoing:
     """A slot on its way. `edges` has one edge per consumer; `sent` of them went in earlier commits.
 
-    `passed` is the failure that its value stands for, to be told in the same commit as the value.
+    `told` says, in the same commit, of what kind the value of a task is that may fail: a result, or instead of one.
     `is_joint`: the values of all slots of its task go in one commit, however many arrivals each of them has.
     """
 
@@ -33,7 +33,7 @@ class _Outgoing:
     slot: str
     edges: tuple[OutEdge, ...]
     with_value: bool
-    passed: Failure | None
+    told: Failure | Recovered | None
     is_joint: bool
     sent: int = 0
 
@@ -80,11 +80,11 @@ class Outbox:
         edges: Iterable[OutEdge],
         *,
         with_value: bool,
-        passed: Failure | None = None,
+        told: Failure | Recovered | None = None,
         is_joint: bool = False,
     ) -> None:
         unique = tuple({edge.consumer: edge for edge in edges}.values())
-        self._outgoing.append(_Outgoing(task, slot, unique, with_value, passed, is_joint))
+        self._outgoing.append(_Outgoing(task, slot, unique, with_value, told, is_joint))
 
     def settle(self, tasks: Iterable[str]) -> None:
         self._settles.extend(tasks)
@@ -107,11 +107,11 @@ class Outbox:
             arrivals = tuple(_arrival(edge, workers) for edge in edges)
             stores.append(Store(task=out.task, slot=out.slot, value=None, arrivals=arrivals, last=bool(closed)))
         others = tuple(task for task in settled if task not in closing)
-        failures = [item for item in notes if isinstance(item, Failure)]
-        failures += [replace(out.passed, slot=out.slot) for out, _, _ in parts if out.passed]
+        failures: list[Item] = [item for item in notes if isinstance(item, Failure)]
+        failures += [replace(out.told, slot=out.slot) for out, _, _ in parts if out.told]
         fill = frozenset(out.slot for out, _, _ in parts if out.with_value)
         for out, _, _ in parts:
-            out.with_value, out.passed = False, None
+            out.with_value, out.told = False, None
         items = [item for item in notes if not isinstance(item, Failure)] + stores
         return Batch(
             items=(*items, *((Settle(tasks=others),) if others else ()), *self._releases(settled), *failures),

@@ -141,7 +141,15 @@ class Failure:
     slot: str | None = None
 
 
-Item = Store | Settle | Release | Attempt | Withdraw | Called | Failure
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """This commit stores a result in `slot`: a failure of the task that was let pass before is none any more."""
+
+    task: str
+    slot: str = ""
+
+
+Item = Store | Settle | Release | Attempt | Withdraw | Called | Failure | Recovered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

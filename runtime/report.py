@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from runtime.display import json_entry, pretty
@@ -54,8 +54,18 @@ def summary_text(result: RunResult) -> str:
 
 def _passed(result: RunResult) -> Iterator[str]:
     if result.passed:
-        verb = "was" if len(result.passed) == 1 else "were"
-        yield f"{_count(len(result.passed), 'task')} failed and {verb} let pass (on_error)"
+        yield passed_text(result.passed).partition("\n")[0]
+
+
+def passed_text(records: Sequence[Mapping[str, object]]) -> str:
+    """The failures that `on_error` let pass, in full."""
+    verb = "was" if len(records) == 1 else "were"
+    lines = [f"{_count(len(records), 'task')} failed and {verb} let pass (on_error)"]
+    for record in records[:SHOWN_RECORDS]:
+        lines.extend(_record_lines(record))
+    if len(records) > SHOWN_RECORDS:
+        lines.append(f"… and {len(records) - SHOWN_RECORDS} more")
+    return "\n".join(lines)
 
 
 def fault_text(fault: RuntimeFault) -> str:

@@ -29,7 +29,7 @@ from runtime.outbox import Outbox
 from runtime.outputs import Outputs, slot_edges
 from runtime.paging import Paging, page_slot
 from runtime.plan import EnvClass, Gate, Task, is_flexible
-from runtime.ports import Answer, Attempt, Called, Commit, Failure, Mode, Status, Store
+from runtime.ports import Answer, Attempt, Called, Commit, Failure, Mode, Recovered, Status, Store
 from runtime.remaining import Remaining
 from runtime.settling import Settling
 from runtime.turns import Turns
@@ -380,11 +380,11 @@ class Worker:
         self._inputs.hold(remote)
         consumers = [e.consumer for slot, edges in slots.items() if slot not in remote for e in edges]
         self._outbox.settle(self._settling.finished(task.name, len(remote), consumers))
-        passed = self._passed.pop(task.name, None)
+        told = self._passed.pop(task.name, None) or (Recovered(task=task.name) if task.may_fail else None)
         for slot in remote:
             joint = task.may_fail or not task.is_idempotent
-            self._outbox.put(task.name, slot, slots[slot], with_value=True, passed=passed, is_joint=joint)
-            passed = None
+            self._outbox.put(task.name, slot, slots[slot], with_value=True, told=told, is_joint=joint)
+            told = None
         for edge in task.out_edges:
             if edge.worker is None and self._locality.is_mine(edge.consumer):
                 self._enter_mine(self.tasks[edge.consumer])

@@ -26,6 +26,7 @@ from runtime.ports import (
     Commit,
     Failure,
     Item,
+    Recovered,
     Reference,
     Release,
     Settle,
@@ -140,6 +141,8 @@ class CommitScript:
                 return ["withdraw", item.task, item.number]
             case Called():
                 return ["called", item.worker, micros(item.called_at)]
+            case Recovered():
+                return ["recovered", item.task, item.slot]
             case Failure():
                 return ["error", item.task, self.value(item.record), item.slot]
 

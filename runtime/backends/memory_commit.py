@@ -21,6 +21,7 @@ from runtime.ports import (
     Commit,
     Failure,
     Mode,
+    Recovered,
     Reference,
     Release,
     Settle,
@@ -73,6 +74,9 @@ class CommitRun:
                     confirm(self.state, item.worker, item.called_at)
                 case Failure(slot=str()):
                     self._pass(item)
+                case Recovered(task=task, slot=slot):
+                    if slot in self.own:
+                        self.state.errors.pop(task, None)
         self._let_in()
         self._tell()
         if failures:

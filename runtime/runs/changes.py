@@ -11,7 +11,7 @@ memory is resumed with more of it, and repeats nothing. Pure.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from hashlib import sha256
 
@@ -20,16 +20,18 @@ from runtime.display import safe_repr
 from runtime.pages import decode_subdag, encode_value
 from runtime.plan import Input, Leaf, Task, Value, map_refs, parse_instance_name
 
-CODE, ARGUMENTS, VARIABLES, PLACE, OPTIONS = "code", "arguments", "variables", "place", "options"
+CODE, ARGUMENTS, VARIABLES, CONDITION = "code", "arguments", "variables", "condition"
+PLACE, OPTIONS = "place", "options"
 WORDS: Mapping[str, str] = {
     CODE: "its function has changed",
     ARGUMENTS: "its arguments have changed",
     VARIABLES: "its environment variables have changed",
+    CONDITION: "its `when` has changed",
     PLACE: "its Python or its requirements have changed",
     OPTIONS: "its options have changed",
 }
 TOLD = frozenset({"name", "function", "env", "args", "kwargs", "in_edges", "environ"})
-APART = TOLD | {"out_edges", "worker", "page", "is_target", "retry", "timeout_s", "line", "file"}
+APART = TOLD | {"out_edges", "worker", "page", "is_target", "retry", "timeout_s", "line", "file", "when", "on_error"}
 """Fields of a task that have a part of their own, or do not change what it returns."""
 
 
@@ -42,15 +44,15 @@ class Digest:
     whole: str
 
 
-def digests(bundle: LoadedBundle, inputs: Mapping[str, object]) -> dict[str, Digest]:
-    """The digest of every instance, by name."""
+def digests(bundle: LoadedBundle, inputs: Mapping[str, object], passed: Collection[str] = ()) -> dict[str, Digest]:
+    """The digest of every instance, by name; the result of the `passed` ones is what their `on_error` says."""
     tasks = _tasks(bundle)
     marks = bundle.graph().fingerprints
     values = {name: _hashed(safe_repr(value, limit=1 << 30)) for name, value in inputs.items()}
     found: dict[str, Digest] = {}
     for name in _upstream_first(tasks):
         task = tasks[name]
-        parts = _parts(task, marks, values)
+        parts = _parts(task, marks, values, passed)
         reads = tuple(edge.producer for edge in task.in_edges)
         whole = _hashed([parts, [found[producer].whole for producer in reads]])
         found[name] = Digest(parts=parts, reads=reads, whole=whole)
@@ -77,7 +79,7 @@ def _reason(now: Digest, earlier: Digest, before: Mapping[str, Digest], after: M
     return f"it reads {changed[0]}" if changed else "what it waits for has changed"
 
 
-def _parts(task: Task, marks: Mapping[str, str], inputs: Mapping[str, str]) -> dict[str, str]:
+def _parts(task: Task, marks: Mapping[str, str], inputs: Mapping[str, str], passed: Collection[str]) -> dict[str, str]:
     def written(value: Value) -> object:
         return encode_value(value), [_input(leaf, inputs) for leaf in _leaves(value) if isinstance(leaf, Input)]
 
@@ -85,13 +87,15 @@ def _parts(task: Task, marks: Mapping[str, str], inputs: Mapping[str, str]) -> d
     function = task.function
     unit = function.unit if function.kind == "exec" else marks.get(parse_instance_name(task.name)[0], function.unit)
     environ = [(name, written(value)) for name, value in task.environ]
+    remedy = (task.on_error.action, written(task.on_error.value)) if task.name in passed else None
     rest = [(one.name, repr(getattr(task, one.name))) for one in fields(Task) if one.name not in APART]
     return {
         CODE: _hashed([function.kind, function.module, function.qualname, unit]),
         ARGUMENTS: _hashed([written(list(task.args)), written(dict(task.kwargs)), edges]),
         VARIABLES: _hashed(environ),
         PLACE: _hashed([task.env.python, task.env.layer]),
-        OPTIONS: _hashed(rest),
+        CONDITION: _hashed(written(task.when)),
+        OPTIONS: _hashed([remedy, *rest]),
     }
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from runtime.backends.redis import RedisBackend
 from runtime.bundle import LoadedBundle
 from runtime.config import WorkerSettings
+from runtime.failures import is_fatal
 from runtime.given_inputs import resolve_inputs
 from runtime.local.stack import LocalStack, ensure_stack
 from runtime.plan import parse_instance_name
@@ -159,7 +160,9 @@ def _stale(
     readable, _ = session.backend.values.readable()
     why: dict[str, str] = {}
     if session.bundle.digest != before.digest or inputs != recorded:
-        why = reasons(digests(before, recorded), digests(session.bundle, inputs))
+        errors = session.backend.coordinator.status().errors
+        passed = frozenset(task for task, text in errors.items() if not is_fatal(text))
+        why = reasons(digests(before, recorded, passed), digests(session.bundle, inputs, passed))
     standing: set[str] = set()
     touched: list[str] = []
     for instance, name in enumerate(graph.names):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from runtime.errors import RuntimeFault
 from runtime.quantities import format_duration
@@ -35,15 +35,22 @@ def run_object(found: Found) -> dict[str, object]:
 
 
 def error_object(found: Found) -> dict[str, object]:
-    """The `--json` object of the errors of a run: as `run --json` gave it, null for a run without."""
+    """The `--json` object of the errors of a run: as `run --json` gave them, null for a run that has not failed."""
     fault = fault_of_run(found)
-    return {"run": found.run, "state": found.entry.state.value, "error": fault and fault_object(fault)["error"]}
+    error = fault and fault_object(fault)["error"]
+    return {"run": found.run, "state": found.entry.state.value, "error": error, "failures": list(passed_by(found))}
 
 
 def fault_of_run(found: Found) -> RuntimeFault | None:
     """What ended the run, when that was a fault."""
     outcome = found.entry.outcome
     return fault_of(found.run, outcome) if outcome is not None and outcome.state is RunState.FAILED else None
+
+
+def passed_by(found: Found) -> Sequence[Mapping[str, object]]:
+    """The records of the failures that a run that succeeded has let pass."""
+    outcome = found.entry.outcome
+    return outcome.result.passed if outcome is not None and outcome.result is not None else ()
 
 
 def table(runs: Sequence[Found], now: float | None = None) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from runtime.ports import Failure, Status
-from tests.contracts.world import World, pinned, store
+from runtime.ports import Failure, RebuildPart, Recovered, Status
+from tests.contracts.world import World, pinned, row, store
 
 
 def passed(task: str, slot: str, message: str = "no") -> Failure:
@@ -63,3 +63,15 @@ def test_a_run_that_is_built_anew_keeps_what_was_let_pass_and_forgets_what_ended
     world.commit("w0", store("a"), passed("a", "a"), Failure(task="b", record='{"on_error": "fail"}'))
     world.coordinator.rebuild_start()
     assert list(world.coordinator.status().errors) == ["a"]
+
+
+def test_a_result_in_the_place_of_a_lost_failure_has_no_record(world: World) -> None:
+    world.launch({"w0": {"a": -1}})
+    world.begin("w0")
+    world.commit("w0", store("a"), passed("a", "a"))
+    world.coordinator.rebuild_start()
+    world.coordinator.rebuild_part(RebuildPart(arrived={}, grants={"w0": {"a": -1}}, done=(), dangling=("a",)))
+    world.coordinator.rebuild_end([row("w0", has_todo=True)])
+    world.begin("w0", "t2")
+    world.commit("w0", store("a", value=b"result"), Recovered(task="a", slot="a"), token="t2")
+    assert dict(world.coordinator.status().errors) == {}

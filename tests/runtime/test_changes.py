@@ -99,3 +99,19 @@ def test_wider_family_has_new_instances_and_changes_who_reads_it_whole(tmp_path:
 def test_new_task_is_new_and_a_removed_one_is_nothing(tmp_path: Path) -> None:
     manifest = MANIFEST.replace("  apart:", "  other:").replace("tasks.apart", "tasks.other")
     assert why(tmp_path, manifest) == {"other": "it is new"}
+
+
+def test_changed_condition_repeats_its_task_and_so_does_an_input_in_it(tmp_path: Path) -> None:
+    with_condition = MANIFEST.replace("apart: {", 'apart: {when: "${{ inputs.offset > 0 }}", ')
+    assert why(tmp_path, with_condition) == {"apart": "its `when` has changed"}
+
+
+def test_what_follows_a_failure_repeats_only_tasks_that_have_failed(tmp_path: Path) -> None:
+    (tmp_path / "functions.py").write_text(FUNCTIONS)
+    found = []
+    for on_error in ("skip", "continue"):
+        text = MANIFEST.replace("apart: {", f"apart: {{on_error: {on_error}, ")
+        (tmp_path / "workflow.yaml").write_text(text.replace("beside: {", f"beside: {{on_error: {on_error}, "))
+        found.append(compile_workflow(tmp_path / "workflow.yaml", CompileOptions()).loaded)
+    before, after = (digests(bundle, {"offset": 1}, ("apart",)) for bundle in found)
+    assert reasons(before, after) == {"apart": "its options have changed"}

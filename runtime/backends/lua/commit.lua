@@ -11,6 +11,7 @@
 --          ["settle", tasks]  ["release", task, gate]
 --          ["attempt", task, n, error or 0, delay]  ["withdraw", task, n]
 --          ["called", worker, at]  ["error", task, record, slot or null]
+--          ["recovered", task, slot]
 -- Where a number stands for a key or a value it is an index into KEYS or ARGV, 0 for none. A group is a run of
 -- consumers whose arrival sets are consecutive KEYS, their names being the ends of those keys; those that need one
 -- slot alone are named, and have no set of their own.
@@ -305,6 +306,8 @@ for _, item in ipairs(batch.items) do
   elseif kind == 'attempt' then attempt(item[2], item[3], item[4], item[5])
   elseif kind == 'withdraw' then withdraw(item[2], item[3])
   elseif kind == 'called' then confirm(item[2], item[3])
+  elseif kind == 'recovered' then
+    if own[item[3]] then redis.call('HDEL', ERRORS, item[2]) end
   elseif type(item[4]) == 'string' then pass(item[2], item[3], item[4])
   else failures[#failures + 1] = item end
 end

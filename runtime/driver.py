@@ -129,6 +129,7 @@ class Driver:
         self._exchange.clear()
         if self._fault is not None:
             raise self._fault
+        self._exchange.abandon()
         if self._over in ("left", "handed over"):
             self._flush()
         return self._over

@@ -127,6 +127,11 @@ class Exchange:
                 sealed = sealed.isolated()
             self._sealed[slot] = sealed
 
+    def abandon(self) -> None:
+        """The incarnation is over: large values that were sent ahead of a commit that did not come go."""
+        for slot in list(self._put):
+            self.ports.values.delete_large(self._put.pop(slot))
+
     def _unpacked(self, slot: str) -> object:
         value = self._values[slot]
         return value.unpack() if isinstance(value, Packed) else value

@@ -118,6 +118,18 @@ def test_a_very_large_array_is_put_before_another_task_can_change_it(
     check_that_later_changes_do_not_count(worker, backend)
 
 
+def test_a_very_large_array_whose_commit_never_comes_goes_with_its_incarnation(
+    backend: MemoryBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.exchange.ISOLATED_BYTES", 0)
+    worker = exchange(backend, "w0", "")
+    worker.keep({"a": np.ones(500_000)})
+    worker.seal("a", ["a"])
+    assert len(large_keys(backend)) == 1
+    worker.abandon()
+    assert large_keys(backend) == []
+
+
 def test_an_array_that_waits_for_its_commit_is_a_copy(backend: MemoryBackend) -> None:
     check_that_later_changes_do_not_count(exchange(backend, "w0", ""), backend)
 

@@ -28,6 +28,9 @@ from runtime.descriptors import file_of
 WHOLE_LOOK_S = 0.001
 """A task that ran for longer pays for the whole look."""
 
+HALF_MICROSECOND_S = 5e-7
+"""Python keeps the switch interval in whole microseconds, cut off: setting what was read makes it shorter."""
+
 SIGNALS = (signal.SIGALRM, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE)
 STANDARD = (0, 1, 2)
 _JSON_DUMPS, _JSON_LOADS = json.dumps, json.loads
@@ -115,7 +118,7 @@ class Surroundings:
                 module.__dict__[name] = function
                 self._spoil(f"{task} replaced {module.__name__}.{name}")
         sys.setrecursionlimit(max(sys.getrecursionlimit(), self._recursion))
-        sys.setswitchinterval(self._interval)
+        sys.setswitchinterval(self._interval + HALF_MICROSECOND_S)
         gc.enable()
         if any(one.closed for one in self._beneath):
             self._spoil(f"{task} closed its worker's standard streams")

@@ -1,0 +1,26 @@
+"""What is put back after a task is as it was before: the next quick look finds nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from runtime.surroundings import WHOLE_LOOK_S, Surroundings
+
+
+@pytest.fixture
+def switch_interval() -> Iterator[float]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    yield sys.getswitchinterval()
+    sys.setswitchinterval(before)
+
+
+def test_whole_look_leaves_the_switch_interval_as_it_was(switch_interval: float) -> None:
+    with closing(Surroundings()) as surroundings:
+        for _ in range(3):
+            surroundings.restore("slow", 2 * WHOLE_LOOK_S)
+    assert sys.getswitchinterval() == switch_interval

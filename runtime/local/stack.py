@@ -131,16 +131,23 @@ def live_stacks(deployment: str) -> list[LocalStack]:
 
 def has_remains(deployment: str) -> bool:
     """Whether a stack of the deployment was killed outright: its record is there, and it is not."""
-    return any(_living(read_stack_record(path)) is None for path in _listed(deployment))
+    return any(map(_is_lost, _listed(deployment)))
 
 
 def remove_remains(deployment: str) -> None:
     """Remove what stacks left that were killed outright."""
-    if find_kept(deployment) is None:
-        StateFolder.of(deployment).remove_remains()
+    state = StateFolder.of(deployment)
+    if _is_lost(state.record):
+        state.remove_remains()
     for path in _listed(deployment):
-        if _living(read_stack_record(path)) is None:
+        if _is_lost(path):
             path.unlink(missing_ok=True)
+
+
+def _is_lost(path: Path) -> bool:
+    """A service that only does not answer in time is not lost."""
+    record = read_stack_record(path)
+    return record is None or (_living(record) is None and not _is_running(int(str(record["pid"]))))
 
 
 def _listed(deployment: str) -> list[Path]:

@@ -7,65 +7,26 @@ outright leaves nothing: its end of a pipe closes, and the service goes.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from runtime.backends.awslambda import AHEAD
 from runtime.config import LocalSettings
 from runtime.errors import LambdaUnavailable, RuntimeFault
 from runtime.local.daemon import daemon_variables, read_ready, start_daemon
 from runtime.local.hold import StackEnding, held, stay
-from runtime.local.places import RunFolder, StateFolder, read_stack_record
+from runtime.local.living import REGION, LocalStack, find_kept, is_running, stack_of
+from runtime.local.places import RunFolder, StateFolder
 
 STOP_S = 30.0
-REGION = "us-east-1"
 SERVICE = "the local Lambda service"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalStack:
-    """Where a run finds its Redis and its Lambda. `started`: this caller started it, and it ends with the caller.
-
-    `directory` holds logs (`logs/<function>/<environment>.log`), code and sockets of the service.
-    """
-
-    redis_url: str
-    lambda_endpoint: str
-    directory: Path
-    started: bool
-    pid: int
-    region: str = REGION
-
-    def status(self) -> dict[str, object]:
-        """The service's own account of itself. Raises LambdaUnavailable when it does not answer."""
-        return read_status(self.lambda_endpoint)
-
-
-def read_status(endpoint: str) -> dict[str, object]:
-    """GET /treadle/status. Raises LambdaUnavailable when nobody answers, or somebody else does."""
-    parts = urlsplit(endpoint)
-    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=5)
-    try:
-        connection.request("GET", "/treadle/status")
-        status = json.loads(connection.getresponse().read())
-    except (OSError, HTTPException, ValueError) as err:
-        raise LambdaUnavailable(f"no local Lambda service answers at {endpoint}: {err}") from err
-    finally:
-        connection.close()
-    if not isinstance(status, dict) or "pid" not in status:
-        raise LambdaUnavailable(f"what answers at {endpoint} is no local Lambda service")
-    return status
 
 
 @contextmanager
@@ -112,59 +73,10 @@ def _own_stack(settings: LocalSettings) -> Iterator[LocalStack]:
     assert process.stdin is not None and process.stdout is not None
     try:
         ready = read_ready(process.stdout, log, what=SERVICE)
-        yield _stack(ready, folder.path, started=True)
+        yield stack_of(ready, folder.path, started=True)
     finally:
         _end(process)
         folder.remove()
-
-
-def find_kept(deployment: str) -> LocalStack | None:
-    """The deployment's kept stack; None when there is none that lives."""
-    return _living(StateFolder.of(deployment).read_record())
-
-
-def live_stacks(deployment: str) -> list[LocalStack]:
-    """Every stack of the deployment that lives: the kept one first, then those that end with their runs."""
-    found = [_living(read_stack_record(path)) for path in _listed(deployment)]
-    return [stack for stack in found if stack is not None]
-
-
-def has_remains(deployment: str) -> bool:
-    """Whether a stack of the deployment was killed outright: its record is there, and it is not."""
-    return any(map(_is_lost, _listed(deployment)))
-
-
-def remove_remains(deployment: str) -> None:
-    """Remove what stacks left that were killed outright."""
-    state = StateFolder.of(deployment)
-    if _is_lost(state.record):
-        state.remove_remains()
-    for path in _listed(deployment):
-        if _is_lost(path):
-            path.unlink(missing_ok=True)
-
-
-def _is_lost(path: Path) -> bool:
-    """A service that only does not answer in time is not lost."""
-    record = read_stack_record(path)
-    return record is None or (_living(record) is None and not _is_running(int(str(record["pid"]))))
-
-
-def _listed(deployment: str) -> list[Path]:
-    state = StateFolder.of(deployment)
-    return [path for path in (state.record, *sorted(state.stacks.glob("*.json"))) if path.exists()]
-
-
-def _living(record: Mapping[str, object] | None) -> LocalStack | None:
-    if record is None:
-        return None
-    try:
-        status = read_status(str(record["endpoint"]))
-    except LambdaUnavailable:
-        return None
-    if status["pid"] != record["pid"]:
-        return None
-    return _stack(record, Path(str(record["directory"])), started=False)
 
 
 def start_kept(settings: LocalSettings, *, linger_s: float | None = None) -> LocalStack:
@@ -189,7 +101,7 @@ def start_kept(settings: LocalSettings, *, linger_s: float | None = None) -> Loc
         folder.remove()
         raise
     state.write_record({**ready, "directory": str(folder.path)})
-    return _stack(ready, folder.path, started=False)
+    return stack_of(ready, folder.path, started=False)
 
 
 def stop_kept(deployment: str) -> bool:
@@ -201,7 +113,7 @@ def stop_kept(deployment: str) -> bool:
         return False
     os.kill(kept.pid, signal.SIGTERM)
     give_up = time.monotonic() + STOP_S
-    while _is_running(kept.pid):
+    while is_running(kept.pid):
         if time.monotonic() > give_up:
             raise LambdaUnavailable(f"the local service (pid {kept.pid}) does not end")
         time.sleep(0.01)
@@ -247,28 +159,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _is_running(pid: int) -> bool:
-    # A service started by this very process is its child, and stays a zombie until it is waited for.
-    with suppress(ChildProcessError):
-        if os.waitpid(pid, os.WNOHANG)[0] == pid:
-            return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _stack(ready: Mapping[str, object], folder: Path, *, started: bool) -> LocalStack:
-    return LocalStack(
-        redis_url=str(ready["redis_url"]),
-        lambda_endpoint=str(ready["endpoint"]),
-        directory=folder,
-        started=started,
-        pid=int(str(ready["pid"])),
-    )
 
 
 def _with_redis(stack: LocalStack, redis_url: str) -> LocalStack:

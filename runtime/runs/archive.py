@@ -25,8 +25,8 @@ from runtime.backends.keys import escape_glob
 from runtime.backends.redis_link import Link
 from runtime.config import LocalSettings
 from runtime.errors import RuntimeFault
+from runtime.local.living import LocalStack
 from runtime.local.places import StateFolder
-from runtime.local.stack import LocalStack
 from runtime.runs.book import KEPT_RUNS, RecordKeys
 
 MAGIC = b"treadle run 1\n"

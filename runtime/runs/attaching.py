@@ -12,7 +12,7 @@ from contextlib import closing
 
 from runtime.errors import RuntimeFault, StoreUnavailable
 from runtime.local.hold import StackEnding, held
-from runtime.local.stack import LocalStack, find_kept
+from runtime.local.living import LocalStack, find_kept
 from runtime.results import Progress, RunResult
 from runtime.runs.clients import finish_following
 from runtime.runs.detaching import target_on, watch_over

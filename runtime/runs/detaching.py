@@ -12,7 +12,8 @@ from runtime.errors import LambdaUnavailable
 from runtime.given_inputs import resolve_inputs
 from runtime.launcher import new_run_id
 from runtime.local.hold import StackEnding
-from runtime.local.stack import LocalStack, hold_kept, start_kept
+from runtime.local.living import LocalStack
+from runtime.local.stack import hold_kept, start_kept
 from runtime.results import Progress
 from runtime.runs.ending import ends_recorded
 from runtime.runs.following import Follower

@@ -15,8 +15,8 @@ from runtime.backends.redis_link import Link
 from runtime.config import LocalSettings
 from runtime.envelope import Signer, default_key_path, load_or_create_key
 from runtime.errors import RuntimeFault, StoreUnavailable
+from runtime.local.living import LocalStack, live_stacks
 from runtime.local.places import StateFolder
-from runtime.local.stack import LocalStack, live_stacks
 from runtime.runs.archive import read_sections
 from runtime.runs.book import RunBook
 from runtime.runs.record import Entry, open_outcome, open_record

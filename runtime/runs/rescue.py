@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runtime.errors import RuntimeFault
+from runtime.local.living import has_remains, remove_remains
 from runtime.local.places import StateFolder
 from runtime.local.redis_server import start_redis
-from runtime.local.stack import has_remains, remove_remains
 from runtime.runs.archive import archive_all
 
 DATA = "treadle.rdb"

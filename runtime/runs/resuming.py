@@ -19,7 +19,8 @@ from runtime.bundle import LoadedBundle
 from runtime.config import WorkerSettings
 from runtime.failures import is_fatal
 from runtime.given_inputs import resolve_inputs
-from runtime.local.stack import LocalStack, ensure_stack
+from runtime.local.living import LocalStack
+from runtime.local.stack import ensure_stack
 from runtime.plan import parse_instance_name
 from runtime.requirements import check_installed
 from runtime.results import Progress, RunResult

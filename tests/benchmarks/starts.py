@@ -21,7 +21,8 @@ from pathlib import Path
 from compiler.emit.closure import shipped_closure
 from runtime.backends.awslambda import ensure_functions, make_client
 from runtime.config import LocalSettings
-from runtime.local.stack import LocalStack, ensure_stack
+from runtime.local.living import LocalStack
+from runtime.local.stack import ensure_stack
 from runtime.plan import EnvClass
 
 PREFIX = "treadle-bench-"

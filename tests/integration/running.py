@@ -18,7 +18,7 @@ from compiler.pipeline import CompileOptions, compile_workflow
 from runtime.config import WorkerSettings
 from runtime.inline import run_inline
 from runtime.launcher import Target, launch
-from runtime.local.stack import LocalStack
+from runtime.local.living import LocalStack
 from runtime.results import Progress, RunResult
 
 PLANNERS = ("simple", "wukong")

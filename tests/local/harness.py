@@ -18,7 +18,7 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
-from runtime.local.stack import read_status
+from runtime.local.living import read_status
 
 PATIENCE_S = 60.0
 ECHO = """

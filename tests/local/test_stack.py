@@ -17,8 +17,9 @@ import redis
 from runtime.config import LocalSettings
 from runtime.errors import LambdaUnavailable, StoreUnavailable
 from runtime.local import redis_server
+from runtime.local.living import find_kept
 from runtime.local.redis_server import find_redis_server, start_redis
-from runtime.local.stack import ensure_stack, find_kept, start_kept, status_kept, stop_kept
+from runtime.local.stack import ensure_stack, start_kept, status_kept, stop_kept
 from tests.local.harness import children_of, is_alive, wait_for
 
 SETTINGS = LocalSettings(deployment="test", concurrency_limit=2)

@@ -151,7 +151,7 @@ def _redis_here() -> str:
 
 
 def _service(local: LocalSettings) -> Check:
-    from runtime.local.stack import find_kept
+    from runtime.local.living import find_kept
 
     kept = find_kept(local.deployment)
     text = "none is kept; every run starts its own" if kept is None else f"kept, at {kept.lambda_endpoint}"

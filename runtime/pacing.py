@@ -6,6 +6,7 @@ invokes workers keeps a pace. Not responsible for sending, nor for whom to send 
 
 from __future__ import annotations
 
+from math import inf
 from random import Random
 
 FIRST_PAUSE_S = 0.05
@@ -61,6 +62,11 @@ class Pace:
         if now < self._paused_until:
             return self._paused_until - now
         return self._bucket.take(now) if self._bucket is not None else 0.0
+
+    @property
+    def rate(self) -> float:
+        """So many a second it sends; infinite before the first refusal."""
+        return self._bucket.rate if self._bucket is not None else inf
 
     def accepted(self) -> None:
         self._in_a_row = 0

@@ -87,6 +87,11 @@ class Sender:
                 finally:
                     self._changed.acquire()
 
+    def room(self, seconds: float) -> float:
+        """About how many more it can send within so many seconds; infinite when nothing was refused so far."""
+        with self._changed:
+            return max(0.0, self._pace.rate * seconds - len(self._queue))
+
     def close(self) -> None:
         """Send nothing more; this thread leaves, and the others do when they have sent what they are at."""
         with self._changed:

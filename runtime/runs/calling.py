@@ -14,6 +14,7 @@ from runtime.runs.session import Session
 from runtime.sending import Sending
 
 PAGE_PREFIX = "page:"
+CALLS_AT_ONCE = 100
 
 
 class Caller:
@@ -56,6 +57,12 @@ class Caller:
         self._sender.wait(self._while_sending)
         if faults:
             raise faults[0]
+
+    @property
+    def room(self) -> int:
+        """How many calls are worth asking for: what cannot be sent in time would have to wait longer than before."""
+        half = self._sender.room(patience_s(self._session.settings) / 2)
+        return int(min(CALLS_AT_ONCE, max(1, half)))
 
     def _payload(self, call: Call) -> bytes:
         """The payload of a call: its records travel inside while they fit."""

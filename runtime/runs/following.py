@@ -137,7 +137,7 @@ class Follower:
                     self._bring_back()
                 self._caller.call_all(self._rebuild(seen=status))
             case Move.WATCH:
-                self._caller.call_all(coordinator.watch(self._session.settings.fan_out))
+                self._caller.call_all(coordinator.watch(self._caller.room))
             case Move.COLLECT:
                 return self._find(status)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
@@ -157,3 +158,13 @@ def test_fault_that_stays_is_told_when_patience_ends() -> None:
     sender.wait()
     sender.close()
     assert (told.accepted, told.faults) == ([], [fault])
+
+
+def test_room_is_what_its_pace_allows() -> None:
+    there, told = Lambda(refusals=1), Told()
+    sender = Sender(there.invoke)
+    assert sender.room(5.0) == math.inf
+    sender.send([told.sending(b"a")])
+    sender.wait()
+    sender.close()
+    assert 1 < sender.room(5.0) < 100

@@ -27,12 +27,14 @@ from runtime.errors import NotSerializable, RuntimeFault
 from runtime.exchange import Exchange, Ports
 from runtime.execute import Execution, TaskFailure, time_limit_failure
 from runtime.failures import brief_record, error_record
+from runtime.markers import LogMarks
 from runtime.metrics import MetricsSink
 from runtime.plan import Task
 from runtime.ports import Call, Status
 from runtime.remaining import Deadline
 from runtime.retries import repeats
 from runtime.spans import StartUp, TaskSpan
+from runtime.time_limit import leave_alarms_to_main
 from runtime.trust import Packed, Trust
 from runtime.worker import Worker
 
@@ -98,6 +100,7 @@ class Driver:
         self._over = ""
         self._fault: BaseException | None = None
         self._sink = MetricsSink(ports.signals.emit_events)
+        self._marks: LogMarks | None = None
 
     def run(self) -> str:
         """Begin, work, leave; returns why it ended. Raises what the store raised when it could not be reached."""
@@ -110,6 +113,8 @@ class Driver:
         try:
             self._feed(ev.Begun(begin))
             if not self._over:
+                if self._invocation.may_exit:
+                    self._marks = LogMarks(self._invocation.run, self._worker.worker, self._worker.token)
                 io.start()
                 self._exchange.forward(self._invocation.forward, begin.now)
                 if self._deadline is not None:
@@ -150,6 +155,7 @@ class Driver:
             self._wake()
 
     def _io(self) -> None:
+        leave_alarms_to_main()
         if self._invocation.may_exit:
             self._show_life()
         self._guarded(self._io_loop)
@@ -168,6 +174,11 @@ class Driver:
     def _show_life(self) -> None:
         """Who cannot say this for three leases, because a task holds the interpreter, is dead to all others: end it."""
         faulthandler.dump_traceback_later(3 * self._settings.lease_s, exit=True, file=2)
+
+    def _mark_running(self) -> None:
+        """What a long task writes is known to be its, also when its process is killed."""
+        if self._marks is not None and self._running is not None and self._stuck_at is not None:
+            self._marks.runs(self._running.task, self._running.attempt)
 
     def _main_loop(self) -> None:
         while True:
@@ -204,6 +215,7 @@ class Driver:
                 elif self._renew_at <= now:
                     if self._invocation.may_exit:
                         self._show_life()
+                        self._mark_running()
                     job = ev.Renew()
                     self._renew_at = now + self._settings.renew_s
             for name in fired:
@@ -222,6 +234,7 @@ class Driver:
         return max(0.0, min(times) - time.monotonic())
 
     def _hint_loop(self) -> None:
+        leave_alarms_to_main()
         after = self._hints_after
         while not self._over:
             try:
@@ -339,6 +352,8 @@ class Driver:
         task = self._worker.tasks[run.task]
         started_at, began = time.time(), time.monotonic()
         self._running, self._stuck_at = run, self._gives_up_at(task)
+        if self._marks is not None and run.attempt > 1:
+            self._marks.runs(run.task, run.attempt)
         inputs = self._exchange.inputs_of(task)
         packed = [slot for slot, value in inputs.items() if isinstance(value, Packed)]
         if self._deadline is None:
@@ -347,6 +362,8 @@ class Driver:
             left_s = max(MOMENT_S, self._deadline.until - began)
             outcome = self._execution.run(task, inputs, left_s, self._deadline.grace_s)
         exec_s = time.monotonic() - began
+        if self._marks is not None:
+            self._marks.ended(run.task, run.attempt)
         with self._lock:
             self._stuck_at = None
             is_given_up = bool(self._given_up)

@@ -13,6 +13,8 @@ from runtime.results import RunResult
 
 SHOWN_RECORDS = 5
 SHOWN_STDERR_LINES = 12
+SHOWN_TRACEBACK_LINES = 45
+SHOWN_LINE_CHARS = 400
 
 
 def result_object(result: RunResult) -> dict[str, object]:
@@ -100,10 +102,10 @@ def _record_lines(record: Mapping[str, object]) -> list[str]:
     attempt = f"attempt {record.get('attempt')}{of_all}"
     lines = [f"  task {record.get('task')} failed in {attempt} on worker {record.get('worker')}{place}"]
     text = str(record.get("traceback") or f"{record.get('type')}: {record.get('message')}")
-    lines.extend(f"    {line}" for line in text.splitlines())
+    lines.extend(f"    {line}" for line in _screenful(text.splitlines()))
     if record.get("stderr"):
         lines.append("    its error output ends with")
-        lines.extend(f"      {_tame(line)}" for line in str(record["stderr"]).splitlines()[-SHOWN_STDERR_LINES:])
+        lines.extend(f"      {tame(line)}" for line in str(record["stderr"]).splitlines()[-SHOWN_STDERR_LINES:])
     if record.get("hint"):
         lines.append(f"    help: {record['hint']}")
     return [*lines, *_earlier_lines(record.get("earlier"))]
@@ -116,10 +118,21 @@ def _earlier_lines(earlier: object) -> Iterator[str]:
         numbers = [one["attempt"] for one in group]
         which = f"attempt {numbers[0]}" if len(numbers) == 1 else f"attempts {numbers[0]} to {numbers[-1]}"
         first, *more = message.splitlines() or [""]
-        yield f"    {which} before: {kind}{first and ': '}{_tame(first)}{' …' if more else ''}"
+        yield f"    {which} before: {kind}{first and ': '}{tame(first)}{' …' if more else ''}"
 
 
-def _tame(text: str) -> str:
+def _screenful(lines: list[str]) -> Iterator[str]:
+    """Few lines as they are; of many the head, and the tail, where the error stands. Long lines are cut."""
+    left_out = len(lines) - SHOWN_TRACEBACK_LINES
+    if left_out > 1:
+        middle = SHOWN_TRACEBACK_LINES // 3
+        lines = [*lines[:middle], f"… {left_out} lines left out …", *lines[middle + left_out :]]
+    for line in lines:
+        cut = len(line) - SHOWN_LINE_CHARS
+        yield tame(line) if cut <= 0 else f"{tame(line[:SHOWN_LINE_CHARS])} … {cut:,} characters left out"
+
+
+def tame(text: str) -> str:
     """A line of a program's without what steers a terminal."""
     return "".join(one if one.isprintable() or one == "\t" else "\N{REPLACEMENT CHARACTER}" for one in text)
 

@@ -18,6 +18,7 @@ from random import Random
 from runtime.errors import LambdaFaltered, LambdaUnavailable, RuntimeFault, Throttled
 from runtime.pacing import Pace
 from runtime.plan import EnvClass
+from runtime.time_limit import leave_alarms_to_main
 
 SENDERS = 8
 AT_ONCE = 16
@@ -108,6 +109,7 @@ class Sender:
         return self._try(sending)
 
     def _work(self) -> None:
+        leave_alarms_to_main()
         try:
             while (sending := self._next()) is not None:
                 self._settle(sending)

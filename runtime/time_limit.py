@@ -83,3 +83,8 @@ class TimeLimit:
         self._has_rung = True
         signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
         raise TaskTimeout
+
+
+def leave_alarms_to_main() -> None:
+    """For a thread beside: the system may give it an alarm that is to wake user code out of a system call."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGALRM,))

@@ -17,6 +17,7 @@ VERBS = {
     "run": "run a manifest or a bundle, and print the result",
     "runs": "list the runs of a deployment, or show one",
     "errors": "why a run failed",
+    "logs": "what the tasks of a run wrote",
     "cancel": "end a run that goes on",
     "clean": "remove what is kept of runs",
     "schema": "print a published JSON Schema, for editors and programs",

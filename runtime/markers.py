@@ -1,0 +1,61 @@
+r"""Marks in an environment's log, so that each line can be told by run, worker, task and attempt.
+
+A mark is `\x1e`, one JSON object and a line's end; it follows what it speaks of: of the bytes before it, the last
+`bytes` were written while this attempt ran. A task that writes nothing has none: whether it wrote is one look at the
+place in the file, a quarter of a microsecond. Attempts that run for long, or were repeated, are also marked while they
+run (`open`), so that what a process wrote before it was killed is known. Where the log is no file nothing is marked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+
+MARK = b"\x1e"
+LOG = 1
+
+
+class LogMarks:
+    """The marks of one incarnation."""
+
+    def __init__(self, run: str, worker: str, incarnation: str) -> None:
+        self._head = {"run": run, "worker": worker, "incarnation": incarnation}
+        self._lock = threading.Lock()
+        self._at = -1
+        try:
+            if stat.S_ISREG(os.fstat(LOG).st_mode):
+                self._write({})
+        except OSError:
+            return
+
+    def ended(self, task: str, attempt: int) -> None:
+        """An attempt has ended: what it wrote since the last mark is its."""
+        if self._at >= 0:
+            try:
+                if os.lseek(LOG, 0, os.SEEK_CUR) != self._at:
+                    self._mark(task, attempt, is_open=False)
+            except OSError:
+                self._at = -1
+
+    def runs(self, task: str, attempt: int) -> None:
+        """An attempt is about to run, or still does."""
+        if self._at >= 0:
+            try:
+                self._mark(task, attempt, is_open=True)
+            except OSError:
+                self._at = -1
+
+    def _mark(self, task: str, attempt: int, *, is_open: bool) -> None:
+        with self._lock:
+            wrote = os.lseek(LOG, 0, os.SEEK_CUR) - self._at
+            if wrote < 0:
+                self._at = -1  # another file stands there now
+                return
+            what: dict[str, object] = {"task": task, "attempt": attempt, "bytes": wrote}
+            self._write({**what, "open": True} if is_open else what)
+
+    def _write(self, what: dict[str, object]) -> None:
+        os.write(LOG, MARK + json.dumps({**self._head, **what}).encode() + b"\n")
+        self._at = os.lseek(LOG, 0, os.SEEK_CUR)

@@ -1,0 +1,116 @@
+"""What the tasks of a run wrote, cut out of the logs of environments by the marks in them (`runtime.markers`).
+
+A log holds lines of many runs and tasks, one after another; what no mark claims was written by the service, between
+tasks, or by a thread that a task left: it is no task's. A log whose middle was given up (`runtime.local.usage`), or
+whose beginning was, yields what is left.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.runs.finding import Deployment, Found
+
+MARKED = re.compile(rb"\x1e(\{[^\n]*\})\n")
+HOLE = re.compile(rb"\0{4096,}")
+SERVICE = re.compile(rb"^(START|END|REPORT) RequestId: [^\n]*\n?", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What one attempt of a task wrote in one piece. `is_open`: its end is not known, the process was killed."""
+
+    run: str
+    worker: str
+    task: str
+    attempt: int
+    environment: str
+    text: str
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    start: int
+    end: int
+    run: str
+    worker: str
+    task: str
+    attempt: int
+    wrote: int
+    is_open: bool
+
+
+def logs_of(deployment: Deployment, found: Found, task: str = "") -> list[Written]:
+    """What the tasks of a run wrote, by task and attempt; `task` is an instance, `t[3]`, or all of `t`."""
+    folder = found.stack.directory / "logs" if found.stack is not None else deployment.folder(found.run) / "logs"
+    pieces = [piece for path in sorted(folder.glob("*/*.log")) for piece in read_log(path)]
+    wanted = [one for one in pieces if one.run == found.run and _is_wanted(one.task, task)]
+    return sorted(wanted, key=lambda one: (_natural(one.task), one.attempt))
+
+
+def read_log(path: Path) -> Iterator[Written]:
+    """The pieces of one log, in the order in which they were written."""
+    data = path.read_bytes()
+    after, last = 0, None
+    for match in MARKED.finditer(data):
+        mark = _mark_of(match)
+        if mark is None:
+            continue
+        start = max(after, mark.start - mark.wrote)
+        if last is not None and last.is_open and start > after:
+            yield from _piece(last, data[after:start], path)
+        yield from _piece(mark, data[start : mark.start], path)
+        after, last = mark.end, mark
+    if last is not None and last.is_open:
+        yield from _piece(last, data[after:], path)
+
+
+def _piece(mark: _Mark, data: bytes, path: Path) -> Iterator[Written]:
+    text = SERVICE.sub(b"", HOLE.sub(_hole, data)) if mark.is_open else HOLE.sub(_hole, data)
+    if mark.task and text:
+        yield Written(
+            run=mark.run,
+            worker=mark.worker,
+            task=mark.task,
+            attempt=mark.attempt,
+            environment=path.stem,
+            text=text.decode(errors="replace"),
+            is_open=mark.is_open,
+        )
+
+
+def _hole(match: re.Match[bytes]) -> bytes:
+    return f"\n… {match.end() - match.start():,} bytes left out …\n".encode()
+
+
+def _mark_of(match: re.Match[bytes]) -> _Mark | None:
+    """A mark; None for what a task wrote that only looks like one."""
+    try:
+        fields = json.loads(match[1])
+        return _Mark(
+            start=match.start(),
+            end=match.end(),
+            run=str(fields["run"]),
+            worker=str(fields["worker"]),
+            task=str(fields.get("task", "")),
+            attempt=int(fields.get("attempt", 0)),
+            wrote=int(fields.get("bytes", 0)),
+            is_open=fields.get("open") is True,
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_wanted(task: str, wanted: str) -> bool:
+    return not wanted or task == wanted or task.startswith(f"{wanted}[")
+
+
+def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """`t[10]` after `t[9]`."""
+    parts = re.findall(r"\d+|\D+", name)
+    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)

@@ -1,4 +1,8 @@
-"""What a run needs before anybody can work on it: functions, and whatever its workers may fetch."""
+"""What a run needs before anybody can work on it: functions, and whatever its workers may fetch.
+
+Graph and plan are blobs of the deployment, like code, and not keys of the run: runs of one bundle share them, and those
+that are there already are not sent again. The record names them.
+"""
 
 from __future__ import annotations
 

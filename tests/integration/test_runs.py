@@ -162,6 +162,7 @@ def test_changed_code_and_inputs_repeat_what_they_touch(place: Place) -> None:
     assert place.effects() - before == Counter(total=1)
 
 
+@pytest.mark.slow
 def test_changed_function_repeats_who_reads_its_results(place: Place) -> None:
     place.mark("broken")
     run = ("run", place.manifest, "--planner", "wukong")

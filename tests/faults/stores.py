@@ -178,7 +178,7 @@ class MemoryStore:
 
 
 WHOLE = ("out", "done", "need", "attempts", "tried", "errors", "events", "pages")
-NAMED = ("todo", "arrived", "done_of", "stored_of", "hints")
+NAMED = ("todo", "arrived", "done_of", "stored_of", "hints", "held", "lines")
 COUNTERS = ("entries", "newest_ms", "newest", "last_begin", "called", "built_at")
 
 

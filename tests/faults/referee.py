@@ -106,7 +106,8 @@ class Referee:
     def owes(self, commit: Commit, answer: Answer) -> None:
         """The answer to a commit was lost, and nobody knows of the calls that it asked for."""
         self.is_farewell_lost |= answer.left
-        self._owed.update({call.worker: (commit.token, commit.seq) for call in answer.calls})
+        new = [call.worker for call in answer.calls if call.called_at == answer.now]
+        self._owed.update(dict.fromkeys(new, (commit.token, commit.seq)))
 
     def hears(self, commit: Commit, answer: Answer) -> None:
         """The answer to a commit came; to one that is sent again it asks for the same calls again."""

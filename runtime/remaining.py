@@ -20,6 +20,8 @@ SHARE_OF_LIMIT = 0.2
 """At most so much of a short limit is kept for handing over."""
 
 ROUNDING_S = 0.001
+SHORT_S = 0.01
+"""A function that took less is not remembered: its next attempt fits in any margin, and a tiny task pays for nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ class Remaining:
         """An attempt of `task` may begin."""
         if not self._has_started:
             return True
-        need = self._longest.get(task.function, 0.0)
+        need = self._longest.get(task.function, 0.0) if self._longest else 0.0
         if not task.is_idempotent:
             need = max(need, task.timeout_s if task.timeout_s <= self._whole else self._whole / 2)
         return now + need < self._until
@@ -89,7 +91,7 @@ class Remaining:
 
     def ended(self, task: Task, now: float) -> None:
         took = now - self._began_at
-        if took > self._longest.get(task.function, 0.0):
+        if took >= SHORT_S and took > self._longest.get(task.function, 0.0):
             self._longest[task.function] = took
 
     def may_repeat(self, task: Task) -> bool:

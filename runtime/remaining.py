@@ -21,7 +21,7 @@ SHARE_OF_LIMIT = 0.2
 
 ROUNDING_S = 0.001
 SHORT_S = 0.01
-"""A function that took less is not remembered: its next attempt fits in any margin, and a tiny task pays for nothing."""
+"""A function that took less is not remembered: its next attempt fits in any margin, and tiny tasks pay nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

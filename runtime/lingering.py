@@ -42,4 +42,4 @@ class Lingering:
         self.is_over = now - self._quiet_since >= self._whole(called)
 
     def _whole(self, called: int) -> float:
-        return min(self._linger_s, WHILE_CALLED_S) if called else self._linger_s
+        return min(self._linger_s, WHILE_CALLED_S) if called > 0 else self._linger_s

@@ -22,7 +22,7 @@ BULK_BYTES = 1024 * 1024
 PICKLE_FAULTS = (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError, NotImplementedError)
 SEARCH_LIMIT = 10_000
 SHOWN_PATH_CHARS = 80
-LOOKED_AT = 1_000
+LOOKED_AT = 64
 CONTAINERS = (list, tuple, dict)
 Buffer = bytes | bytearray | memoryview
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 
+from runtime.backends.objects import objects_of
 from runtime.backends.redis import RedisBackend
 from runtime.errors import RunCancelled, RuntimeFault
 from runtime.ports import RunEnd
@@ -46,6 +47,8 @@ def remove_run(deployment: Deployment, found: Found) -> None:
         with deployment.book(found.redis_url) as book:
             RedisBackend(book.link, deployment.name, found.run, found.entry.record.settings).coordinator.finish()
             book.remove(found.run)
+    elif (address := found.entry.record.settings.object_store) is not None:
+        objects_of(address, deployment.name, found.run).clear()
     shutil.rmtree(deployment.folder(found.run), ignore_errors=True)
 
 

@@ -73,6 +73,8 @@ def peaks(stack: LocalStack) -> list[int]:
     environments = stack.status()["environments"]
     assert isinstance(environments, list)
     for environment in environments:
+        if environment["pid"] is None:
+            continue
         text = Path(f"/proc/{environment['pid']}/status").read_text()
         found.append(1024 * int(text.partition("VmHWM:")[2].split()[0]))
     return sorted(found, reverse=True)

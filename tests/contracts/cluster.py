@@ -112,6 +112,30 @@ class Cluster:
             with self.node(number) as primary:
                 primary.execute_command("CLUSTER SETSLOT", slot, "NODE", names[1])
 
+    def fail_over(self, primary: int, *, to: int | None = None) -> None:
+        """Let a replica of this primary take its place, and wait until every node knows."""
+        with self.node(primary) as client:
+            name = client.execute_command("CLUSTER MYID").decode()
+        for number in range(len(self.ports)) if to is None else (to,):
+            with self.node(number) as replica:
+                found = replica.execute_command("CLUSTER NODES")
+                mine = next(node for node in found.values() if "myself" in node["flags"])
+                if mine["master_id"] == name:
+                    replica.execute_command("CLUSTER FAILOVER")
+                    _until(lambda: replica.info("replication")["role"] == "master")
+                    break
+        else:
+            raise AssertionError(f"the primary {primary} has no replica")
+        with ExitStack() as stack:
+            nodes = [stack.enter_context(self.node(number)) for number in range(len(self.ports))]
+            _until(lambda: all(_is_replica_of_others(node, name) for node in nodes))
+
+
+def _is_replica_of_others(client: redis.Redis, name: str) -> bool:
+    """Whether this node knows that the one of this name is no primary any more."""
+    nodes = client.execute_command("CLUSTER NODES").values()
+    return any(node["node_id"] == name and "slave" in node["flags"] for node in nodes)
+
 
 @contextmanager
 def cluster_of_six(folder: Path, authority: Authority | None = None) -> Iterator[Cluster]:

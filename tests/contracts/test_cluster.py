@@ -73,3 +73,21 @@ def test_keys_of_several_slots_in_one_command_are_a_clear_error(cluster: Cluster
     with pytest.raises(StoreUnavailable, match=r"answered with an error .*same key slot"):
         backend.link.command("UNLINK", "a", "b", "c")
     backend.close()
+
+
+def test_a_replica_that_takes_over_is_a_pause(cluster: Cluster, cluster_client: ClusterClient) -> None:
+    world = redis_world(cluster_client, "failing", WorkerSettings())
+    world.launch({"w0": {"a": -1, "b": -1}})
+    world.begin("w0")
+    slot = int(cluster_client.keyslot("{failing}"))  # type: ignore[no-untyped-call]
+    before = cluster.owner(slot)
+    cluster.fail_over(before)
+    try:
+        world.commit("w0", store("a"))
+        assert world.values.fetch(["a"]) == [b"value"]
+        assert world.events().count("stored") == 1
+    finally:
+        cluster.fail_over(cluster.owner(slot), to=before)
+    world.commit("w0", store("b"))
+    assert world.values.fetch(["a", "b"]) == [b"value", b"value"]
+    world.coordinator.finish()

@@ -161,6 +161,16 @@ def test_a_server_that_forgot_the_scripts_is_told_again(world: World, client: re
     assert world.commit("w0", store("a")).status is Status.OK
 
 
+def test_a_rebuild_whose_first_reply_was_lost_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.launch({"w0": {"a": -1}})
+    seen = world.coordinator.status()
+    monkeypatch.setattr("runtime.backends.redis_coordinator.secrets.token_hex", lambda _: "the same")
+    for _ in range(2):
+        world.coordinator.rebuild_start(seen)
+    world.coordinator.rebuild_part(RebuildPart(arrived={}, grants={"w0": {"a": -1}}, done=()))
+    assert len(world.coordinator.rebuild_end([row("w0", True)])) == 1
+
+
 def test_a_lost_connection_is_opened_again(world: World, client: redis.Redis, redis_url: str) -> None:
     world.launch({"w0": {"a": -1}})
     world.begin("w0")

@@ -1,9 +1,11 @@
 -- KEYS meta workers errors att out done queue events need tried   ARGV nonce life, then what was seen: state nonce
 -- Fences everyone. Returns 1 when anything of an earlier life of this run is there, so that its sets are to be cleared,
 -- -1 when the run is not what the caller saw: somebody has rebuilt, ended or cleaned it since, and nothing is done.
+-- Sent again after a lost reply it finds its own nonce, and does the same again.
 if ARGV[3] then
   local meta = redis.call('HMGET', KEYS[1], 'state', 'rebuild')
-  if (meta[1] or '') ~= ARGV[3] or (meta[2] or '') ~= ARGV[4] then return -1 end
+  local is_again = meta[2] == ARGV[1]
+  if not is_again and ((meta[1] or '') ~= ARGV[3] or (meta[2] or '') ~= ARGV[4]) then return -1 end
 end
 local earlier = redis.call('EXISTS', unpack(KEYS))
 redis.call('DEL', KEYS[2])

@@ -15,6 +15,7 @@ from runtime.failures import brief_record, error_record
 from runtime.plan import Task
 from runtime.ports import Attempt, Failure, Tried, Withdraw
 from runtime.retries import KILLED, NAMES_OF_A_DEATH, repeats, wait_s
+from runtime.waiting import HOLD_S
 
 
 class Attempts:
@@ -51,13 +52,14 @@ class Attempts:
     def must_announce(self, task: Task) -> bool:
         """The next attempt of `task` is to be written before it runs."""
         is_suspect = self.is_cautious or task.name in self._suspect or not task.is_idempotent
-        return is_suspect and task.name not in self._announced
+        lacks_place = task.gate is not None and self._made.get(task.name, 0) > 0
+        return (is_suspect or lacks_place) and task.name not in self._announced
 
-    def announce(self, task: str) -> Attempt:
+    def announce(self, task: Task) -> Attempt:
         """The next attempt, to be written before it runs."""
-        number = self._made[task] = self._made.get(task, 0) + 1
-        self._announced.add(task)
-        return Attempt(task=task, number=number)
+        number = self._made[task.name] = self._made.get(task.name, 0) + 1
+        self._announced.add(task.name)
+        return Attempt(task=task.name, number=number, gate=task.gate)
 
     def withdraw(self, task: str) -> Withdraw:
         """The attempt that was written last does not come to run here."""
@@ -84,7 +86,8 @@ class Attempts:
 
     def _repeated(self, task: Task, number: int, error: str) -> Attempt:
         pause = wait_s(task.retry, number, f"{self._token} {task.name}")
-        return Attempt(task=task.name, number=number, error=error, delay_s=pause)
+        gate = task.gate if pause > HOLD_S else None
+        return Attempt(task=task.name, number=number, error=error, delay_s=pause, gate=gate)
 
     def _death(self, task: Task, number: int) -> str:
         may_repeat = repeats(task.retry, NAMES_OF_A_DEATH)

@@ -104,12 +104,14 @@ class Attempt:
     """Attempt number `number` (from 1) of a task is about to run, or has failed with `error` and will be repeated.
 
     `error` is a short record, JSON text; "" announces the attempt. `delay_s`: how long the next one waits.
+    `gate`: a failed attempt gives its place back for that long; one that is announced needs it again, or waits in line.
     """
 
     task: str
     number: int
     error: str = ""
     delay_s: float = 0.0
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +191,8 @@ class Answer:
     `todo`: instance → page, or None when it is as the caller believed. `winners`: slot → sealed value (or a
     `Reference`) of slots that another incarnation had stored first. `called`: how many workers of the run
     are called but not running. `now`: the store's time in seconds.
+    `seq`: the number of the newest item-carrying commit that it knows of. `queued`: announced tasks that got no place:
+    they are granted no more, until they are let in.
     """
 
     status: Status
@@ -198,6 +202,8 @@ class Answer:
     called: int = 0
     now: float = 0.0
     left: bool = False
+    seq: int = 0
+    queued: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

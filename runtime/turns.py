@@ -95,13 +95,19 @@ class Turns:
         if self._attempts.was_killed(name):
             return self._attempts.killed(tasks[name])
         self._announcing = name
-        return self._attempts.announce(name)
+        return self._attempts.announce(tasks[name])
 
     def announced(self, tasks: Collection[str]) -> None:
         """The attempts of these tasks are written: the one that waited for it may run."""
         if self._announcing is not None and self._announcing in tasks:
             self._ready.appendleft(self._announcing)
             self._written, self._announcing = self._announcing, None
+
+    def queued(self, task: str) -> None:
+        """The attempt that was to be written got no place: `task` is not this worker's to run, for now."""
+        if self._announcing == task:
+            self._announcing = None
+            self._attempts.withdraw(task)
 
     def withdraw(self) -> Withdraw | None:
         """No attempt may start any more: one that was written for it is taken back."""

@@ -83,6 +83,7 @@ class Worker:
         self._inputs = Inputs()
         self._settling = Settling()
         self._holding: dict[str, Gate] = {}
+        self._in_line: dict[str, int] = {}
         self._outbox = Outbox(self._settling, env, settings.fan_out, self._holding)
         self._turns = Turns(worker, token, hold_s)
         self._stored: set[str] = set()
@@ -246,9 +247,11 @@ class Worker:
         if answer.left:
             self._leave("left" if mode is Mode.LEAVE else "handed over")
             return
+        for task in answer.queued:
+            self._stand_in_line(task, answer.seq)
         self._turns.announced(announced)
         if answer.todo is not None:
-            self._take_grants(answer.todo)
+            self._take_grants(answer.todo, answer.seq)
         self._stored.update(stored)
         self._follow_stored()
         self._drop(self._inputs.release(stored))
@@ -275,7 +278,7 @@ class Worker:
     def _on_renewed(self, answer: Answer) -> None:
         self._is_renewing = False
         if self._accepts(answer) and answer.todo is not None:
-            self._take_grants(answer.todo)
+            self._take_grants(answer.todo, answer.seq)
 
     def _on_hinted(self, slots: tuple[str, ...]) -> None:
         self._lingering.hinted(self._now)
@@ -301,10 +304,19 @@ class Worker:
             self._leave(answer.status.value)
         return not self.has_left
 
-    def _take_grants(self, todo: Mapping[str, int]) -> None:
+    def _stand_in_line(self, task: str, seq: int) -> None:
+        """An attempt found no place: `task` is granted no more, whatever answers say that are older than this one."""
+        self.grants.pop(task, None)
+        self._in_line[task] = seq
+        self._stage[task] = Stage.WAITING
+        self._turns.queued(task)
+
+    def _take_grants(self, todo: Mapping[str, int], seq: int = 0) -> None:
         """Answers may come in another order than they were given: what is granted is added here, and only settling
         takes it away, or an old answer would bring back grants that are settled, and hide as many new ones."""
         new = [name for name in todo if name not in self.grants and name not in self._settling.settled]
+        if self._in_line:
+            new = [name for name in new if self._in_line.get(name, 0) <= seq]
         self.grants.update((name, todo[name]) for name in new)
         self._locality.add(new)
         for name in new:

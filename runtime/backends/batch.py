@@ -134,7 +134,7 @@ class CommitScript:
                 return ["settle", self.value(json.dumps(item.tasks, separators=(",", ":")))]
             case Attempt():
                 error = self.value(item.error) if item.error else 0
-                return ["attempt", item.task, item.number, error, micros(item.delay_s)]
+                return ["attempt", item.task, item.number, error, micros(item.delay_s), self.gate(item.gate)]
             case Release():
                 return ["release", item.task, self.gate(item.gate)]
             case Withdraw():
@@ -227,19 +227,22 @@ def read_value(field_value: bytes) -> bytes | Reference:
 def read_answer(reply: list[bytes | None]) -> Answer:
     head, calls, todo, *winners = reply
     assert head is not None, "a commit's answer has a status"
-    status, now, called, left = head.split(b" ")
+    line, *queued = head.decode().split("\n")
+    status, now, called, left, seq = line.split(" ")
     found: Mapping[str, bytes | Reference] | None = None
     if winners:
         texts = [part for part in winners if part is not None]
         found = {slot.decode(): read_value(value) for slot, value in zip(texts[::2], texts[1::2], strict=True)}
     return Answer(
-        status=Status(status.decode()),
+        status=Status(status),
         todo=None if todo is None else read_pairs(todo),
         calls=read_calls(calls or b""),
         winners=found,
         called=int(called),
-        now=seconds(now),
-        left=left == b"1",
+        now=seconds(int(now)),
+        left=left == "1",
+        seq=int(seq),
+        queued=tuple(queued),
     )
 
 

@@ -11,7 +11,7 @@ from runtime.backends.batch import subdag_of
 from runtime.backends.memory_gates import let_in
 from runtime.backends.memory_state import ATTEMPTS_KEPT, MemoryState, Record, State
 from runtime.config import WorkerSettings
-from runtime.plan import Gate
+from runtime.plan import Gate, is_flexible
 from runtime.ports import (
     Answer,
     Arrival,
@@ -47,6 +47,7 @@ class CommitRun:
         self.is_resent = commit.seq > 0 and commit.seq == self.me.seq
         self.take = commit.take
         self.gates: dict[str, Gate] = {}
+        self.queued: list[str] = []
         self.granted: dict[str, list[str]] = {}
         self.hints: dict[str, dict[str, bytes]] = {}
         self.room: dict[str, int] = {}
@@ -85,10 +86,15 @@ class CommitRun:
 
     def _attempt(self, item: Attempt) -> None:
         """An attempt is announced, or ended by a failure; what is known of a newer one, or of its end, stays."""
+        if item.gate is not None and not item.error and not self._has_place(item.task, item.gate):
+            return
         known = self.state.attempts.get(item.task, Tried(number=0))
         if known.number < item.number or (known.number == item.number and known.is_open and item.error):
             due = self.now + item.delay_s if item.delay_s else 0.0
             self.state.attempts[item.task] = Tried(number=item.number, is_open=not item.error, due=due)
+            if item.error and item.gate is not None:
+                self.state.held[item.gate.name].pop(item.task, None)
+                self.gates[item.gate.name] = item.gate
             if item.error:
                 self.state.tried[item.task][item.number] = item.error
                 self.state.tried[item.task].pop(item.number - ATTEMPTS_KEPT, None)
@@ -187,6 +193,22 @@ class CommitRun:
         self.state.lines[gate.name].append(waiter)
         self.gates[gate.name] = gate
 
+    def _has_place(self, task: str, gate: Gate) -> bool:
+        """An attempt that is announced has a place, or takes a free one; else the task stands in line, not granted."""
+        worker, held = self.commit.worker, self.state.held[gate.name]
+        if task in held:
+            return True
+        self.gates[gate.name] = gate
+        if len(held) < gate.places and not self.state.lines[gate.name]:
+            held[task] = worker
+            return True
+        page = self.state.todo[worker].pop(task, None)
+        if page is not None:
+            home = "" if is_flexible(worker) else worker
+            self.state.lines[gate.name].append(Waiter(task=task, worker=home, env=self.commit.env, page=page))
+        self.queued.append(task)
+        return False
+
     def _release(self, item: Release) -> None:
         """A place is given back by a settled task: one that the store forgot holds it still."""
         if item.task in self.state.done:
@@ -273,6 +295,8 @@ class CommitRun:
             called=self.state.called,
             now=self.now,
             left=left,
+            seq=me.seq,
+            queued=tuple(self.queued),
         )
 
     def _leave(self) -> bool:
@@ -318,7 +342,7 @@ class CommitRun:
             if isinstance(item, Store)
             for arrival in (*item.joins, *item.arrivals)
         ]
-        released = [item.gate for item in self.commit.items if isinstance(item, Release)]
+        released = [item.gate for item in self.commit.items if isinstance(item, (Release, Attempt)) and item.gate]
         gates = dict.fromkeys([*(arrival.gate for arrival in arrivals if arrival.gate), *released])
         let_in = [worker for gate in gates for worker in self.state.held[gate.name].values()]
         return [*(arrival.worker for arrival in arrivals), *let_in]

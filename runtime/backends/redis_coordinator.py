@@ -40,7 +40,9 @@ Why each step keeps them.
   script lets in as many as there are places, and the one that settles a task gives its place on (2). So the state says
   who holds, and deaths, hand-overs, rebuilds and restarts that forget need nothing of their own. Such a task runs only
   where it is granted, and its outputs are always stored: having run is being settled. Let in is the caller's own next,
-  then the first of a worker that holds no place, then the first. An attempt that waits for its time keeps its place.
+  then the first of a worker that holds no place, then the first. An attempt that waits long
+  for its time gives its place back and stays granted; the next is announced, and that asks for a place again: without
+  one the task stands in line, and the answer says so. Answers carry their `seq`, so that an older one grants nothing.
 - *Leaving* is a mode of a commit: the script lets a worker go only if `todo` is empty, so that no grant given meanwhile
   stays unseen (3). Before, outputs kept in memory that others may still need are stored (*spill*), so that nothing
   that arrives later lacks them. With nothing but waiting attempts it falls asleep until the first is due. A *hand-over*

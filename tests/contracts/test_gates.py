@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.plan import Gate
-from runtime.ports import Mode, Release, Waiter
+from runtime.ports import Attempt, Mode, Release, Tried, Waiter
 from tests.contracts.world import BIG, ENV, World, flexible, pinned, settle, store
 
 ONE, TWO = Gate("f", 1), Gate("f", 2)
@@ -175,3 +175,40 @@ def test_nothing_of_a_gate_stays(world: World) -> None:
     world.begin("w0", "t9")
     answer = world.commit("w0", store("a", pinned("f3", "w1", gate=ONE)), token="t9")
     assert [call.start for call in answer.calls] == [("f3",)]
+
+
+def fails(task: str, delay_s: float, number: int = 1) -> Attempt:
+    return Attempt(task=task, number=number, error='{"type": "E"}', delay_s=delay_s, gate=ONE)
+
+
+def test_a_long_wait_gives_the_place_back_and_the_task_stays_granted(world: World) -> None:
+    launched(world)
+    world.commit("w0", store("a", pinned("f1", "w1", gate=ONE), pinned("f2", "w2", gate=ONE)))
+    world.begin("w1", "u1")
+    answer = world.commit("w1", fails("f1", 60.0), token="u1")
+    assert [(call.worker, call.start) for call in answer.calls] == [("w2", ("f2",))]
+    assert answer.todo == {"f1": -1}
+    assert world.leave("w1", token="u1").left
+
+
+def test_the_next_attempt_takes_a_free_place(world: World) -> None:
+    launched(world)
+    world.commit("w0", store("a", pinned("f1", "w1", gate=ONE)))
+    world.begin("w1", "u1")
+    world.commit("w1", fails("f1", 60.0), token="u1")
+    assert world.commit("w1", Attempt(task="f1", number=2, gate=ONE), token="u1").queued == ()
+    assert world.commit("w0", store("b", pinned("f2", "w2", gate=ONE))).calls == ()
+
+
+def test_the_next_attempt_stands_in_line_when_all_places_are_taken(world: World) -> None:
+    launched(world)
+    world.commit("w0", store("a", pinned("f1", "w1", gate=ONE), pinned("f2", "w2", gate=ONE)))
+    world.begin("w1", "u1")
+    world.commit("w1", fails("f1", 60.0), token="u1")
+    answer = world.commit("w1", Attempt(task="f1", number=2, gate=ONE), token="u1")
+    assert (answer.queued, answer.todo, answer.seq) == (("f1",), {}, 2)
+    begun = world.begin("w2", "u2")
+    assert begun.attempts is not None and begun.attempts["f1"] == Tried(number=1, due=begun.now + 60.0)
+    world.commit("w2", *done("f2"), token="u2")
+    assert world.commit("w1", token="u1").todo == {"f1": -1}
+    assert world.commit("w1", Attempt(task="f1", number=2, gate=ONE), token="u1").queued == ()

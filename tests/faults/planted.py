@@ -23,7 +23,7 @@ from runtime.bulk import Sealed
 from runtime.events import Event, SendCommit
 from runtime.exchange import Exchange
 from runtime.plan import Task
-from runtime.ports import Arrival, Call, Commit, Mode, Reference, Release, RunStatus, Status
+from runtime.ports import Arrival, Attempt, Call, Commit, Mode, Reference, Release, RunStatus, Status
 from runtime.watch import Move, RunWatch
 from runtime.worker import Worker
 from tests.faults import launcher
@@ -73,6 +73,7 @@ _must_announce = Attempts.must_announce
 _finish = Worker._finish
 _release = CommitRun._release
 _worker_arrive = Worker._arrive
+_announce = Attempts.announce
 
 
 def _leave_unseen(run: CommitRun) -> bool:
@@ -182,6 +183,10 @@ def _count_down(run: CommitRun, item: Release) -> None:
     if not isinstance(held, _Count):
         run.state.held[item.gate.name] = _Count(held)
     _release(run, item)
+
+
+def _claim_nothing(attempts: Attempts, task: Task) -> Attempt:
+    return replace(_announce(attempts, task), gate=None)
 
 
 def _walk_ungranted(worker: Worker, slots: Iterable[str]) -> None:
@@ -369,6 +374,7 @@ PLANTED = {
         ((CommitRun, "_release", _kept),),
         (("commit", "redis.call('HDEL', PREFIX .. 'gate:' .. gate[1], task)", ""),),
     ),
+    "runs_without_place": Planted(0.001, ((Attempts, "announce", _claim_nothing),)),
     "places_counted": Planted(0.03, ((CommitRun, "_release", _count_down),)),
     "walks_through_gates": Planted(0.03, ((Worker, "_arrive", _walk_ungranted),)),
 }

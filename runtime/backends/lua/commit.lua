@@ -1,7 +1,7 @@
 -- KEYS meta workers queue out done done_of todo att errors events need tried, then those that the batch names
 -- ARGV batch (JSON), then values
 -- The event of a commit: {"worker": its name, "slots": newly stored, "tasks": newly settled, "now": microseconds}.
--- Returns {status now called left, calls, todo or nil, slot, winner, …}. Fenced or ended: nothing is written.
+-- Returns {status now called left seq and the tasks that are queued, each in a line, calls, todo or nil, slot, winner, …}. Fenced or ended: nothing is written.
 --
 -- batch: worker token seq mode take known env lease limit life hint,
 --   dests: [[worker, todo key, hint key, env, subdag, flexible]…]   gates: [[name, places]…]
@@ -9,7 +9,7 @@
 --            groups: [[dest, need, page, first key, count, gate] or [dest, 1, page, consumers, 0, gate]…]
 --            joins: [[dest, need, page, key, gate]…]      (gate: an index, 0 for none)
 --          ["settle", tasks]  ["release", task, gate]
---          ["attempt", task, n, error or 0, delay]  ["withdraw", task, n]
+--          ["attempt", task, n, error or 0, delay, gate]  ["withdraw", task, n]
 --          ["called", worker, at]  ["error", task, record, slot or null]
 --          ["recovered", task, slot]
 -- Where a number stands for a key or a value it is an index into KEYS or ARGV, 0 for none. A group is a run of
@@ -21,7 +21,7 @@ local W, now, life = batch.worker, clock(), batch.life
 local PREFIX = string.sub(META, 1, -5)
 local ARRIVED = PREFIX .. 'arr:'
 
-local function refuse(status) return {status .. ' ' .. int(now) .. ' 0 0', '', ''} end
+local function refuse(status) return {status .. ' ' .. int(now) .. ' 0 0 0', '', ''} end
 
 if not is_run(META) then return refuse('ended') end
 local me = load_record(redis.call('HGET', WORKERS, W))
@@ -36,7 +36,7 @@ local records, changed, touched = {[W] = me}, {}, {}
 local calls, granted, hints, hint_order = {}, {}, {}, {}
 local stored, settled, failures, winners, own = {}, {}, {}, {}, {}
 local take, called, progress = batch.take, 0, false
-local gates, is_met = {}, {}
+local gates, is_met, queued = {}, {}, ''
 
 local function record_of(name)
   if records[name] == nil then records[name] = load_record(redis.call('HGET', WORKERS, name)) or false end
@@ -252,14 +252,37 @@ local function grant_place(task, worker, page, env, flexible)
   grant_to_other({task}, dest, page)
 end
 
+-- Whether an attempt that is announced has a place, or takes a free one; else the task stands in line, granted no more.
+local function has_place(task, gate)
+  local held = PREFIX .. 'gate:' .. gate[1]
+  if redis.call('HEXISTS', held, task) == 1 then return true end
+  meet(gate)
+  if redis.call('HLEN', held) < gate[2] and redis.call('EXISTS', PREFIX .. 'line:' .. gate[1]) == 0 then
+    redis.call('HSET', held, task, W)
+    return true
+  end
+  local page = redis.call('HGET', TODO, task)
+  if page then
+    stand({task}, {W, 0, 0, batch.env, '', string.sub(W, 1, 1) == '~' and 1 or 0}, tonumber(page), gate)
+    redis.call('HDEL', TODO, task)
+  end
+  queued = queued .. '\n' .. task
+  return false
+end
+
 -- An attempt is announced, or ended by a failure; what is known of a newer one, or of its end, stays.
-local function attempt(task, number, error, delay)
+local function attempt(task, number, error, delay, gate)
+  if gate and error == 0 and not has_place(task, gate) then return end
   local newest, due = tried(redis.call('HGET', ATT, task))
   if newest > number or (newest == number and (due ~= -1 or error == 0)) then return end
   if error == 0 then
     redis.call('HSET', ATT, task, number .. ' -1')
   else
     redis.call('HSET', ATT, task, number .. ' ' .. int(delay > 0 and now + delay or 0))
+    if gate then
+      redis.call('HDEL', PREFIX .. 'gate:' .. gate[1], task)
+      meet(gate)
+    end
     redis.call('HSET', TRIED, number .. ' ' .. task, ARGV[error])
     redis.call('HDEL', TRIED, (number - ATTEMPTS_KEPT) .. ' ' .. task)
     touched[TRIED] = true
@@ -303,7 +326,7 @@ for _, item in ipairs(batch.items) do
   if kind == 'store' then store(item)
   elseif kind == 'settle' then settle_all(ARGV[item[2]])
   elseif kind == 'release' then release(item[2], batch.gates[item[3]])
-  elseif kind == 'attempt' then attempt(item[2], item[3], item[4], item[5])
+  elseif kind == 'attempt' then attempt(item[2], item[3], item[4], item[5], batch.gates[item[6]])
   elseif kind == 'withdraw' then withdraw(item[2], item[3])
   elseif kind == 'called' then confirm(item[2], item[3])
   elseif kind == 'recovered' then
@@ -384,4 +407,4 @@ local lines = {}
 for i, name in ipairs(calls) do lines[i] = call_line(name, records[name], granted[name]) end
 local todo = false
 if redis.call('HLEN', TODO) ~= batch.known then todo = table.concat(redis.call('HGETALL', TODO), '\n') end
-return {'ok ' .. int(now) .. ' ' .. int(count) .. ' ' .. left, table.concat(lines, '\0'), todo, unpack(winners)}
+return {'ok ' .. int(now) .. ' ' .. int(count) .. ' ' .. left .. ' ' .. int(me.seq) .. queued, table.concat(lines, '\0'), todo, unpack(winners)}

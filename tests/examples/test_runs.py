@@ -32,7 +32,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shell, redi
 
 
 def run_keys(client: redis.Redis, run: str) -> list[bytes]:
-    return [key for key in client.scan_iter("treadle:*") if run.encode() in key]
+    """The keys of runs whose id holds this text, besides their records."""
+    return [key for key in client.scan_iter("treadle:local:{*") if run.encode() in key]
 
 
 PLANNERS = ("simple", "wukong")
@@ -129,7 +130,9 @@ def test_failed_task_is_shown_with_its_line_and_exit_code_1(
     assert code == 1
     assert "no file that ends with '.py' below" in err
     assert "files" in err and "list_files" in err
-    assert run_keys(client, "_wordcount_") == []
+    (run,) = [one["run"] for one in shell.json("runs") if one["state"] == "failed"]
+    assert shell.call("clean", run)[0] == 0
+    assert run_keys(client, run) == []
 
 
 SLEEPER = """\

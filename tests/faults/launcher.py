@@ -72,8 +72,7 @@ class Launcher:
         """The user has mended the task that failed, and goes on from what is committed."""
         self.world.trace("the run is resumed")
         self.world.failing = frozenset()
-        for task in status.errors:
-            self.world.starts.pop(task, None)
+        self.world.repeated_by_hand |= status.errors.keys()
         self.watch.failure = ""
         yield from self._rebuild(status)
 

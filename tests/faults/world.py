@@ -65,6 +65,7 @@ class World:
         self.mishaps = Mishaps(chance, store, sorted(slots.union(self.targets)), self.trace)
         self.has_queued = False
         self.failing = scenario.failing
+        self.repeated_by_hand: set[str] = set()
         self.book = ""
         self.leading = 0
         self.referee = Referee(self)

@@ -59,3 +59,16 @@ class LogMarks:
     def _write(self, what: dict[str, object]) -> None:
         os.write(LOG, MARK + json.dumps({**self._head, **what}).encode() + b"\n")
         self._at = os.lseek(LOG, 0, os.SEEK_CUR)
+
+
+def part_of_run(log: bytes, run: str) -> bytes:
+    """The stretch of a log from the first mark of a run to where another one goes on after its last.
+
+    A log without any mark, of an environment that never began, is everybody's.
+    """
+    own = MARK + json.dumps({"run": run}).encode()[:-1]
+    first, last = log.find(own), log.rfind(own)
+    if first < 0:
+        return b"" if MARK in log else log
+    after = log.find(MARK + b'{"run": ', last + 1)
+    return log[first:after] if after >= 0 else log[first:]

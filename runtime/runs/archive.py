@@ -27,6 +27,7 @@ from runtime.config import LocalSettings
 from runtime.errors import RuntimeFault
 from runtime.local.living import LocalStack
 from runtime.local.places import StateFolder
+from runtime.markers import part_of_run
 from runtime.runs.book import KEPT_RUNS, RecordKeys
 
 MAGIC = b"treadle run 1\n"
@@ -119,14 +120,14 @@ def restore(link: Link, deployment: str, run: str) -> None:
 
 
 def keep_logs(deployment: str, run: str, logs: Path) -> None:
-    """Copy the end of each log of the run's stack, the newest logs first, within a bound. Raises OSError."""
+    """Copy what the end of each log of the stack tells of this run, the newest first, bounded. Raises OSError."""
     into = StateFolder.of(deployment).runs / run / "logs"
     found = sorted(logs.glob("*/*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
     room = LOG_BYTES
     for path in found:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - min(FILE_LOG_BYTES, room)))
-            data = file.read()
+            data = part_of_run(file.read(), run)
         room -= len(data)
         if data:
             target = into / path.relative_to(logs)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runtime import markers
-from runtime.markers import LogMarks
+from runtime.markers import LogMarks, part_of_run
 from runtime.runs.logs import Written, read_log
 
 
@@ -100,3 +100,16 @@ def test_an_output_that_is_no_file_has_no_marks(monkeypatch: pytest.MonkeyPatch)
     os.close(write)
     assert os.read(read, 100) == b""
     os.close(read)
+
+
+def test_the_part_of_one_run_is_cut_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "1.log"
+    with log_at(path, monkeypatch) as log:
+        for run in ("r1", "r2", "r3"):
+            marks = LogMarks(run, "w", "t")
+            os.write(log, f"of {run}\n".encode())
+            marks.ended("a", 1)
+    whole = path.read_bytes()
+    path.write_bytes(part_of_run(whole, "r2"))
+    assert [(one.run, one.text) for one in read_log(path)] == [("r2", "of r2\n")]
+    assert part_of_run(whole, "r") == b""

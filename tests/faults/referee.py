@@ -110,12 +110,17 @@ class Referee:
         self._owed.update(dict.fromkeys(new, (commit.token, commit.seq)))
 
     def hears(self, commit: Commit, answer: Answer) -> None:
-        """The answer to a commit came; to one that is sent again it asks for the same calls again."""
+        """The answer to a commit came; to one that is sent again it asks for the same calls again.
+
+        But for those that another was asked for meanwhile: who lets somebody in at a gate may ask for all inside.
+        """
         calls = {call.worker for call in answer.calls}
         for worker in [worker for worker, owed in self._owed.items() if owed == (commit.token, commit.seq)]:
             del self._owed[worker]
             if worker not in calls and answer.status is Status.OK:
                 raise Violation(f"the answer that was lost asked to call {worker}; the one sent again does not")
+        for worker in calls:
+            self._owed.pop(worker, None)
 
     def reads(self, slot: str, value: object) -> None:
         """A task is given a value that came from the store, from a hint or inside an invocation."""

@@ -33,6 +33,7 @@ BLOCK_S = 4.0
 
 POOL_WAIT_S = 30.0
 RECONNECT_S = 0.05
+AT_ONCE_S = 1.0
 SCAN_BATCH = 1000
 
 Reply = Any
@@ -118,6 +119,20 @@ SHARED = {"commit": ("gates",)}
 """What stands in front of a script beside `common`."""
 
 
+def _persistent(action: Callable[[], T]) -> T:
+    """Do `action` again when a connection is lost at once: redis-py looks at a pooled one before its retries begin."""
+    began = time.monotonic()
+    while True:
+        try:
+            return action()
+        except redis.AuthenticationError:
+            raise
+        except redis.ConnectionError:
+            if time.monotonic() - began > AT_ONCE_S:
+                raise
+            time.sleep(RECONNECT_S)
+
+
 class Scripts:
     """The scripts' sources and digests, read from the package's own files when they are first needed."""
 
@@ -160,11 +175,11 @@ class Link:
         return cls(target, where=_describe(target))
 
     def command(self, *args: object) -> Reply:
-        return guarded(lambda: self._client.execute_command(*args), where=self.where)  # type: ignore[no-untyped-call]
+        return guarded(lambda: _persistent(lambda: self._client.execute_command(*args)), where=self.where)  # type: ignore[no-untyped-call]
 
     def script(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> Reply:
         """Run the script `name`; a server that does not know it (a restart, a flush) is told again."""
-        return guarded(lambda: self._run(name, keys, args), where=self.where)
+        return guarded(lambda: _persistent(lambda: self._run(name, keys, args)), where=self.where)
 
     def _run(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> Reply:
         rest = (len(keys), *keys, *args)
@@ -176,7 +191,7 @@ class Link:
 
     def pipeline(self, commands: Sequence[tuple[object, ...]]) -> list[Reply]:
         """Send commands in one round trip, without a transaction; their answers in order."""
-        return guarded(lambda: self._send(commands), where=self.where)
+        return guarded(lambda: _persistent(lambda: self._send(commands)), where=self.where)
 
     def _send(self, commands: Sequence[tuple[object, ...]]) -> list[Reply]:
         if isinstance(self._client, ClusterClient):

@@ -1,6 +1,6 @@
 """How a value becomes bytes and a value again: pickle protocol 5, or cloudpickle for what that refuses.
 
-Large buffers (arrays, and `bytes` at the top or in a list, tuple or dict there) are not copied into the pickle: they
+Large buffers (arrays, and `bytes` that are found without looking far) are not copied into the pickle: they
 stand beside it, and become the new value's memory where they are read. What is signed, cut and stored is
 `runtime.envelope`'s and `runtime.bulk`'s business.
 """
@@ -75,14 +75,21 @@ def _sorter(buffers: list[memoryview]) -> Callable[[pickle.PickleBuffer], bool]:
 
 
 def _has_large_bytes(value: object) -> bool:
-    """Whether large `bytes` are found without looking far."""
+    """Whether large `bytes` are found without looking far, at any depth of containers."""
     if type(value) is bytes:
         return len(value) >= BULK_BYTES
-    if type(value) not in CONTAINERS:
-        return False
-    assert isinstance(value, CONTAINERS)
-    items = value.values() if isinstance(value, dict) else value
-    return any(type(item) is bytes and len(item) >= BULK_BYTES for item in islice(items, LOOKED_AT))
+    waiting = [value] if type(value) in CONTAINERS else []
+    left = LOOKED_AT
+    while waiting and left > 0:
+        container = waiting.pop()
+        items = list(islice(container.values() if isinstance(container, dict) else container, left))  # type: ignore[call-overload]
+        left -= len(items) + 1
+        for item in items:
+            if type(item) is bytes and len(item) >= BULK_BYTES:
+                return True
+            if type(item) in CONTAINERS:
+                waiting.append(item)
+    return False
 
 
 class _Pickler(pickle.Pickler):

@@ -254,7 +254,8 @@ class Worker:
             self._take_grants(answer.todo, answer.seq)
         self._stored.update(stored)
         self._follow_stored()
-        self._drop(self._inputs.release(stored))
+        held_back = {slot for task in self._checkpoints.values() for slot in self._outputs.stored(task)}
+        self._drop(self._inputs.release(slot for slot in stored if slot not in held_back))
         if mode is Mode.LEAVE and not self._is_busy():
             self._stay_after_all(answer.todo or {})
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from runtime import events as ev
 from runtime.exchange import Exchange
 from runtime.failures import brief_record
+from runtime.inputs import argument_slots
 from runtime.metrics import MetricsSink
 from runtime.plan import Task
 from runtime.ports import Call, Commit
@@ -191,6 +192,8 @@ class Process:
             return  # cut by the invocation's end
         self.running = None
         inputs = self.exchange.inputs_of(task)
+        if absent := argument_slots(task) - self.exchange._values.keys():
+            raise AssertionError(f"{task.name} is run without {sorted(absent)}")
         packed = {slot: value.unpack() for slot, value in inputs.items() if isinstance(value, Packed)}
         self.exchange.unpacked(packed)
         for source in self.exchange.sources_of(task):

@@ -132,3 +132,20 @@ def test_records_tell_it() -> None:
 
     decoded = decode_subdag(encode_subdag(tasks.values())).tasks
     assert {name: told(task) for name, task in decoded.items()} == {name: told(task) for name, task in tasks.items()}
+
+
+def test_an_output_stored_before_the_others_is_not_dropped_before_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "ARRIVALS_PER_COMMIT", 1)
+    inputs = {"pay": [], "a": ["pay.x"], "b": ["pay.x"], "c": ["pay.y"], "d": ["pay.y"]}
+    bundle = bundle_of(inputs, "wukong", outputs={"pay": ("x", "y")})
+    tasks = dict(decode_subdag(bundle.page(0)).tasks)
+    tasks["pay"] = replace(tasks["pay"], is_idempotent=False, retry=NEVER)
+    worker = Worker(worker="~pay", token="t", env=tasks["pay"].env, settings=WorkerSettings(), tasks=tasks, pages={0})
+    worker.step(ev.Begun(Begin(status=Status.GO, todo={"pay": 0})), 0.0)
+    accept(worker)
+    ran(worker, "pay")
+    accept(worker)
+    granted = worker.step(ev.Committed(Answer(status=Status.OK, todo={"pay": 0, "a": 0})), 0.0)
+    assert ev.Fetch(("pay.x",)) in granted
+    assert runs(worker.step(ev.Fetched(("pay.x",), ()), 0.0)) == ["a"]
+    assert not any(isinstance(effect, ev.Drop) for effect in ran(worker, "a"))

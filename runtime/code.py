@@ -124,6 +124,7 @@ class CodeLoader:
         self._current: set[str] = set()
         self._finder = UnitFinder(source_root)
         self._callables: dict[Function, Callable[..., object]] = {}
+        self._at_hand: dict[int, tuple[Function, Callable[..., object]]] = {}
         self._displaced: dict[str, ModuleType] = {}
         self._files: dict[str, str] = {}
         self._commands: Commands | None = None
@@ -135,6 +136,7 @@ class CodeLoader:
         """
         with self._lock:
             self._current.clear()
+            self._at_hand.clear()
             self._join(digests)
             if len(self._units) - len(self._current) > MAX_IDLE_UNITS:
                 self._evict_idle()
@@ -145,8 +147,12 @@ class CodeLoader:
         What the user's module raises while it is imported is raised as it is. AttributeError and TypeError
         say that the module has no such name, or that it is not callable.
         """
+        at_hand = self._at_hand.get(id(function))  # tasks share the object, and to hash it costs a microsecond
+        if at_hand is not None:
+            return at_hand[1]
         known = self._callables.get(function)
         if known is not None and function.unit in self._current:
+            self._at_hand[id(function)] = function, known
             return known
         assert function.kind == "module", f"a function of kind {function.kind!r} is not loaded from a code unit"
         with self._lock:

@@ -33,7 +33,7 @@ from runtime.plan import Task
 from runtime.ports import Call, Status
 from runtime.remaining import Deadline
 from runtime.retries import repeats
-from runtime.spans import StartUp, TaskSpan
+from runtime.spans import InputSpan, StartUp, TaskSpan
 from runtime.time_limit import leave_alarms_to_main
 from runtime.trust import Packed, Trust
 from runtime.worker import Worker
@@ -41,6 +41,8 @@ from runtime.worker import Worker
 HINT_BLOCK_S = 0.5
 TIMEOUT_GRACE_S = 5.0
 TIME_UP = "time-up"
+Ran = tuple[Task, int, float, float, tuple[InputSpan, ...]]
+"""An attempt: its task, its number, the wall clock when it began, how long it ran, and where its inputs came from."""
 MOMENT_S = 0.001
 """What an attempt that begins too late has: an alarm of nothing would never go off."""
 
@@ -100,6 +102,7 @@ class Driver:
         self._over = ""
         self._fault: BaseException | None = None
         self._sink = MetricsSink(ports.signals.emit_events)
+        self._ran: list[Ran] = []
         self._marks: LogMarks | None = None
 
     def run(self) -> str:
@@ -373,7 +376,7 @@ class Driver:
             self._exchange.unpacked({slot: inputs[slot] for slot in packed})
         if (spoiled := self._execution.tidy(task, exec_s)) and not self.unfit:
             self._hand_over(spoiled)
-        self._sink.add(self._span(task, run.attempt, started_at, exec_s))
+        self._ran.append((task, run.attempt, started_at, exec_s, self._exchange.sources_of(task)))
         if outcome.is_cut and self._deadline is not None:
             self._feed(ev.TimeNearlyUp())
             stderr = outcome.failure.stderr if outcome.failure is not None else ""
@@ -436,18 +439,23 @@ class Driver:
 
     # ---- spans ------------------------------------------------------------------------------------------
 
-    def _span(self, task: Task, attempt: int, started_at: float, exec_s: float) -> TaskSpan:
-        fetched = self._exchange.sources_of(task)
-        return TaskSpan(
-            task=task.name,
-            attempt=attempt,
-            started_at=started_at,
-            exec_s=exec_s,
-            inputs=fetched,
-            local_inputs=len(task.in_edges) - len(fetched),
-        )
+    def _collect_spans(self) -> None:
+        """Spans are made when nothing waits for them."""
+        for task, attempt, started_at, exec_s, fetched in self._ran:
+            self._sink.add(
+                TaskSpan(
+                    task=task.name,
+                    attempt=attempt,
+                    started_at=started_at,
+                    exec_s=exec_s,
+                    inputs=fetched,
+                    local_inputs=len(task.in_edges) - len(fetched),
+                )
+            )
+        self._ran.clear()
 
     def _flush(self) -> None:
+        self._collect_spans()
         worker = self._worker
         self._sink.flush(
             StartUp(

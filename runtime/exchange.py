@@ -93,7 +93,8 @@ class Exchange:
     def keep(self, values: Mapping[str, object]) -> None:
         """Values that a task here made; one that came from the store meanwhile is the one that counts."""
         with self._lock:
-            self._values.update({slot: value for slot, value in values.items() if slot not in self._sources})
+            known = self._sources
+            self._values.update({slot: values[slot] for slot in values if slot not in known} if known else values)
 
     def unpacked(self, values: Mapping[str, object]) -> None:
         """Unpacked values take the place of packed ones that are still needed."""

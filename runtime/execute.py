@@ -90,7 +90,7 @@ class Execution:
         is_short = left_s < task.timeout_s
         self._time_s, self._grace_s = (left_s, grace_s) if is_short else (task.timeout_s, TERM_GRACE_S)
         try:
-            if self._is_skipped(task, inputs):
+            if (task.when is not True or task.is_handler) and self._is_skipped(task, inputs):
                 return Outcome(outputs=skipped(task))
             result = self._command(task, inputs) if task.function.kind == "exec" else self._call(task, inputs)
             outcome = self._outputs(task, result)
@@ -180,6 +180,8 @@ class Execution:
         function = self._loader.load(task.function)
         with self._limit.within(self._time_s):
             args, kwargs = self._bind(task, inputs)
+            if not task.environ:
+                return function(*args, **kwargs)
             with Variables(self._environ(task)):
                 return function(*args, **kwargs)
 
@@ -205,7 +207,9 @@ class Execution:
         def value_of(leaf: Leaf) -> object:
             if not isinstance(leaf, Ref):
                 return self._constant(leaf)
-            value = chosen(leaf, value_along)
+            value = value_along(leaf.edge)
+            if isinstance(value, FailedTask):
+                value = chosen(leaf, value_along)
             return select(value, leaf.path, f"tasks.{task.in_edges[leaf.edge].slot}") if leaf.path else value
 
         return value_of

@@ -41,19 +41,17 @@ class Outputs:
         """
         found = self._stored.get(task.name)
         if found is None:
-            found = tuple(
-                slot
-                for slot, edges in slot_edges(task).items()
-                if (edges or task.is_target)
-                and (
-                    task.may_fail
-                    or self._is_cautious()
-                    or slot in self._already
-                    or deliver(task, edges, self._locality) is Delivery.REMOTE
-                )
+            found = self._stored[task.name] = tuple(
+                [slot for slot, edges in slot_edges(task).items() if self._is_stored(task, slot, edges)]
             )
-            self._stored[task.name] = found
         return found
+
+    def _is_stored(self, task: Task, slot: str, edges: Sequence[OutEdge]) -> bool:
+        if not edges and not task.is_target:
+            return False
+        if task.may_fail or slot in self._already or self._is_cautious():
+            return True
+        return deliver(task, edges, self._locality) is Delivery.REMOTE
 
     def kept(self, task: Task, is_needed: Callable[[str], bool]) -> dict[str, Sequence[OutEdge]]:
         """The slots kept in memory that some consumer for which `is_needed` holds still takes."""

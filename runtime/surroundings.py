@@ -45,6 +45,7 @@ STOOD_ON: tuple[tuple[ModuleType, str, Callable[..., object]], ...] = (
     (time, "monotonic", _MONOTONIC),
 )
 """What treadle calls by these names while tasks run."""
+STOOD_ON_FUNCTIONS = tuple(function for _, _, function in STOOD_ON)
 
 
 class Surroundings:
@@ -86,13 +87,9 @@ class Surroundings:
 
     def _is_as_before(self) -> bool:
         """Compared by identity: a microsecond has no room for a loop."""
+        now = (json.dumps, json.loads, pickle.dumps, pickle.loads, time.time, time.monotonic)
         return (
-            json.dumps is _JSON_DUMPS
-            and json.loads is _JSON_LOADS
-            and pickle.dumps is _PICKLE_DUMPS
-            and pickle.loads is _PICKLE_LOADS
-            and time.time is _TIME
-            and time.monotonic is _MONOTONIC
+            now == STOOD_ON_FUNCTIONS
             and sys.stdout is self._stdout
             and sys.stderr is self._stderr
             and not any([one.closed for one in self._beneath])

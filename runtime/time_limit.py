@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -38,6 +38,7 @@ class TimeLimit:
     def __init__(self) -> None:
         self._until: float | None = None
         self._has_rung = False
+        self._is_heard = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -46,26 +47,31 @@ class TimeLimit:
             yield
             return
         previous = signal.signal(signal.SIGALRM, self._on_alarm)
+        self._is_heard = True
         try:
             yield
         finally:
+            self._is_heard = False
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, previous)
 
-    @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Code that runs inside for longer than this is interrupted by `TaskTimeout`, which it cannot swallow."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        self._until, self._has_rung = time.monotonic() + seconds, False
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        try:
-            yield
-            if self._has_rung:
-                raise TaskTimeout
-        finally:
-            self._until = None  # the alarm stays set: nobody minds it, and to stop it costs as much as to set it
+    def within(self, seconds: float) -> TimeLimit:
+        """A context: code that runs inside for longer is interrupted by `TaskTimeout`, which it cannot swallow."""
+        self._has_rung = False
+        if self._is_heard:
+            self._until = time.monotonic() + seconds
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+        return self
+
+    def __enter__(self) -> None:
+        """The time runs since `within`."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._until = None  # the alarm stays set: nobody minds it, and to stop it costs as much as to set it
+        if err is None and self._has_rung:
+            raise TaskTimeout
 
     def asked(self, question: Callable[[], T], otherwise: T) -> T:
         """The answer, or `otherwise` when the question raises anything at all, or takes longer than `ASK_S`."""

@@ -47,7 +47,7 @@ from compiler.manifest.source import MAX_FILE_SIZE, read_source
 from compiler.planner.checks import check_plan_static
 from compiler.planner.model import Plan, PlanOptions
 from compiler.planner.profile import load_profile
-from runtime.collector import collector_paused
+from runtime.values.collector import collector_paused
 
 if TYPE_CHECKING:
     from compiler.emit.bundle import Build

@@ -1,8 +1,9 @@
 """The user's code in a worker: units fetched, verified, importable under their own names, callables and commands found.
 
-A meta-path finder serves the modules of the active units from memory, so that classes keep their identity,
-values pickle small and tracebacks keep their lines. The loader decides nothing about *when* code is loaded or what an
-exception of the user's means; how a unit is written is `runtime.unit`, how an error is shown `runtime.user_errors`.
+A meta-path finder serves the modules of the active units from memory, so that classes keep their identity, values
+pickle small and tracebacks keep their lines. The loader decides nothing about *when* code is loaded or what an
+exception of the user's means; how a unit is written is `runtime.unit`, how an error is shown
+`runtime.tasks.user_errors`.
 
 Isolation in a warm environment. Module names are global to a process, and runs may bring different
 versions of one name. An invocation begins with `activate`; units that it needs join as they are met. When a
@@ -26,13 +27,13 @@ from typing import TYPE_CHECKING, cast
 
 from runtime.errors import RuntimeFault
 from runtime.plan import Function
+from runtime.tasks.user_errors import format_user_error
 from runtime.unit import UnitModule, decode_unit
-from runtime.user_errors import format_user_error
 
 if TYPE_CHECKING:
     from importlib.abc import Loader
 
-    from runtime.command import Command, Commands
+    from runtime.tasks.command import Command, Commands
 
 MAX_IDLE_UNITS = 64
 """Units kept for later invocations that the current one has not used."""
@@ -171,7 +172,7 @@ class CodeLoader:
         """The command of a `function` of kind "exec", whose `unit` is the digest of its executable."""
         assert function.kind == "exec", f"a function of kind {function.kind!r} is no command"
         if self._commands is None:
-            from runtime.command import Commands  # what runs processes is loaded by those who run some
+            from runtime.tasks.command import Commands  # what runs processes is loaded by those who run some
 
             self._commands = Commands(self._get_units)
         return self._commands.load(function.unit)

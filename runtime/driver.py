@@ -6,7 +6,7 @@ between threads when a run is short); *io* does that work while main is busy, re
 timers; *hints* blocks on the worker's hint stream, only for pinned workers with remote inputs.
 
 What a commit's answer asks to be called is invoked right after it, a few on the thread that committed, many beside
-it (`runtime.sending`), so that neither a long task nor a throttled Lambda holds up anything.
+it (`runtime.calls.sending`), so that neither a long task nor a throttled Lambda holds up anything.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from dataclasses import dataclass, field
 
 from runtime import events as ev
 from runtime.code import CodeLoader
-from runtime.endings import end_environment
 from runtime.errors import NotSerializable, RuntimeFault
 from runtime.exchange import Exchange, Ports
-from runtime.execute import Execution, TaskFailure, time_limit_failure
 from runtime.failures import brief_record, error_record
+from runtime.machine.remaining import Deadline
+from runtime.machine.retries import repeats
 from runtime.markers import LogMarks
 from runtime.metrics import MetricsSink
 from runtime.plan import Task
 from runtime.ports import Call, Status
-from runtime.remaining import Deadline
-from runtime.retries import repeats
 from runtime.spans import InputSpan, StartUp, TaskSpan
-from runtime.time_limit import leave_alarms_to_main
-from runtime.trust import Packed, Trust
+from runtime.tasks.endings import end_environment
+from runtime.tasks.execute import Execution, TaskFailure, time_limit_failure
+from runtime.tasks.time_limit import leave_alarms_to_main
+from runtime.values.trust import Packed, Trust
 from runtime.worker import Worker
 
 HINT_BLOCK_S = 0.5

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from runtime import events as ev
-from runtime.bulk import Bulk, Sealed
-from runtime.calling import Outgoing, in_a_tree, patience_s
+from runtime.calls.calling import Outgoing, in_a_tree, patience_s
 from runtime.pages import decode_subdag
 from runtime.plan import Task
 from runtime.ports import (
@@ -30,9 +29,10 @@ from runtime.ports import (
     Store,
     ValueStore,
 )
-from runtime.reading import Chunks, read_stored
 from runtime.spans import InputSpan
-from runtime.trust import Packed, Trust
+from runtime.values.bulk import Bulk, Sealed
+from runtime.values.reading import Chunks, read_stored
+from runtime.values.trust import Packed, Trust
 from runtime.worker import Worker
 
 ISOLATED_BYTES = 64 * 1024 * 1024

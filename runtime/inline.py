@@ -15,11 +15,10 @@ from dataclasses import replace
 
 from runtime.backends.memory import MemoryBackend
 from runtime.bundle import LoadedBundle
-from runtime.calling import Outgoing
+from runtime.calls.calling import Outgoing
 from runtime.code import CodeLoader
 from runtime.config import WorkerSettings
 from runtime.driver import Driver, Invocation
-from runtime.envelope import Signer
 from runtime.errors import RunFailed
 from runtime.exchange import Ports
 from runtime.failures import whole_records
@@ -27,10 +26,11 @@ from runtime.given_inputs import resolve_inputs
 from runtime.pages import decode_subdag
 from runtime.plan import EnvClass, InEdge, OutEdge, Task
 from runtime.ports import Call, RebuildPart, WorkerRow
-from runtime.reading import read_stored
 from runtime.results import Progress, RunResult, Sources, assemble, result_slots
 from runtime.run_inputs import RunInputs, publish_inputs
-from runtime.trust import Trust, unpickled
+from runtime.values.envelope import Signer
+from runtime.values.reading import read_stored
+from runtime.values.trust import Trust, unpickled
 from runtime.worker import Worker
 
 WORKER = "inline"

@@ -16,22 +16,22 @@ from typing import Any
 
 from runtime.backends.awslambda import LambdaInvoker
 from runtime.backends.redis import Link, RedisBackend
-from runtime.calling import Outgoing, patience_s
+from runtime.calls.calling import Outgoing, patience_s
+from runtime.calls.sending import Sender, Sending
 from runtime.code import CodeLoader
 from runtime.config import WorkerSettings
 from runtime.driver import Driver, Invocation
-from runtime.endings import end_environment
-from runtime.envelope import Signer
 from runtime.errors import BundleInvalid, RuntimeFault, StoreUnavailable
 from runtime.exchange import Ports
+from runtime.machine.remaining import Deadline, deadline_in
 from runtime.pages import decode_subdag
 from runtime.payload import Payload, make_payload, read_payload
 from runtime.plan import Task
 from runtime.ports import Coordinator
-from runtime.remaining import Deadline, deadline_in
 from runtime.run_inputs import RunInputs
-from runtime.sending import Sender, Sending
-from runtime.trust import Trust
+from runtime.tasks.endings import end_environment
+from runtime.values.envelope import Signer
+from runtime.values.trust import Trust
 from runtime.worker import Worker
 
 PAGE_PREFIX = "page:"

@@ -32,7 +32,6 @@ from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring_ascii
 from typing import Any, cast
 
-from runtime.collector import collector_paused
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
 from runtime.plan import (
     Blob,
@@ -51,6 +50,7 @@ from runtime.plan import (
     Value,
     Variable,
 )
+from runtime.values.collector import collector_paused
 
 PAGES_VERSION = 2
 SHORT_ARGS = 24

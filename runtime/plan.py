@@ -65,7 +65,7 @@ Leaf = Union[Ref, Blob, Input]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition over values that only a run knows: what `when` compiles to (`runtime.conditions` evaluates it).
+    """A condition over values that only a run knows: what `when` compiles to (`runtime.tasks.conditions` evaluates it).
 
     `operator` is "and", "or", "not", or a comparison: "eq", "ne", "lt", "lteq", "gt", "gteq", "in", "notin".
     Operands may be conditions.

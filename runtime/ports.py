@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from runtime.bulk import Sealed
 from runtime.plan import EnvClass, Gate
+from runtime.values.bulk import Sealed
 
 
 class Mode(Enum):

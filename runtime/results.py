@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from runtime.errors import RunFailed
 from runtime.plan import Blob, Input, Leaf, Value, map_refs, slot_name
-from runtime.remedies import chosen
-from runtime.selection import SelectionError, select
+from runtime.tasks.remedies import chosen
+from runtime.tasks.selection import SelectionError, select
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

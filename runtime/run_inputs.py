@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runtime.bulk import Bulk, ChunkGone, Sealed
 from runtime.errors import NotSerializable, RuntimeFault
 from runtime.ports import Reference, ValueStore
-from runtime.trust import Trust
+from runtime.values.bulk import Bulk, ChunkGone, Sealed
+from runtime.values.trust import Trust
 
 LARGE_TASK = "inputs"
 """Stands for the task in the key of a large input: no task can be called so."""

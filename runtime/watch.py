@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from runtime.bundle import LoadedBundle, RunGraph
-from runtime.gates import line_up
+from runtime.machine.gates import line_up
 from runtime.plan import flexible_worker
 from runtime.ports import RebuildPart, RunEvent, RunStatus, WorkerRow
 from runtime.spans import StartUp, TaskSpan, decode_spans

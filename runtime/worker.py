@@ -22,18 +22,18 @@ from math import inf
 
 from runtime import events as ev
 from runtime.config import WorkerSettings
-from runtime.inputs import Inputs
-from runtime.lingering import Lingering
-from runtime.locality import Locality
-from runtime.outbox import Outbox
-from runtime.outputs import Outputs, slot_edges
-from runtime.paging import Paging, page_slot
+from runtime.machine.inputs import Inputs
+from runtime.machine.lingering import Lingering
+from runtime.machine.locality import Locality
+from runtime.machine.outbox import Outbox
+from runtime.machine.outputs import Outputs, slot_edges
+from runtime.machine.paging import Paging, page_slot
+from runtime.machine.remaining import Remaining
+from runtime.machine.settling import Settling
+from runtime.machine.turns import Turns
+from runtime.machine.waiting import HOLD_S
 from runtime.plan import EnvClass, Gate, Task, is_flexible
 from runtime.ports import Answer, Attempt, Called, Commit, Failure, Mode, Recovered, Status, Store
-from runtime.remaining import Remaining
-from runtime.settling import Settling
-from runtime.turns import Turns
-from runtime.waiting import HOLD_S
 
 SLACK_GRANTS = 4
 """How many waiting grants a flexible worker may have before it leaves new ones to others."""

@@ -14,8 +14,8 @@ from compiler.graph.merge import FILES
 from compiler.graph.model import Family, Graph
 from compiler.manifest.model import Exec
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
-from runtime.executable import ShippedFile, encode_executable
 from runtime.plan import Function
+from runtime.tasks.executable import ShippedFile, encode_executable
 from runtime.unit import unit_digest
 
 

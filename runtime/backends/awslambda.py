@@ -18,9 +18,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from runtime.descriptors import file_of, is_still
 from runtime.errors import LambdaFaltered, LambdaUnavailable, Throttled
 from runtime.plan import EnvClass
+from runtime.tasks.descriptors import file_of, is_still
 
 if TYPE_CHECKING:
     from botocore.auth import SigV4Auth

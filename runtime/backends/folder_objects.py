@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runtime.errors import ObjectStoreUnavailable
-from runtime.packing import Buffer
+from runtime.values.packing import Buffer
 
 DRAFT = ".draft-"
 

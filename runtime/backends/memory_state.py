@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from runtime.bulk import Sealed
 from runtime.plan import EnvClass
 from runtime.ports import HintMessage, Reference, RunEvent, Tried, Waiter
+from runtime.values.bulk import Sealed
 
 EVENTS_KEPT = 10_000
 HINTS_KEPT = 1_000

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from runtime.backends.memory_state import MemoryState
-from runtime.bulk import Bulk, Sealed
 from runtime.ports import HintMessage, Reference, RunEvent
+from runtime.values.bulk import Bulk, Sealed
 
 Entry = TypeVar("Entry", HintMessage, RunEvent)
 

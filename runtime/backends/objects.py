@@ -1,8 +1,8 @@
 """Where very large values lie when a run has an object store: a folder, or a prefix of an S3 bucket.
 
-An object is one value, framed (`runtime.bulk`), under `ROOT/<deployment>/<run>/<name>`; a reference to it is its whole
-address, and only addresses inside the run's own part of the store are followed. Objects are put before they are
-committed and have their writer's token in their name, as large values in Redis have. They do not expire by
+An object is one value, framed (`runtime.values.bulk`), under `ROOT/<deployment>/<run>/<name>`; a reference to it is
+its whole address, and only addresses inside the run's own part of the store are followed. Objects are put before they
+are committed and have their writer's token in their name, as large values in Redis have. They do not expire by
 themselves: a run's end removes them all, and a rule of the bucket should, for a client that was killed.
 
 Not responsible for what is large: that is `redis_values`'. The two stores are `folder_objects` and `s3_objects`.
@@ -16,7 +16,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from runtime.config import S3_SCHEME, WorkerSettings
-from runtime.packing import Buffer
+from runtime.values.packing import Buffer
 
 SHOWN_CHARS = 60
 

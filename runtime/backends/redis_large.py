@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from runtime.backends.keys import CHUNKS_MARK, RunKeys, keys_of
 from runtime.backends.objects import Objects, object_name
 from runtime.backends.redis_link import Link
-from runtime.bulk import Bulk, Sealed, framed, unframed
 from runtime.config import WorkerSettings
-from runtime.packing import Buffer
+from runtime.values.bulk import Bulk, Sealed, framed, unframed
+from runtime.values.packing import Buffer
 
 
 class LargeValues:

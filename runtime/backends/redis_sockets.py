@@ -13,7 +13,7 @@ from typing import Any
 import redis
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 
-from runtime.descriptors import Identity, file_of, is_still
+from runtime.tasks.descriptors import Identity, file_of, is_still
 
 
 class _Guarded:

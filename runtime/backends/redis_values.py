@@ -9,9 +9,9 @@ from runtime.backends.keys import RunKeys
 from runtime.backends.objects import Objects
 from runtime.backends.redis_large import LargeValues
 from runtime.backends.redis_link import Link
-from runtime.bulk import Sealed
 from runtime.config import WorkerSettings
 from runtime.ports import Reference
+from runtime.values.bulk import Sealed
 
 BATCH_BYTES = 4 * 1024 * 1024
 SLOTS_PER_CALL = 1_000

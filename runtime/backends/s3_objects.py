@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.config import S3_SCHEME
 from runtime.errors import ObjectStoreUnavailable
-from runtime.packing import Buffer
+from runtime.values.packing import Buffer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

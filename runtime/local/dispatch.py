@@ -18,10 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from runtime.calls.pacing import TokenBucket
 from runtime.local.environments import Environment, State
 from runtime.local.functions import FunctionConfig, throttled
 from runtime.local.invocation import Invocation, Outcome, failure
-from runtime.pacing import TokenBucket
 
 RESOLUTION_S = 0.001
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from runtime.locality import Locality
+from runtime.machine.locality import Locality
 from runtime.plan import OutEdge, Task
 
 

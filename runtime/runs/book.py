@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.backends.redis_link import Link
-from runtime.envelope import Signer
 from runtime.errors import RuntimeFault
 from runtime.runs.record import Entry, Outcome, RunRecord, open_outcome, open_record, seal_outcome, seal_record
+from runtime.values.envelope import Signer
 
 KEPT_RUNS = 200
 WATCHED_S = 5

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-from runtime.calling import patience_s
+from runtime.calls.calling import patience_s
+from runtime.calls.sending import Sending
 from runtime.errors import RuntimeFault
 from runtime.payload import Payload, make_payload
 from runtime.ports import Call
 from runtime.runs.session import Session
-from runtime.sending import Sending
 
 PAGE_PREFIX = "page:"
 CALLS_AT_ONCE = 100

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from runtime.reading import read_stored
 from runtime.results import Sources, assemble, result_slots
 from runtime.runs.session import Session
-from runtime.trust import Packed, unpickled
+from runtime.values.reading import read_stored
+from runtime.values.trust import Packed, unpickled
 
 SLOTS_PER_FETCH = 500
 

@@ -17,7 +17,7 @@ from runtime.runs.following import RunOver
 from runtime.runs.kept import KEPT_BYTES, kept_parts, result_edges
 from runtime.runs.record import Outcome, RunState
 from runtime.runs.session import Session
-from runtime.trust import Packed
+from runtime.values.trust import Packed
 
 CANCELLED = "cancelled by the user"
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from runtime.backends.redis_link import Link
 from runtime.config import LocalSettings
-from runtime.envelope import Signer, default_key_path, load_or_create_key
 from runtime.errors import RuntimeFault, StoreUnavailable
 from runtime.local.living import LocalStack, live_stacks
 from runtime.local.places import StateFolder
@@ -21,7 +20,8 @@ from runtime.runs.archive import read_sections
 from runtime.runs.book import RunBook
 from runtime.runs.record import Entry, open_outcome, open_record
 from runtime.runs.rescue import rescue
-from runtime.trust import Trust
+from runtime.values.envelope import Signer, default_key_path, load_or_create_key
+from runtime.values.trust import Trust
 
 LAST = "last"
 NEAR = 3

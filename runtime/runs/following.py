@@ -18,7 +18,7 @@ from runtime.runs.collecting import TargetGone, read_targets
 from runtime.runs.publishing import publish
 from runtime.runs.record import Outcome, RunRecord
 from runtime.runs.session import Session
-from runtime.trust import Packed
+from runtime.values.trust import Packed
 from runtime.watch import Move, RunWatch, next_move, rebuild_state
 
 GRACE_S = 2.0

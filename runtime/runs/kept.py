@@ -15,7 +15,7 @@ from runtime.plan import Blob, Input, Leaf, Value, map_refs
 from runtime.results import RunResult, Sources, assemble, result_slots
 from runtime.runs.record import Outcome
 from runtime.runs.session import Session
-from runtime.trust import Packed, Trust
+from runtime.values.trust import Packed, Trust
 
 KEPT_BYTES = 4 * 1024 * 1024
 """A run whose launcher has shown the result keeps no larger one."""

@@ -14,11 +14,11 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from runtime.config import WorkerSettings
-from runtime.envelope import Codec, Kind, Place, Signer, open_sealed, seal
 from runtime.errors import RuntimeFault
 from runtime.pages import decode_value, encode_value
 from runtime.plan import Value
 from runtime.results import RunResult
+from runtime.values.envelope import Codec, Kind, Place, Signer, open_sealed, seal
 
 VERSION = 1
 START, OUTCOME = "start", "outcome"

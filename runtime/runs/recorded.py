@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from runtime.backends.redis import RedisBackend
 from runtime.backends.redis_link import Link
 from runtime.bundle import LoadedBundle, read_index
-from runtime.envelope import Signer
 from runtime.errors import BundleInvalid
 from runtime.ports import Reference
 from runtime.run_inputs import read_input
 from runtime.runs.record import RunRecord
 from runtime.runs.session import Session, Target, make_session
-from runtime.trust import Trust
+from runtime.values.envelope import Signer
+from runtime.values.trust import Trust
 
 
 class RecordedBlobs:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from runtime.backends.awslambda import LambdaInvoker
 from runtime.backends.redis import RedisBackend
 from runtime.bundle import LoadedBundle
+from runtime.calls.sending import Sender
 from runtime.config import WorkerSettings
-from runtime.envelope import Signer, default_key_path, load_or_create_key
 from runtime.runs.book import RunBook
-from runtime.sending import Sender
-from runtime.trust import Trust
+from runtime.values.envelope import Signer, default_key_path, load_or_create_key
+from runtime.values.trust import Trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
         "compiler.graph",
         "runtime.hints",
         "runtime.unit",
-        "runtime.executable",
+        "runtime.tasks.executable",
         "runtime.requirements",
     ),
     "compiler.planner": (*FRONT, "compiler.graph", "compiler.code", "runtime.bundle", "runtime.ports"),
@@ -49,7 +49,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
         "runtime.payload",
         "runtime.unit",
     ),
-    "compiler.pipeline": ("compiler", "runtime.bundle", "runtime.collector", *VOCABULARY),
+    "compiler.pipeline": ("compiler", "runtime.bundle", "runtime.values.collector", *VOCABULARY),
     "compiler.cli": ("compiler", "runtime"),
     "runtime": ("runtime",),
 }

@@ -21,11 +21,11 @@ from pathlib import Path
 from compiler.pipeline import CompileOptions, compile_workflow
 from runtime.bundle import LoadedBundle
 from runtime.config import WorkerSettings
-from runtime.envelope import Signer
 from runtime.pages import decode_subdag
 from runtime.payload import Payload, make_payload
 from runtime.plan import is_flexible
-from runtime.trust import Trust
+from runtime.values.envelope import Signer
+from runtime.values.trust import Trust
 
 MANIFEST = Path("manifests/tree_reduction/workflow.yaml")
 LEAVES = 512

@@ -7,11 +7,11 @@ import pytest
 from runtime.backends.redis import Link, RedisBackend
 from runtime.backends.redis_cluster import ClusterClient
 from runtime.config import WorkerSettings
-from runtime.envelope import Signer
 from runtime.errors import StoreUnavailable
 from runtime.ports import Reference
-from runtime.reading import read_stored
-from runtime.trust import Trust
+from runtime.values.envelope import Signer
+from runtime.values.reading import read_stored
+from runtime.values.trust import Trust
 from tests.contracts.cluster import PRIMARIES, Cluster
 from tests.contracts.world import START_S, pinned, redis_world, store
 

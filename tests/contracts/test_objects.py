@@ -16,11 +16,11 @@ from runtime.backends.objects import objects_of
 from runtime.backends.redis import RedisBackend
 from runtime.backends.s3_objects import S3Objects
 from runtime.config import WorkerSettings
-from runtime.envelope import Signer
 from runtime.errors import ObjectStoreUnavailable, SignatureInvalid
 from runtime.ports import Reference, Store
-from runtime.reading import read_stored
-from runtime.trust import Trust
+from runtime.values.envelope import Signer
+from runtime.values.reading import read_stored
+from runtime.values.trust import Trust
 from tests.contracts.buckets import s3_with
 from tests.contracts.world import World, redis_world
 

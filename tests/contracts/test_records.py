@@ -10,7 +10,6 @@ import redis
 
 from runtime.backends.redis_link import Link
 from runtime.config import WorkerSettings
-from runtime.envelope import Signer
 from runtime.errors import SignatureInvalid
 from runtime.local.places import StateFolder
 from runtime.results import RunResult
@@ -18,6 +17,7 @@ from runtime.runs import book as book_module
 from runtime.runs.archive import archive, read_sections, restore
 from runtime.runs.book import RunBook
 from runtime.runs.record import Outcome, RunRecord, RunState
+from runtime.values.envelope import Signer
 
 SETTINGS = WorkerSettings(lease_s=3.0, renew_s=1.0)
 RESULT = RunResult(

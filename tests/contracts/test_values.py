@@ -7,11 +7,11 @@ import threading
 import pytest
 
 from runtime.backends.keys import keys_of
-from runtime.bulk import Bulk
-from runtime.envelope import Codec, Kind, Place, Signer, seal
 from runtime.ports import Reference, RunEvent, Store
-from runtime.reading import read_stored
-from runtime.trust import Trust
+from runtime.values.bulk import Bulk
+from runtime.values.envelope import Codec, Kind, Place, Signer, seal
+from runtime.values.reading import read_stored
+from runtime.values.trust import Trust
 from tests.contracts.world import World, pinned, store
 
 pytestmark = pytest.mark.everywhere

@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from runtime.bulk import CHUNK_BYTES, Bulk, ChunkGone, framed, unframed
-from runtime.envelope import Signer
 from runtime.errors import SignatureInvalid
-from runtime.trust import Trust
+from runtime.values.bulk import CHUNK_BYTES, Bulk, ChunkGone, framed, unframed
+from runtime.values.envelope import Signer
+from runtime.values.trust import Trust
 
 TRUST = Trust(signer=Signer(b"k" * 32), deployment="test", run="run")
 SLOT = "a[1].out"

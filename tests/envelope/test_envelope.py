@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.envelope import (
+from runtime.errors import NotSerializable, RuntimeFault, SignatureInvalid
+from runtime.values.envelope import (
     OVERHEAD,
     Codec,
     Kind,
@@ -21,8 +22,7 @@ from runtime.envelope import (
     open_sealed,
     seal,
 )
-from runtime.errors import NotSerializable, RuntimeFault, SignatureInvalid
-from runtime.packing import pack_value, unpack_value
+from runtime.values.packing import pack_value, unpack_value
 
 KEY = b"k" * 32
 PLACE = Place(deployment="local", run="r1", instance="add[1]", output="sum")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runtime.envelope import Codec
-from runtime.packing import BULK_BYTES, pack_value, unpack_value
+from runtime.values.envelope import Codec
+from runtime.values.packing import BULK_BYTES, pack_value, unpack_value
 
 LARGE = b"x" * BULK_BYTES
 

@@ -10,9 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from runtime.code import CodeLoader
-from runtime.executable import ShippedFile, encode_executable
-from runtime.execute import Execution, Outcome, TaskFailure
 from runtime.plan import EnvClass, Function, Task, Value
+from runtime.tasks.executable import ShippedFile, encode_executable
+from runtime.tasks.execute import Execution, Outcome, TaskFailure
 
 PYTHON = sys.executable
 NOW_S = 60.0

@@ -14,8 +14,8 @@ from compiler.diagnostics import Diagnostic
 from compiler.emit.bundle import Build
 from compiler.pipeline import CompileOptions, check, compile_workflow, expand_workflow
 from runtime.config import WorkerSettings
-from runtime.executable import Executable, decode_executable
 from runtime.inline import run_inline
+from runtime.tasks.executable import Executable, decode_executable
 
 
 @pytest.fixture

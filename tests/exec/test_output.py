@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime import process
+from runtime.tasks import process
 from tests.exec.commands import PYTHON, Bench
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from runtime.calling import Outgoing
+from runtime.calls.calling import Outgoing
 from runtime.errors import RebuildSuperseded
 from runtime.ports import Call, RunEnd, RunStatus
-from runtime.reading import read_stored
+from runtime.values.reading import read_stored
 from runtime.watch import Move, RunWatch, next_move, rebuild_state
 
 if TYPE_CHECKING:

@@ -14,16 +14,16 @@ from typing import Any
 from unittest.mock import patch
 
 from runtime import watch as decisions
-from runtime.attempts import Attempts
 from runtime.backends.memory_commit import CommitRun
 from runtime.backends.memory_coordinator import MemoryCoordinator
 from runtime.backends.memory_state import Record, State
 from runtime.backends.redis_link import Scripts
-from runtime.bulk import Sealed
 from runtime.events import Event, SendCommit
 from runtime.exchange import Exchange
+from runtime.machine.attempts import Attempts
 from runtime.plan import Task
 from runtime.ports import Arrival, Attempt, Call, Commit, Mode, Reference, Release, RunStatus, Status
+from runtime.values.bulk import Sealed
 from runtime.watch import Move, RunWatch
 from runtime.worker import Worker
 from tests.faults import launcher

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from runtime.conditions import holds
 from runtime.plan import Condition, Leaf, OnError, Ref, Task, Value, map_refs
-from runtime.remedies import FailedTask, chosen, substitutes
+from runtime.tasks.conditions import holds
+from runtime.tasks.remedies import FailedTask, chosen, substitutes
 
 ACTIONS = ("skip", "continue", "value", "task", "task")
 NOT_NULL = Condition("ne", (Ref(0), None))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from runtime.calling import Outgoing, patience_s
+from runtime.calls.calling import Outgoing, patience_s
 from runtime.exchange import Ports
 from runtime.ports import Answer, Begin, Commit, Status
 

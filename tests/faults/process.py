@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from runtime import events as ev
 from runtime.exchange import Exchange
 from runtime.failures import brief_record
-from runtime.inputs import argument_slots
+from runtime.machine.inputs import argument_slots
 from runtime.metrics import MetricsSink
 from runtime.plan import Task
 from runtime.ports import Call, Commit
 from runtime.spans import StartUp
-from runtime.trust import Packed
+from runtime.values.trust import Packed
 from runtime.worker import Worker
 from tests.faults.policies import failure_of, is_skipped, stand_ins
 from tests.faults.ports import Crash, ReplyLost, faulty_ports

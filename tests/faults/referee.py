@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from runtime.failures import whole_records
 from runtime.plan import Task
 from runtime.ports import Answer, Commit, RunStatus, Status
-from runtime.reading import read_stored
+from runtime.values.reading import read_stored
 from tests.faults.audit import audit
 from tests.faults.scenario import DEADLY
 from tests.faults.values import plain, sequential

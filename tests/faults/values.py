@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
 from runtime.plan import Leaf, Task, map_refs
-from runtime.remedies import FailedTask, skipped
+from runtime.tasks.remedies import FailedTask, skipped
 from tests.faults.policies import failure_of, is_skipped, stand_ins, value_of
 
 NONCE_MARK = "/"

@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from random import Random
 
-from runtime import calling, outbox
-from runtime.calling import Outgoing
-from runtime.envelope import Signer
+from runtime.calls import calling
+from runtime.calls.calling import Outgoing
+from runtime.machine import outbox
 from runtime.pages import decode_subdag, encode_subdag
 from runtime.plan import Task
 from runtime.ports import Call
-from runtime.remedies import skipped
-from runtime.trust import Trust
+from runtime.tasks.remedies import skipped
+from runtime.values.envelope import Signer
+from runtime.values.trust import Trust
 from tests.faults.chance import Chance
 from tests.faults.launcher import Launcher
 from tests.faults.mishaps import Mishaps

@@ -15,10 +15,10 @@ import pytest
 
 from compiler.emit.bundle import Build
 from runtime.backends.batch import read_value, write_value
-from runtime.envelope import Codec, Kind, Place, Signer, default_key_path, load_or_create_key, seal
 from runtime.errors import RuntimeFault
 from runtime.ports import Reference
-from runtime.trust import Trust
+from runtime.values.envelope import Codec, Kind, Place, Signer, default_key_path, load_or_create_key, seal
+from runtime.values.trust import Trust
 from tests.faults.workloads import SHORT_LEASES, small_bench
 from tests.integration.running import DEPLOYMENT, Bench, compile_at, write_workflow
 from tests.integration.test_faults import while_the_gate_is_closed

@@ -6,7 +6,7 @@ import heapq
 
 import pytest
 
-from runtime.calling import TREE_FROM, in_a_tree
+from runtime.calls.calling import TREE_FROM, in_a_tree
 from runtime.config import WorkerSettings
 from runtime.payload import Payload, make_payload, read_payload
 from runtime.plan import EnvClass

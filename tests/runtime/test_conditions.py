@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from runtime.conditions import ConditionFault, holds
 from runtime.plan import Condition, Leaf, Ref, Value
+from runtime.tasks.conditions import ConditionFault, holds
 
 
 def _says(operator: str, *operands: Any) -> bool:

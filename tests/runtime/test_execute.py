@@ -12,8 +12,8 @@ from typing import cast
 import pytest
 
 from runtime.code import CodeLoader
-from runtime.execute import Execution, Outcome
 from runtime.plan import Blob, EnvClass, Function, InEdge, Input, Ref, Task, Value, Variable
+from runtime.tasks.execute import Execution, Outcome
 
 INPUTS: Mapping[str, object] = {
     "name": "Ada",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.locality import Locality
+from runtime.machine.locality import Locality
 from runtime.optimizations.baseline import Delivery, deliver
 from runtime.plan import Task
 from tests.runtime.records import ENV, records

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from runtime.outbox import ARRIVALS_PER_COMMIT, Outbox
+from runtime.machine.outbox import ARRIVALS_PER_COMMIT, Outbox
+from runtime.machine.settling import Settling
 from runtime.plan import OutEdge
 from runtime.ports import Attempt, Failure, Settle, Store
-from runtime.settling import Settling
 from tests.runtime.records import ENV
 
 

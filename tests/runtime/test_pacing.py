@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from runtime.pacing import Pace, TokenBucket
+from runtime.calls.pacing import Pace, TokenBucket
 
 
 def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:

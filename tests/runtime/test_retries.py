@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.failure_names import names_of
+from runtime.machine.retries import LONGEST_WAIT_S, NAMES_OF_A_DEATH, repeats, wait_s
+from runtime.machine.waiting import Waiting
 from runtime.plan import Retry
-from runtime.retries import LONGEST_WAIT_S, NAMES_OF_A_DEATH, repeats, wait_s
-from runtime.waiting import Waiting
+from runtime.tasks.failure_names import names_of
 
 
 def every_failure(**fields: object) -> Retry:

@@ -8,11 +8,11 @@ import pytest
 
 from runtime.backends.memory import MemoryBackend
 from runtime.config import WorkerSettings
-from runtime.envelope import Signer
 from runtime.errors import NotSerializable, RuntimeFault, SignatureInvalid
 from runtime.ports import Reference
 from runtime.run_inputs import RunInputs, publish_inputs
-from runtime.trust import Trust
+from runtime.values.envelope import Signer
+from runtime.values.trust import Trust
 
 VALUES = {"who": "Ada", "large": "x" * 2000}
 LIMIT = 1000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.selection import SelectionError, select
+from runtime.tasks.selection import SelectionError, select
 
 VALUE = {
     "a": [{"k": 1}, "text"],

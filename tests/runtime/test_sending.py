@@ -9,9 +9,9 @@ from collections import Counter
 
 import pytest
 
+from runtime.calls.sending import AT_ONCE, Sender, Sending
 from runtime.errors import LambdaFaltered, LambdaUnavailable, RuntimeFault, StoreUnavailable, Throttled
 from runtime.plan import EnvClass
-from runtime.sending import AT_ONCE, Sender, Sending
 
 ENV = EnvClass(memory_mb=1769)
 

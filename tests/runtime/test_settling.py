@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.settling import Settling
+from runtime.machine.settling import Settling
 
 
 def test_a_stored_output_settles_its_task_when_its_last_arrivals_are_sent() -> None:

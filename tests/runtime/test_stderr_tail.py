@@ -8,7 +8,7 @@ from contextlib import redirect_stderr
 
 import pytest
 
-from runtime.stderr_tail import LIMIT, StderrTail
+from runtime.tasks.stderr_tail import LIMIT, StderrTail
 
 
 def test_what_is_written_is_kept_and_passed_on() -> None:

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from runtime.surroundings import WHOLE_LOOK_S, Surroundings
+from runtime.tasks.surroundings import WHOLE_LOOK_S, Surroundings
 
 
 @pytest.fixture

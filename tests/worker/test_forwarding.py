@@ -8,13 +8,13 @@ import pytest
 
 from runtime import events as ev
 from runtime.backends.memory import MemoryBackend
-from runtime.calling import Outgoing
+from runtime.calls.calling import Outgoing
 from runtime.config import WorkerSettings
-from runtime.envelope import Signer
 from runtime.exchange import Exchange, Ports
 from runtime.plan import EnvClass
 from runtime.ports import Arrival, Call, Commit, RebuildPart, Store, WorkerRow
-from runtime.trust import Trust
+from runtime.values.envelope import Signer
+from runtime.values.trust import Trust
 from runtime.worker import Worker
 
 ENV = EnvClass(memory_mb=1769)

@@ -11,12 +11,12 @@ import pytest
 from runtime import events as ev
 from runtime.backends.memory import MemoryBackend
 from runtime.config import WorkerSettings
-from runtime.envelope import Signer
 from runtime.exchange import Exchange, Ports
 from runtime.plan import EnvClass
 from runtime.ports import Answer, Commit, RebuildPart, Reference, Status, Store, WorkerRow
-from runtime.reading import read_stored
-from runtime.trust import Trust
+from runtime.values.envelope import Signer
+from runtime.values.reading import read_stored
+from runtime.values.trust import Trust
 from runtime.worker import Worker
 
 ENV = EnvClass(memory_mb=1769)

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from runtime import events as ev
-from runtime import outbox
 from runtime.config import WorkerSettings
+from runtime.machine import outbox
 from runtime.pages import decode_subdag, encode_subdag
 from runtime.plan import Retry, Task
 from runtime.ports import Answer, Attempt, Begin, Failure, Mode, Status, Store, Tried, Withdraw

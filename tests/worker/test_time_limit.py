@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runtime.failures import whole_records
-from runtime.remaining import deadline_in
+from runtime.machine.remaining import deadline_in
 from tests.worker.graphs import bundle_of, random_bundle
 from tests.worker.limited import LimitedWorld
 from tests.worker.test_worlds import PLANNERS

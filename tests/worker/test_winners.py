@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from runtime import events as ev
 from runtime.backends.memory import MemoryBackend
-from runtime.calling import Outgoing
+from runtime.calls.calling import Outgoing
 from runtime.config import WorkerSettings
-from runtime.envelope import Signer
 from runtime.exchange import Exchange, Ports
 from runtime.pages import decode_subdag
 from runtime.ports import Arrival, Commit, RebuildPart, Store, WorkerRow
-from runtime.trust import Packed, Trust
+from runtime.values.envelope import Signer
+from runtime.values.trust import Packed, Trust
 from runtime.worker import Worker
 from tests.worker.graphs import bundle_of
 

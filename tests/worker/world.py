@@ -19,7 +19,7 @@ from runtime.config import WorkerSettings
 from runtime.pages import decode_subdag
 from runtime.plan import Ref, Task, map_refs
 from runtime.ports import Call, Commit, Store
-from runtime.remedies import substitutes
+from runtime.tasks.remedies import substitutes
 from runtime.watch import rebuild_state
 from runtime.worker import Worker
 

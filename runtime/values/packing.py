@@ -2,7 +2,7 @@
 
 Large buffers (arrays, and `bytes` that are found without looking far) are not copied into the pickle: they
 stand beside it, and become the new value's memory where they are read. What is signed, cut and stored is
-`runtime.envelope`'s and `runtime.bulk`'s business.
+`runtime.values.envelope`'s and `runtime.values.bulk`'s business.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from runtime.envelope import Codec
 from runtime.errors import NotSerializable
+from runtime.values.envelope import Codec
 
 BULK_BYTES = 1024 * 1024
 """Buffers from this size on stand beside the pickle."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 
-from runtime.retries import OUT_OF_MEMORY
+from runtime.machine.retries import OUT_OF_MEMORY
 
 THROTTLED = "Throttled"
 TOO_MANY_REQUESTS = 429

@@ -4,7 +4,7 @@ An executable is named by the digest of its bytes, canonical JSON: `{"files":[[p
 "stdout":…,"v":1}`, sorted by path. Modes are one bit and times none, so that the same files give the same bytes
 wherever they were built. The files themselves are blobs of their own: one tool, stored once, however many tasks use it.
 Paths are relative to the manifest's folder. Which files belong to a body is `compiler.code.shipping`; placing them on
-a worker is `runtime.shipped_files`.
+a worker is `runtime.tasks.shipped_files`.
 """
 
 from __future__ import annotations

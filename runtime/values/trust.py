@@ -1,6 +1,6 @@
 """What a deployment's process signs and opens: values, pages, blobs and payloads, each bound to its place.
 
-The envelope's format is `runtime.envelope`; this module says which place each kind of thing has.
+The envelope's format is `runtime.values.envelope`; this module says which place each kind of thing has.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from runtime.bulk import FRAME_MARK, Bulk, Sealed, framed, is_bulk, open_bulk, seal_bulk, unframed
-from runtime.envelope import Codec, Kind, Place, Signer, open_sealed, open_view, seal
 from runtime.errors import ValueUnreadable
-from runtime.packing import Packing, pack_value, unpack_value
-from runtime.user_errors import error_text
+from runtime.tasks.user_errors import error_text
+from runtime.values.bulk import FRAME_MARK, Bulk, Sealed, framed, is_bulk, open_bulk, seal_bulk, unframed
+from runtime.values.envelope import Codec, Kind, Place, Signer, open_sealed, open_view, seal
+from runtime.values.packing import Packing, pack_value, unpack_value
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import math
 import numbers
 import os
 
-from runtime.selection import describe_value
+from runtime.tasks.selection import describe_value
 
 
 class CommandInput(Exception):

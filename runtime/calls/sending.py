@@ -1,9 +1,10 @@
 """Invocations on their way: tried at once, else by a few threads side by side, at a pace, for a bounded time.
 
-What Lambda refuses for now (429) is sent again at a pace that all of a process's calls share (`runtime.pacing`), and so
-is what met a fault that may pass (5xx, a lost connection). When its patience ends, what is still refused is dropped:
-such a call is unconfirmed, and the watch repeats it, later than any patience lasts; a fault that has lasted is told. So
-one call is never under way twice, and nobody who only asked for a call waits for it.
+What Lambda refuses for now (429) is sent again at a pace that all of a process's calls share
+(`runtime.calls.pacing`), and so is what met a fault that may pass (5xx, a lost connection). When its patience ends,
+what is still refused is dropped: such a call is unconfirmed, and the watch repeats it, later than any patience lasts;
+a fault that has lasted is told. So one call is never under way twice, and nobody who only asked for a call waits for
+it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from runtime.calls.pacing import Pace
 from runtime.errors import LambdaFaltered, LambdaUnavailable, RuntimeFault, Throttled
-from runtime.pacing import Pace
 from runtime.plan import EnvClass
-from runtime.time_limit import leave_alarms_to_main
+from runtime.tasks.time_limit import leave_alarms_to_main
 
 SENDERS = 8
 AT_ONCE = 16

@@ -16,21 +16,21 @@ from functools import partial
 from math import inf
 
 from runtime.code import CodeLoader, user_traceback
-from runtime.command_fault import CommandFault
-from runtime.conditions import ConditionFault, holds
-from runtime.environ import VariableError, Variables, variable_text
 from runtime.errors import RuntimeFault, ValueUnreadable
-from runtime.failure_names import names_of
-from runtime.forks import end_fork
 from runtime.plan import Blob, Input, Leaf, Ref, Task, Variable, map_refs, slot_name
-from runtime.process import TERM_GRACE_S
-from runtime.remedies import FailedTask, chosen, skipped, substitutes
-from runtime.selection import SelectionError, select
-from runtime.stderr_tail import StderrTail
-from runtime.surroundings import Surroundings
-from runtime.time_limit import OwnAlarm, TaskTimeout, TimeLimit
-from runtime.trust import Packed, unreadable
-from runtime.user_errors import class_name, error_text, format_place, message_of
+from runtime.tasks.command_fault import CommandFault
+from runtime.tasks.conditions import ConditionFault, holds
+from runtime.tasks.environ import VariableError, Variables, variable_text
+from runtime.tasks.failure_names import names_of
+from runtime.tasks.forks import end_fork
+from runtime.tasks.process import TERM_GRACE_S
+from runtime.tasks.remedies import FailedTask, chosen, skipped, substitutes
+from runtime.tasks.selection import SelectionError, select
+from runtime.tasks.stderr_tail import StderrTail
+from runtime.tasks.surroundings import Surroundings
+from runtime.tasks.time_limit import OwnAlarm, TaskTimeout, TimeLimit
+from runtime.tasks.user_errors import class_name, error_text, format_place, message_of
+from runtime.values.trust import Packed, unreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ the manifest's words, with what the value was.
 from __future__ import annotations
 
 from runtime.plan import path_text
-from runtime.user_errors import error_text
+from runtime.tasks.user_errors import error_text
 
 Path = tuple[str | int, ...]
 SHOWN_KEYS = 8

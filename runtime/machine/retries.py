@@ -1,7 +1,8 @@
 """What `retry` says: which failures are repeated, and how long the next attempt waits.
 
 Pure: chance comes in as a text to draw from, so that the same seed gives the same waits. Who counts attempts is
-`runtime.attempts`, who waits for them `runtime.waiting`, how an exception is named `runtime.failure_names`.
+`runtime.machine.attempts`, who waits for them `runtime.machine.waiting`, how an exception is named
+`runtime.tasks.failure_names`.
 """
 
 from __future__ import annotations

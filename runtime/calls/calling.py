@@ -3,7 +3,7 @@
 A commit that calls hundreds of workers would be busy with invoking them for seconds. Instead it invokes some √n of
 them, the *leaders*, and gives each a list of further calls, which it sends as soon as it has begun. A leader that does
 not begin forwards nothing; its calls are unconfirmed, and the watch repeats them. Nothing here sends anything
-(`runtime.sending`).
+(`runtime.calls.sending`).
 """
 
 from __future__ import annotations

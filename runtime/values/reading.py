@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from runtime.bulk import Bulk, ChunkGone
-from runtime.packing import Buffer
 from runtime.ports import Reference, ValueStore
-from runtime.trust import Packed, Trust
+from runtime.values.bulk import Bulk, ChunkGone
+from runtime.values.packing import Buffer
+from runtime.values.trust import Packed, Trust
 
 Chunks = Iterable[Buffer | None]
 

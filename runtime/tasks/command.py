@@ -1,7 +1,8 @@
 """A task's command: its words, its working folder, its process, and what comes of them.
 
 Here a value becomes a command and a command's end a value or a `CommandFault`, told in the user's terms. How values
-become bytes is `runtime.words`, where files lie `runtime.shipped_files`, how a process is run `runtime.process`.
+become bytes is `runtime.tasks.words`, where files lie `runtime.tasks.shipped_files`, how a process is run
+`runtime.tasks.process`.
 
 The program is a shipped file when its word names one, else a file by its absolute path, else it is looked for on the
 PATH. It runs in a fresh folder that holds the shipped files, or in a folder inside that. It gets the environment
@@ -19,13 +20,13 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from runtime.command_fault import CommandFault
-from runtime.executable import Executable, decode_executable
-from runtime.guardian import Guardian
-from runtime.process import MAX_OUTPUT_BYTES, TERM_GRACE_S, Finished, Program, run_process
-from runtime.retries import NAMES_OF_A_DEATH
-from runtime.shipped_files import ShippedFiles
-from runtime.words import CommandInput, CommandOutput, output_value, stdin_bytes, word_bytes
+from runtime.machine.retries import NAMES_OF_A_DEATH
+from runtime.tasks.command_fault import CommandFault
+from runtime.tasks.executable import Executable, decode_executable
+from runtime.tasks.guardian import Guardian
+from runtime.tasks.process import MAX_OUTPUT_BYTES, TERM_GRACE_S, Finished, Program, run_process
+from runtime.tasks.shipped_files import ShippedFiles
+from runtime.tasks.words import CommandInput, CommandOutput, output_value, stdin_bytes, word_bytes
 
 PRIVATE_VARIABLES = ("TREADLE_", "AWS_LAMBDA_", "AWS_ENDPOINT_URL_LAMBDA", "LAMBDA_", "_HANDLER", "_X_AMZN_")
 """Prefixes of names that say how the worker is reached, what it may open, and how it was started."""

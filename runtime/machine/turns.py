@@ -1,8 +1,8 @@
 """Whose turn it is: the tasks of a worker that could run, in order, with their attempts and the waits between them.
 
 One task runs at a time. A ready task runs at once, unless its next attempt is not due yet, or is to be written before
-it runs (`runtime.attempts`). How long a failed task waits is `runtime.retries`' to say; what a task lacks before it is
-ready, `runtime.inputs`'.
+it runs (`runtime.machine.attempts`). How long a failed task waits is `runtime.machine.retries`' to say; what a task
+lacks before it is ready, `runtime.machine.inputs`'.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Mapping
 
-from runtime.attempts import Attempts
 from runtime.events import Failed, RunTask, SetTimer
+from runtime.machine.attempts import Attempts
+from runtime.machine.waiting import Waiting
 from runtime.plan import Task
 from runtime.ports import Attempt, Begin, Failure, Withdraw
-from runtime.waiting import Waiting
 
 
 class Turns:

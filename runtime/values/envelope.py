@@ -3,7 +3,7 @@
 An envelope is a header (version, kind, codec, length), a tag and the bytes. The tag is HMAC-SHA256 over the place
 (deployment, run, instance, output, kind: each with its length, so that no two places read alike), the header and
 the bytes. A valid value of another task, run or kind is refused like a forged one. Also here: where the signing key
-comes from. How a value becomes bytes is `runtime.packing`, how large ones are cut `runtime.bulk`.
+comes from. How a value becomes bytes is `runtime.values.packing`, how large ones are cut `runtime.values.bulk`.
 
 Not a secret keeper: envelopes are readable, and code that runs in a worker could read the key.
 """

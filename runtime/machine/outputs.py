@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
-from runtime.locality import Locality
+from runtime.machine.locality import Locality
 from runtime.optimizations.baseline import Delivery, deliver
 from runtime.plan import OutEdge, Task, slot_name
 

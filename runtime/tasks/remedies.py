@@ -1,6 +1,7 @@
 """What stands for the outputs of a task that was skipped, or that failed and may: `when` and `on_error` at run time.
 
-Whether an attempt is repeated is decided before (`runtime.attempts`); what a manifest may say is the compiler's.
+Whether an attempt is repeated is decided before (`runtime.machine.attempts`); what a manifest may say is the
+compiler's.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from runtime.outputs import slot_edges
+from runtime.machine.outputs import slot_edges
 from runtime.plan import Leaf, Ref, Task, map_refs, slot_name
 
 

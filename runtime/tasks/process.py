@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Literal
 
-from runtime.guardian import MARK_VARIABLE, Guardian
+from runtime.tasks.guardian import MARK_VARIABLE, Guardian
 
 MAX_OUTPUT_BYTES = 512 << 20
 """More than a value in Redis may have."""

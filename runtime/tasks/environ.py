@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from types import TracebackType
 
-from runtime.selection import describe_value
+from runtime.tasks.selection import describe_value
 
 
 class VariableError(Exception):

@@ -1,7 +1,7 @@
 """How fast something may be sent: a bucket of tokens, and a sender's pace against a limit that it does not know.
 
 Pure: times are the caller's, in seconds of one clock. The local Lambda service limits requests with a bucket; whoever
-invokes workers keeps a pace. Not responsible for sending, nor for whom to send what (`runtime.calling`).
+invokes workers keeps a pace. Not responsible for sending, nor for whom to send what (`runtime.calls.calling`).
 """
 
 from __future__ import annotations

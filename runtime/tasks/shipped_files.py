@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from runtime.errors import RuntimeFault
-from runtime.executable import ShippedFile
+from runtime.tasks.executable import ShippedFile
 
 UNUSED_S = 24 * 3600.0
 MAX_SPARE = 32

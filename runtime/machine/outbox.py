@@ -14,9 +14,9 @@ from collections import deque
 from collections.abc import Collection, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
+from runtime.machine.settling import Settling
 from runtime.plan import EnvClass, Gate, OutEdge, flexible_worker
 from runtime.ports import Arrival, Failure, Item, Recovered, Release, Settle, Store
-from runtime.settling import Settling
 
 ARRIVALS_PER_COMMIT = 450
 

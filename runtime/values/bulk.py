@@ -20,8 +20,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice, repeat
 from typing import Literal
 
-from runtime.envelope import Codec, Place, Signer, invalid, seal
-from runtime.packing import BULK_BYTES, Buffer, Packing
+from runtime.values.envelope import Codec, Place, Signer, invalid, seal
+from runtime.values.packing import BULK_BYTES, Buffer, Packing
 
 CHUNK_BYTES = 8 * 1024 * 1024
 CHUNK_MARK = b"TC"

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 
 from runtime.events import Failed
 from runtime.failures import brief_record, error_record
+from runtime.machine.retries import KILLED, NAMES_OF_A_DEATH, repeats, wait_s
+from runtime.machine.waiting import HOLD_S
 from runtime.plan import Task
 from runtime.ports import Attempt, Failure, Tried, Withdraw
-from runtime.retries import KILLED, NAMES_OF_A_DEATH, repeats, wait_s
-from runtime.waiting import HOLD_S
 
 
 class Attempts:

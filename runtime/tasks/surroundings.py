@@ -23,7 +23,7 @@ from collections.abc import Callable, Container
 from types import ModuleType
 
 from runtime.code import unit_loader_of
-from runtime.descriptors import file_of
+from runtime.tasks.descriptors import file_of
 
 WHOLE_LOOK_S = 0.001
 """A task that ran for longer pays for the whole look."""

@@ -1,0 +1,1 @@
+"""Parts of the worker's state machine: `runtime.worker` composes them. None of them does input or output."""

@@ -17,6 +17,7 @@ from runtime.runs.finding import Deployment, Found
 
 MARKED = re.compile(rb"\x1e(\{[^\n]*\})\n")
 HOLE = re.compile(rb"\0{4096,}")
+QUOTED = re.compile(r'\["([^"]*)"\]')
 SERVICE = re.compile(rb"^(START|END|REPORT) RequestId: [^\n]*\n?", re.MULTILINE)
 
 
@@ -49,7 +50,7 @@ def logs_of(deployment: Deployment, found: Found, task: str = "") -> list[Writte
     """What the tasks of a run wrote, by task and attempt; `task` is an instance, `t[3]`, or all of `t`."""
     folder = found.stack.directory / "logs" if found.stack is not None else deployment.folder(found.run) / "logs"
     pieces = [piece for path in sorted(folder.glob("*/*.log")) for piece in read_log(path)]
-    wanted = [one for one in pieces if one.run == found.run and _is_wanted(one.task, task)]
+    wanted = [one for one in pieces if one.run == found.run and is_of(one.task, task)]
     return sorted(wanted, key=lambda one: (_natural(one.task), one.attempt))
 
 
@@ -106,7 +107,9 @@ def _mark_of(match: re.Match[bytes]) -> _Mark | None:
         return None
 
 
-def _is_wanted(task: str, wanted: str) -> bool:
+def is_of(task: str, wanted: str) -> bool:
+    """`task` is one of those that `wanted` names: a text key may go without its quotes, which a shell would eat."""
+    task, wanted = QUOTED.sub(r"[\1]", task), QUOTED.sub(r"[\1]", wanted)
     return not wanted or task == wanted or task.startswith(f"{wanted}[")
 
 

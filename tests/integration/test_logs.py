@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.runs.logs import is_of
 from tests.integration.running import PLANNERS
 from tests.shell import Shell, shell_at
 
@@ -74,3 +75,18 @@ def test_logs_of_an_unknown_run_are_a_usage_error(tmp_path: Path) -> None:
     code, _, err = shell_at(tmp_path / "home").call("logs", "no-such-run")
     assert code == 2
     assert "there is no run `no-such-run`" in err
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_wanted"),
+    [
+        ("fit[knn][3]", True),
+        ('fit["knn"][3]', True),
+        ("fit[knn]", True),
+        ("fit", True),
+        ("fit[k]", False),
+        ("fi", False),
+    ],
+)
+def test_text_key_may_go_without_quotes(asked: str, is_wanted: bool) -> None:
+    assert is_of('fit["knn"][3]', asked) is is_wanted

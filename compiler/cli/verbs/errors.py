@@ -34,5 +34,5 @@ def run(args: argparse.Namespace, console: Console) -> int:
     elif passed := passed_by(found):
         console.say(passed_text(passed))
     else:
-        console.note(f"the run {found.run} has no errors: it is {found.entry.state.value}")
+        console.note(f"the run {found.run} has no errors: its state is {found.entry.state.value}")
     return Exit.OK

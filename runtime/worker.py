@@ -529,12 +529,15 @@ class Worker:
         return bool(self._spilling)
 
     def _unstored(self) -> Iterator[Store]:
-        """Outputs made here that others may need and that no answer has confirmed to be stored."""
-        for name in [name for name, stage in self._stage.items() if stage is Stage.DONE and name in self.tasks]:
-            task = self.tasks[name]
+        """Outputs made here that others may need and that no answer has confirmed to be stored.
+
+        Those of a task that may fail are stored together with what is known of its failure, or not at all.
+        """
+        done = (self.tasks[name] for name, stage in self._stage.items() if stage is Stage.DONE and name in self.tasks)
+        for task in [task for task in done if not task.may_fail]:
             for slot in (*self._outputs.stored(task), *self._outputs.kept(task, self._is_open)):
                 if slot not in self._stored:
-                    yield Store(task=name, slot=slot, value=None)
+                    yield Store(task=task.name, slot=slot, value=None)
 
     def _is_open(self, task: str) -> bool:
         return self._stage.get(task) is not Stage.DONE

@@ -61,15 +61,18 @@ def test_run_survives_killed_environments(four: Bench, tmp_path: Path, shape: st
 
 @pytest.mark.slow
 def test_every_shape_survives_environments_killed_at_every_moment(four: Bench, tmp_path: Path) -> None:
+    """Every moment with half of the shapes, in turn; the command of `tests.faults.kill_environments` has them all."""
     seeds, planners = itertools.count(100), itertools.cycle(PLANNERS)
+    pairs = itertools.product(enumerate(MOMENTS), enumerate(WORKLOADS.values()))
     outcomes = [
         outcome
-        for moment, workload in itertools.product(MOMENTS, WORKLOADS.values())
+        for (turn, moment), (number, workload) in pairs
+        if (turn + number) % 2 == 0
         for planner in [next(planners)]
         for outcome in hits(four, workload.build(tmp_path / moment, planner), workload, moment, seeds)
     ]
     hit = [outcome for outcome in outcomes if outcome.hit]
-    assert len(hit) >= 18, outcomes
+    assert len(hit) >= 9, outcomes
     assert sum(outcome.kind != "right" for outcome in hit) <= 1, outcomes
     assert {outcome.kind for outcome in outcomes} <= {"right", "bounded"}, outcomes
     assert four.left_keys() == []

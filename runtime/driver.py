@@ -24,16 +24,15 @@ from runtime import events as ev
 from runtime.code import CodeLoader
 from runtime.errors import NotSerializable, RuntimeFault
 from runtime.exchange import Exchange, Ports
-from runtime.failures import brief_record, error_record
 from runtime.machine.remaining import Deadline
-from runtime.machine.retries import repeats
 from runtime.markers import LogMarks
-from runtime.metrics import MetricsSink
+from runtime.metrics import InvocationMetrics, MetricsSink
 from runtime.plan import Task
 from runtime.ports import Call, Status
-from runtime.spans import InputSpan, StartUp, TaskSpan
+from runtime.spans import StartUp
 from runtime.tasks.endings import end_environment
 from runtime.tasks.execute import Execution, TaskFailure, time_limit_failure
+from runtime.tasks.failed import failed_attempt
 from runtime.tasks.time_limit import leave_alarms_to_main
 from runtime.values.trust import Packed, Trust
 from runtime.worker import Worker
@@ -41,8 +40,6 @@ from runtime.worker import Worker
 HINT_BLOCK_S = 0.5
 TIMEOUT_GRACE_S = 5.0
 TIME_UP = "time-up"
-Ran = tuple[Task, int, float, float, tuple[InputSpan, ...]]
-"""An attempt: its task, its number, the wall clock when it began, how long it ran, and where its inputs came from."""
 MOMENT_S = 0.001
 """What an attempt that begins too late has: an alarm of nothing would never go off."""
 
@@ -101,8 +98,7 @@ class Driver:
         self._start = time.time()
         self._over = ""
         self._fault: BaseException | None = None
-        self._sink = MetricsSink(ports.signals.emit_events)
-        self._ran: list[Ran] = []
+        self._metrics = InvocationMetrics(MetricsSink(ports.signals.emit_events))
         self._marks: LogMarks | None = None
 
     def run(self) -> str:
@@ -349,6 +345,23 @@ class Driver:
         for event in events:
             self._feed(event)
 
+    def _flush(self) -> None:
+        worker, traffic = self._worker, self._exchange.traffic
+        self._metrics.flush(
+            StartUp(
+                run=self._invocation.run,
+                worker=worker.worker,
+                incarnation=worker.token,
+                env_class=worker.env.name,
+                state="cold" if self._invocation.is_cold else "warm",
+                invoke_time=self._invocation.called_at,
+                start_time=self._start,
+                commits=traffic.commits,
+                bytes_in=traffic.bytes_in,
+                bytes_out=traffic.bytes_out,
+            )
+        )
+
     # ---- user code --------------------------------------------------------------------------------------
 
     def _run_task(self, run: ev.RunTask) -> None:
@@ -376,7 +389,7 @@ class Driver:
             self._exchange.unpacked({slot: inputs[slot] for slot in packed})
         if (spoiled := self._execution.tidy(task, exec_s)) and not self.unfit:
             self._hand_over(spoiled)
-        self._ran.append((task, run.attempt, started_at, exec_s, self._exchange.sources_of(task)))
+        self._metrics.ran(task, run.attempt, started_at, exec_s, self._exchange.sources_of(task))
         if outcome.is_cut and self._deadline is not None:
             self._feed(ev.TimeNearlyUp())
             stderr = outcome.failure.stderr if outcome.failure is not None else ""
@@ -396,22 +409,7 @@ class Driver:
         return self._failed(task, run.attempt, time_limit_failure(task, limit_s, stderr))
 
     def _failed(self, task: Task, attempt: int, failure: TaskFailure) -> ev.Failed:
-        names = failure.names or (failure.kind,)
-        record = error_record(
-            task=task.name,
-            attempt=attempt,
-            attempts=task.retry.max + 1 if repeats(task.retry, names) else 0,
-            worker=self._worker.worker,
-            kind=failure.kind,
-            message=failure.message,
-            traceback=failure.traceback,
-            line=task.line,
-            file=task.file,
-            hint=failure.hint,
-            stderr=failure.stderr,
-            on_error=task.on_error.action,
-        )
-        return ev.Failed(task.name, record, brief_record(failure.kind, failure.message), names)
+        return failed_attempt(task, attempt, failure, worker=self._worker.worker)
 
     def _seal(self, seal: ev.Seal) -> ev.Event:
         task = self._worker.tasks[seal.task]
@@ -436,41 +434,6 @@ class Driver:
     def _substitute(self, effect: ev.Substitute) -> ev.Event:
         self._exchange.keep(self._execution.substitutes(self._worker.tasks[effect.task], effect.record))
         return ev.Executed(effect.task)
-
-    # ---- spans ------------------------------------------------------------------------------------------
-
-    def _collect_spans(self) -> None:
-        """Spans are made when nothing waits for them."""
-        for task, attempt, started_at, exec_s, fetched in self._ran:
-            self._sink.add(
-                TaskSpan(
-                    task=task.name,
-                    attempt=attempt,
-                    started_at=started_at,
-                    exec_s=exec_s,
-                    inputs=fetched,
-                    local_inputs=len(task.in_edges) - len(fetched),
-                )
-            )
-        self._ran.clear()
-
-    def _flush(self) -> None:
-        self._collect_spans()
-        worker = self._worker
-        self._sink.flush(
-            StartUp(
-                run=self._invocation.run,
-                worker=worker.worker,
-                incarnation=worker.token,
-                env_class=worker.env.name,
-                state="cold" if self._invocation.is_cold else "warm",
-                invoke_time=self._invocation.called_at,
-                start_time=self._start,
-                commits=self._exchange.traffic.commits,
-                bytes_in=self._exchange.traffic.bytes_in,
-                bytes_out=self._exchange.traffic.bytes_out,
-            )
-        )
 
 
 def _wait_for_the_end() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from runtime.spans import StartUp, TaskSpan, encode_spans
+from runtime.plan import Task
+from runtime.spans import InputSpan, StartUp, TaskSpan, encode_spans
 
 BATCH = 1_000
 """Spans per entry of the event stream at most."""
@@ -25,3 +26,31 @@ class MetricsSink:
         spans, self._spans = self._spans, []
         batches = [spans[at : at + BATCH] for at in range(0, len(spans), BATCH)] or [[]]
         self._emit([("span", encode_spans(start_up, batch, is_last=batch is batches[-1])) for batch in batches])
+
+
+class InvocationMetrics:
+    """What happened in one invocation, noted as it happens and made into spans when nothing waits for them."""
+
+    def __init__(self, sink: MetricsSink) -> None:
+        self._sink = sink
+        self._ran: list[tuple[Task, int, float, float, tuple[InputSpan, ...]]] = []
+
+    def ran(self, task: Task, attempt: int, started_at: float, exec_s: float, fetched: tuple[InputSpan, ...]) -> None:
+        """An attempt began at `started_at` of the wall clock and ran for `exec_s`; `fetched` inputs were not here."""
+        self._ran.append((task, attempt, started_at, exec_s, fetched))
+
+    def flush(self, start_up: StartUp) -> None:
+        """Send everything, with the invocation that it belongs to."""
+        for task, attempt, started_at, exec_s, fetched in self._ran:
+            self._sink.add(
+                TaskSpan(
+                    task=task.name,
+                    attempt=attempt,
+                    started_at=started_at,
+                    exec_s=exec_s,
+                    inputs=fetched,
+                    local_inputs=len(task.in_edges) - len(fetched),
+                )
+            )
+        self._ran.clear()
+        self._sink.flush(start_up)

@@ -22,6 +22,7 @@ from math import inf
 
 from runtime import events as ev
 from runtime.config import WorkerSettings
+from runtime.machine.commits import Commits
 from runtime.machine.inputs import Inputs
 from runtime.machine.lingering import Lingering
 from runtime.machine.locality import Locality
@@ -33,7 +34,7 @@ from runtime.machine.settling import Settling
 from runtime.machine.turns import Turns
 from runtime.machine.waiting import HOLD_S
 from runtime.plan import EnvClass, Gate, Task, is_flexible
-from runtime.ports import Answer, Attempt, Called, Commit, Failure, Mode, Recovered, Status, Store
+from runtime.ports import Answer, Attempt, Called, Failure, Mode, Recovered, Status, Store
 
 SLACK_GRANTS = 4
 """How many waiting grants a flexible worker may have before it leaves new ones to others."""
@@ -92,9 +93,8 @@ class Worker:
         self._probed: set[str] = set()
         self._spilling: set[str] = set()
         self._passed: dict[str, Failure] = {}
-        self._in_flight: tuple[Mode, tuple[str, ...], tuple[str, ...], frozenset[str]] | None = None
+        self._commits = Commits(worker, token, env)
         self._refused_leaves = 0
-        self._seq = 0
         self._called = 0
         self._is_renewing = False
         self._lingering = Lingering(settings.linger_s)
@@ -237,26 +237,24 @@ class Worker:
             self._admit(name)
 
     def _on_committed(self, answer: Answer) -> None:
-        assert self._in_flight is not None, "an answer to a commit that was not sent"
-        mode, settled, stored, announced = self._in_flight
+        sent = self._commits.answered()
         if not self._accepts(answer):
             return
-        self._in_flight = None
-        for task in settled:
+        for task in sent.settled:
             self.grants.pop(task, None)
         if answer.left:
-            self._leave("left" if mode is Mode.LEAVE else "handed over")
+            self._leave("left" if sent.mode is Mode.LEAVE else "handed over")
             return
         for task in answer.queued:
             self._stand_in_line(task, answer.seq)
-        self._turns.announced(announced)
+        self._turns.announced(sent.announced)
         if answer.todo is not None:
             self._take_grants(answer.todo, answer.seq)
-        self._stored.update(stored)
+        self._stored.update(sent.stored)
         self._follow_stored()
         held_back = {slot for task in self._checkpoints.values() for slot in self._outputs.stored(task)}
-        self._drop(self._inputs.release(slot for slot in stored if slot not in held_back))
-        if mode is Mode.LEAVE and not self._is_busy():
+        self._drop(self._inputs.release(slot for slot in sent.stored if slot not in held_back))
+        if sent.mode is Mode.LEAVE and not self._is_busy():
             self._stay_after_all(answer.todo or {})
 
     def _stay_after_all(self, todo: Mapping[str, int]) -> None:
@@ -455,7 +453,7 @@ class Worker:
             self._effects.append(ev.LoadPages(numbers))
         if wanted := self._inputs.take_wanted():
             self._effects.append(ev.Fetch(wanted))
-        if self._in_flight is not None or self._spilling:
+        if self._commits.is_waiting or self._spilling:
             return
         if self._outbox:
             self._commit(self._mode_of_next())
@@ -463,8 +461,7 @@ class Worker:
             self._rest()
 
     def _start_next(self) -> None:
-        is_leaving = self._in_flight is not None and self._in_flight[0] is not Mode.STAY
-        if self._is_stopping or is_leaving:
+        if self._is_stopping or self._commits.is_leaving:
             return
         head = self._turns.head
         if head is not None and not self._remaining.is_enough(self.tasks[head], self._now):
@@ -547,20 +544,8 @@ class Worker:
         take = 0
         if self._is_flexible and not self._is_stopping and batch.share:
             take = max(0, batch.share + SLACK_GRANTS - self._turns.backlog)
-        self._seq += 1
-        announced = frozenset(item.task for item in batch.items if isinstance(item, Attempt) and not item.error)
-        self._in_flight = (mode, batch.settled, batch.stored, announced)
-        commit = Commit(
-            worker=self.worker,
-            token=self.token,
-            seq=self._seq,
-            env=self.env,
-            items=batch.items,
-            mode=mode,
-            take=take,
-            known=len(self.grants.keys() - set(batch.settled)),
-        )
-        self._effects.append(ev.SendCommit(commit, batch.fill))
+        known = len(self.grants.keys() - set(batch.settled))
+        self._effects.append(self._commits.send(batch, mode, take=take, known=known))
 
     def _leave(self, reason: str) -> None:
         self.has_left = True

@@ -2,8 +2,8 @@
 
 Everything lies below one folder of this user's in the temporary folder:
 
-    treadle-<uid>/files/<digest>/…   the files of one executable, read-only, made whole or not at all
-    treadle-<uid>/work/<process>/…   working folders, one per process with a lock file beside it, one inside per command
+    treadle-<uid>/files/<digest>/…      the files of one executable, read-only, made whole or not at all
+    treadle-<uid>/commands/<process>/…   working folders: one per process, a lock file beside it, in it one per command
 
 A folder of files outlives invocations and processes, and processes share it. A process trusts what it has read once
 and found to have the digests it must have, for as long as no file's inode or times change; anything else is made
@@ -94,7 +94,7 @@ class ShippedFiles:
         if self._lock >= 0:
             return
         self._base = self._base or _own_folder()
-        work = os.path.join(self._base, "work")
+        work = os.path.join(self._base, "commands")
         os.makedirs(work, 0o700, exist_ok=True)
         os.makedirs(os.path.join(self._base, "files"), 0o700, exist_ok=True)
         self._lock, path = tempfile.mkstemp(prefix=f"{os.getpid()}-", suffix=".lock", dir=work)

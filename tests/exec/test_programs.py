@@ -124,11 +124,11 @@ def test_processes_share_the_placed_files_and_trust_only_what_they_read(bench: B
 def test_closing_leaves_no_working_folder(bench: Bench, temporary: Path) -> None:
     bench.run("true", files={"x": ""})
     bench.loader.close()
-    assert list(temporary.glob("*/work/*")) == []
+    assert list(temporary.glob("*/commands/*")) == []
 
 
 def test_working_folders_of_processes_that_are_no_more_go(bench: Bench, temporary: Path) -> None:
-    work = temporary / f"treadle-{os.getuid()}" / "work"
+    work = temporary / f"treadle-{os.getuid()}" / "commands"
     (work / "7-abandoned" / "1").mkdir(parents=True)
     work.parent.chmod(0o700)
     (work / "7-abandoned.lock").touch()

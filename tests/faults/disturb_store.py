@@ -9,8 +9,6 @@ same for the run's events. All must give the right result.
 
 from __future__ import annotations
 
-import argparse
-import itertools
 import random
 import sys
 import tempfile
@@ -18,14 +16,14 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import redis
 
 from compiler.emit.bundle import Build
-from tests.faults.campaign import Outcome, Table, run_under
+from tests.faults.campaign import Outcome, run_under
+from tests.faults.command import arguments, run_modes
 from tests.faults.workloads import SHORT_LEASES, WORKLOADS, Workload, own_home, small_bench
-from tests.integration.running import PLANNERS, Bench
+from tests.integration.running import Bench
 
 Disturb = Callable[[redis.Redis], int]
 
@@ -83,32 +81,15 @@ def run_disturbed(bench: Bench, build: Build, workload: Workload, mode: str, see
 
 
 def main() -> int:
-    args = arguments()
-    table, seeds = Table(), itertools.count(args.seed)
+    args = arguments(__doc__, MODES)
     with tempfile.TemporaryDirectory() as folder, own_home(), small_bench() as bench:
-        for mode in args.mode or MODES:
-            turns = itertools.cycle(itertools.product(args.shape or WORKLOADS, args.planner or PLANNERS))
-            for shape, planner in itertools.islice(turns, args.runs):
-                seed = next(seeds)
-                build = WORKLOADS[shape].build(Path(folder, str(seed)), planner)
-                outcome = run_disturbed(bench, build, WORKLOADS[shape], mode, seed)
-                table.add(mode, outcome, keys_left=len(bench.left_keys()))
-                if args.verbose or outcome.kind != "right":
-                    print(f"{mode} {shape} {planner} seed {seed}: {outcome.kind} in {outcome.seconds:.1f} s", end="; ")
-                    print(f"{outcome.hit}; {outcome.detail}", flush=True)
-    table.print()
-    return 0 if table.is_good(bounded_share=0.0) else 1
 
+        def run_once(mode: str, shape: str, planner: str, seed: int) -> tuple[Outcome, list[str]]:
+            build = WORKLOADS[shape].build(Path(folder, str(seed)), planner)
+            outcome = run_disturbed(bench, build, WORKLOADS[shape], mode, seed)
+            return outcome, bench.left_keys()
 
-def arguments() -> Any:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=20, help="of each mode")
-    parser.add_argument("--mode", choices=MODES, action="append")
-    parser.add_argument("--planner", choices=PLANNERS, action="append")
-    parser.add_argument("--shape", choices=WORKLOADS, action="append")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--verbose", action="store_true", help="a line for each run, not only for those that go wrong")
-    return parser.parse_args()
+        return run_modes(args, MODES, run_once)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,6 @@ once, counted by the run's own events.
 
 from __future__ import annotations
 
-import argparse
-import itertools
 import json
 import sys
 import tempfile
@@ -19,14 +17,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from compiler.emit.bundle import Build
 from runtime.config import WorkerSettings
-from tests.faults.campaign import Outcome, Table, run_under
+from tests.faults.campaign import Outcome, run_under
+from tests.faults.command import arguments, run_modes
 from tests.faults.unruly_proxy import Manners, UnrulyProxy
 from tests.faults.workloads import SHORT_LEASES, WORKLOADS, Workload, own_home, small_bench
-from tests.integration.running import PLANNERS, Bench, wait_for
+from tests.integration.running import Bench, wait_for
 
 MODES: Mapping[str, Manners] = {
     "twice": Manners(copies=2, delay_s=1.0),
@@ -74,32 +72,15 @@ def told_by(bench: Bench) -> tuple[Counter[str], Counter[str]]:
 
 
 def main() -> int:
-    args = arguments()
-    table, seeds = Table(), itertools.count(args.seed)
+    args = arguments(__doc__, MODES)
     with tempfile.TemporaryDirectory() as folder, own_home(), small_bench() as bench:
-        for mode in args.mode or MODES:
-            turns = itertools.cycle(itertools.product(args.shape or WORKLOADS, args.planner or PLANNERS))
-            for shape, planner in itertools.islice(turns, args.runs):
-                seed = next(seeds)
-                build = WORKLOADS[shape].build(Path(folder, str(seed)), planner)
-                outcome = run_through(bench, build, WORKLOADS[shape], MODES[mode], seed)
-                table.add(mode, outcome, keys_left=len(bench.left_keys()))
-                if args.verbose or outcome.kind != "right":
-                    print(f"{mode} {shape} {planner} seed {seed}: {outcome.kind} in {outcome.seconds:.1f} s", end="; ")
-                    print(f"{outcome.hit}; {outcome.detail}", flush=True)
-    table.print()
-    return 0 if table.is_good(bounded_share=0.0) else 1
 
+        def run_once(mode: str, shape: str, planner: str, seed: int) -> tuple[Outcome, list[str]]:
+            build = WORKLOADS[shape].build(Path(folder, str(seed)), planner)
+            outcome = run_through(bench, build, WORKLOADS[shape], MODES[mode], seed)
+            return outcome, bench.left_keys()
 
-def arguments() -> Any:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=20, help="of each mode")
-    parser.add_argument("--mode", choices=MODES, action="append")
-    parser.add_argument("--planner", choices=PLANNERS, action="append")
-    parser.add_argument("--shape", choices=WORKLOADS, action="append")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--verbose", action="store_true", help="a line for each run, not only for those that go wrong")
-    return parser.parse_args()
+        return run_modes(args, MODES, run_once)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ All but the last must give the right result; `gone` must be one clear error with
 
 from __future__ import annotations
 
-import argparse
 import random
 import socket
 import sys
@@ -19,17 +18,16 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import cycle, product
 from pathlib import Path
-from typing import Any
 
 import redis
 
 from compiler.emit.bundle import Build
-from tests.faults.campaign import Outcome, Table, family_of, left_behind, run_under
+from tests.faults.campaign import Outcome, family_of, left_behind, run_under
+from tests.faults.command import arguments, run_modes
 from tests.faults.redis_servers import RedisServer
 from tests.faults.workloads import SHORT_LEASES, WORKLOADS, Workload, own_home, small_bench
-from tests.integration.running import PLANNERS, Bench, wait_for
+from tests.integration.running import Bench, wait_for
 
 WINDOW_S = 0.5
 DOWN_S = 2.0
@@ -167,33 +165,13 @@ def as_expected(mode: str, outcome: Outcome) -> Outcome:
 
 
 def main() -> int:
-    args = arguments()
-    table, seed = Table(), args.seed
+    args = arguments(__doc__, MODES)
     with tempfile.TemporaryDirectory() as folder, own_home():
-        for mode in args.mode or MODES:
-            turns = cycle(product(args.shape or WORKLOADS, args.planner or PLANNERS))
-            for shape, planner in turns:
-                if table.hits(mode) >= args.runs or seed - args.seed > 4 * args.runs * len(MODES):
-                    break
-                seed += 1
-                outcome, left = run_of(mode, Path(folder), WORKLOADS[shape], planner, seed)
-                table.add(mode, outcome, keys_left=len(left))
-                if args.verbose or left or outcome.kind != "right":
-                    print(f"{mode} {shape} {planner} seed {seed}: {outcome.kind} in {outcome.seconds:.1f} s", end="; ")
-                    print(f"{outcome.hit}; {outcome.detail}; left: {left}", flush=True)
-    table.print()
-    return 0 if table.is_good(bounded_share=0.0) else 1
-
-
-def arguments() -> Any:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=20, help="of each mode, in which the harm was done")
-    parser.add_argument("--mode", choices=MODES, action="append")
-    parser.add_argument("--planner", choices=PLANNERS, action="append")
-    parser.add_argument("--shape", choices=WORKLOADS, action="append")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--verbose", action="store_true", help="a line for each run, not only for those that go wrong")
-    return parser.parse_args()
+        return run_modes(
+            args,
+            MODES,
+            lambda mode, shape, planner, seed: run_of(mode, Path(folder), WORKLOADS[shape], planner, seed),
+        )
 
 
 if __name__ == "__main__":

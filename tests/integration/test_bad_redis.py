@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,20 +23,13 @@ from runtime.config import LocalSettings, WorkerSettings
 from runtime.errors import RuntimeFault, StoreUnavailable
 from runtime.local.redis_server import find_redis_server
 from runtime.local.stack import ensure_stack
+from tests.integration.gate import WAIT, meanwhile
 from tests.integration.running import DEPLOYMENT, PLANNERS, Bench, compile_at, wait_for, write_workflow
 
 SETTINGS = WorkerSettings(lease_s=2.0, renew_s=0.5, call_limit_s=2.0, fan_out=2, deadline_s=60)
-FUNCTIONS = """
-import pathlib
-import time
-
-
-def wait(folder):
-    pathlib.Path(folder, "begun").write_text("")
-    while not pathlib.Path(folder, "open").exists():
-        time.sleep(0.005)
-    return 1
-
+FUNCTIONS = (
+    WAIT
+    + """
 
 def more(number, size):
     return number, bytes(size)
@@ -45,6 +38,7 @@ def more(number, size):
 def length(value):
     return len(value[1])
 """
+)
 BODY = """
 params: {folder: {type: str}}
 tasks:
@@ -96,25 +90,6 @@ def bench_on(port: int, user: str = "") -> Iterator[Bench]:
         redis.Redis(port=port) as client,
     ):
         yield Bench(stack, client)
-
-
-@contextmanager
-def meanwhile(folder: Path, act: Callable[[], object]) -> Iterator[None]:
-    """Do `act` while the first task runs, then let it return."""
-
-    def interfere() -> None:
-        try:
-            wait_for((folder / "begun").exists, "the first task")
-            act()
-        finally:
-            (folder / "open").write_text("")
-
-    thread = threading.Thread(target=interfere)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
 
 
 def run(bench: Bench, folder: Path, planner: str = "simple") -> object:

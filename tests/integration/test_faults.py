@@ -9,7 +9,6 @@ import itertools
 import os
 import pickle
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from runtime.local.redis_server import start_redis
 from runtime.local.stack import ensure_stack
 from tests.faults.kill_environments import MOMENTS, hits
 from tests.faults.workloads import SHORT_LEASES, WORKLOADS, small_bench
+from tests.integration.gate import WAIT, meanwhile
 from tests.integration.running import (
     DEPLOYMENT,
     PLANNERS,
@@ -145,27 +145,18 @@ tasks:
   count: {call: "functions:measure", args: ["${{ tasks.other }}", "${{ tasks.gate }}"], PIN_LATE}
 result: RESULT
 """
-GATE = """
-import pathlib
-import time
-
+GATE = (
+    WAIT
+    + """
 
 def make(size):
     return bytes(size)
 
 
-def wait(folder):
-    pathlib.Path(folder, "begun").write_text("")
-    give_up = time.monotonic() + 60
-    while not pathlib.Path(folder, "open").exists():
-        assert time.monotonic() < give_up, "the gate stays closed"
-        time.sleep(0.005)
-    return 1
-
-
 def measure(value, gate):
     return len(value)
 """
+)
 PINS = {"PIN_EARLY": "worker: red", "PIN_GATE": "worker: blue", "PIN_LATE": "worker: green"}
 LATE = '["${{ tasks.late }}", "${{ tasks.count }}"]'
 
@@ -181,26 +172,13 @@ def gated(folder: Path, *, size: int = 40, result: str = LATE) -> Path:
 @contextmanager
 def while_the_gate_is_closed(folder: Path, bench: Bench, act: Callable[[str], object]) -> Iterator[None]:
     """Do `act(prefix of the run's keys)` once the early values are stored and the gate's task runs; then open it."""
-    problems: list[BaseException] = []
 
-    def interfere() -> None:
-        try:
-            wait_for((folder / "begun").exists, "the gate's task")
-            wait_for(lambda: stored(bench), "the early values")
-            act(stored(bench).removesuffix("out"))
-        except BaseException as err:  # noqa: BLE001  raised again below
-            problems.append(err)
-        finally:
-            (folder / "open").write_text("")
+    def act_on_them() -> None:
+        wait_for(lambda: stored(bench), "the early values")
+        act(stored(bench).removesuffix("out"))
 
-    thread = threading.Thread(target=interfere)
-    thread.start()
-    try:
+    with meanwhile(folder, act_on_them):
         yield
-    finally:
-        thread.join()
-        if problems:
-            raise problems[0]
 
 
 def stored(bench: Bench) -> str:

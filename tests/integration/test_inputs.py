@@ -13,6 +13,7 @@ from runtime.errors import RunFailed, RuntimeFault
 from runtime.given_inputs import InputsInvalid
 from runtime.inline import run_inline
 from tests.faults.workloads import SHORT_LEASES
+from tests.integration.gate import WAIT
 from tests.integration.running import PLANNERS, Bench, compile_at, write_workflow
 from tests.integration.test_faults import while_the_gate_is_closed
 from tests.shell import Shell, shell_at
@@ -122,23 +123,14 @@ tasks:
   last: {call: "functions:make", args: ["${{ tasks.late }}"], worker: black}
 result: ["${{ tasks.early }}", "${{ tasks.late }}", "${{ tasks.last }}"]
 """
-GATE = """
-import pathlib
-import time
-
+GATE = (
+    WAIT
+    + """
 
 def make(value, gate=None):
     return value[:3]
-
-
-def wait(folder):
-    pathlib.Path(folder, "begun").write_text("")
-    give_up = time.monotonic() + 60
-    while not pathlib.Path(folder, "open").exists():
-        assert time.monotonic() < give_up, "the gate stays closed"
-        time.sleep(0.005)
-    return 1
 """
+)
 GIVEN = {"large": "abc" * 100_000, "small": "xyz"}
 
 

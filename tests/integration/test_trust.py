@@ -20,6 +20,7 @@ from runtime.ports import Reference
 from runtime.values.envelope import Codec, Kind, Place, Signer, default_key_path, load_or_create_key, seal
 from runtime.values.trust import Trust
 from tests.faults.workloads import SHORT_LEASES, small_bench
+from tests.integration.gate import WAIT
 from tests.integration.running import DEPLOYMENT, Bench, compile_at, write_workflow
 from tests.integration.test_faults import while_the_gate_is_closed
 
@@ -45,23 +46,14 @@ tasks:
     args: ["${{ tasks.early if i % 2 else tasks.other }}", "${{ tasks.gate }}"]
 result: ["${{ tasks.late }}"]
 """
-FUNCTIONS = """
-import pathlib
-import time
-
+FUNCTIONS = (
+    WAIT
+    + """
 
 def make(size):
     return bytes(size)
-
-
-def wait(folder):
-    pathlib.Path(folder, "begun").write_text("")
-    give_up = time.monotonic() + 60
-    while not pathlib.Path(folder, "open").exists():
-        assert time.monotonic() < give_up, "the gate stays closed"
-        time.sleep(0.005)
-    return 1
 """
+)
 MEASURING = """
 def measure(value, gate):
     return len(value)

@@ -19,12 +19,13 @@ from runtime.errors import BundleInvalid, SchemaVersionUnsupported
 from runtime.given_inputs import InputDeclaration
 from runtime.pages import decode_value, env_from_row
 from runtime.plan import Blob, Entry, EnvClass, Gate, Leaf, Value, map_refs, slot_name
+from runtime.upload import parse_upload
 from runtime.value_types import parse_type
 
 INDEX_NAME = "treadle-bundle.json"
 BLOB_FOLDER = "blobs/sha256"
 SCHEMA_MAJOR = 1
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 _REBUILD = "build the bundle again"
 
@@ -115,7 +116,8 @@ class LoadedBundle:
 
     `pages[n]` is the digest of page n. `result` is the value tree of `result:` or `outputs:`, whose `Ref.edge` is a
     position in `result_edges`, (instance name, output or None) each; `result_kind` is "result", "outputs" or "sinks".
-    `files` are the executables of commands and the files that they ship.
+    `files` are the executables of commands and the files that they ship. `upload` is the manifest's word on when
+    workers send what they measured, as a setting is written, "" when it says nothing.
     `closure` is the archive that goes to Lambda, `package` the whole runtime for `launch.py`. `index` are the bytes
     that `digest` names.
     """
@@ -138,6 +140,7 @@ class LoadedBundle:
     result_edges: tuple[tuple[str, str | None], ...]
     result_kind: str
     task_count: int
+    upload: str
     closure: str
     package: str
     graph_digest: str
@@ -287,6 +290,7 @@ def _loaded(document: Any, data: bytes, source: BlobSource) -> LoadedBundle:
         result_edges=tuple((_text(instance), output) for instance, output in result["edges"]),
         result_kind=_text(result["kind"]),
         task_count=_number(document["tasks"]),
+        upload=_upload(document.get("upload", "")),
         closure=_text(document["closure"]),
         package=_text(document["package"]),
         graph_digest=_text(document["graph"]),
@@ -302,6 +306,12 @@ def _input(row: Any) -> InputDeclaration:
         default=decode_value(row.get("default")),
         description=_text(row.get("description", "")),
     )
+
+
+def _upload(value: Any) -> str:
+    if value:
+        parse_upload(_text(value))
+    return _text(value)
 
 
 def _text(value: Any) -> str:

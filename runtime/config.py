@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode
 
+from runtime.upload import parse_upload
+
 KIB = 1024
 S3_SCHEME = "s3://"
 TLS_FILES = {"redis_ca_file": "ssl_ca_certs", "redis_cert_file": "ssl_certfile", "redis_key_file": "ssl_keyfile"}
@@ -25,6 +27,7 @@ class WorkerSettings:
     `life_s`: how long keys of a run live (deadline + 24 h). `store_value_bytes`: larger values get a key of their own.
     `object_store`: "s3://bucket/prefix", or the absolute path of a folder that every worker sees, for values larger
     than `object_store_bytes`; None keeps all of them in Redis.
+    `metrics_upload`: when a worker sends what it measured (`runtime.upload`); None: as the manifest says, or shutdown.
     `time_margin_s`: a worker hands its tasks over when less than this is left of its invocation.
     """
 
@@ -41,6 +44,7 @@ class WorkerSettings:
     inline_subdag_bytes: int = 128 * KIB
     inline_value_bytes: int = 32 * KIB
     inline_values_bytes: int = 128 * KIB
+    metrics_upload: str | None = field(default=None, metadata={"unset": "as the manifest says, else shutdown"})
     time_margin_s: float = 2.0
     fan_out: int = 8
     """Flexible workers that one commit may call anew (the concurrency limit of the target, at least 1)."""
@@ -52,6 +56,15 @@ class WorkerSettings:
             raise ValueError(
                 f"`object_store` is {self.object_store!r}; write s3://BUCKET/PREFIX, or the whole path of a folder"
             )
+        if self.metrics_upload is not None:
+            _check_upload(self.metrics_upload)
+
+
+def _check_upload(text: str) -> None:
+    try:
+        parse_upload(text)
+    except ValueError as err:
+        raise ValueError(f"`metrics_upload`: {err}") from err
 
 
 def _is_object_store(address: str) -> bool:

@@ -140,6 +140,7 @@ def given_inputs(bundle: LoadedBundle, texts: Mapping[str, str], file: str | Non
 def _run(folder: Path, args: argparse.Namespace, texts: Mapping[str, str], environ: Mapping[str, str]) -> RunResult:
     bundle = load_bundle(folder)
     given = {"redis_url": args.redis, "deployment": args.deployment, "concurrency_limit": args.concurrency}
+    given |= {"metrics_upload": args.metrics}
     own: dict[str, object] = {name: value for name, value in given.items() if value is not None}
     backend = "inline" if args.inline else "local"
     layers = [command_line(own), environment(environ), settings_file(folder, backend=backend)]
@@ -195,6 +196,7 @@ def _parser(folder: Path) -> argparse.ArgumentParser:
     parser.add_argument("--redis", metavar="URL", help="a Redis of your own instead of a started one")
     parser.add_argument("--deployment", metavar="NAME", help="keys, blobs and the signing key by this name")
     parser.add_argument("--concurrency", metavar="N", help="environments at one time")
+    parser.add_argument("--metrics", metavar="WHEN", help="upload of measurements: shutdown, task, every:5s, queue:50")
     parser.add_argument("--keep", action="store_true", help="leave the run's keys in Redis")
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--inline", action="store_true", help="run in this process, for a debugger")

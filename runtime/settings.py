@@ -82,6 +82,7 @@ class _Slot:
     owner: type
     field: str
     kind: Any
+    unset: str
 
     @property
     def name(self) -> str:
@@ -173,7 +174,7 @@ def _slots(owners: Sequence[type]) -> Iterator[_Slot]:
     for owner in owners:
         hints = typing.get_type_hints(owner)
         for field in dataclasses.fields(owner):
-            yield _Slot(names[owner], owner, field.name, hints[field.name])
+            yield _Slot(names[owner], owner, field.name, hints[field.name], field.metadata.get("unset", "none"))
 
 
 def _foreign_in_tables(tables: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
@@ -252,7 +253,7 @@ def _without_none(kind: Any) -> tuple[Any, bool]:
 
 def _text(value: object, slot: _Slot) -> str:
     if value is None:
-        return "(none)"
+        return f"({slot.unset})"
     if slot.field.endswith("_s") and isinstance(value, (int, float)):
         return format_duration(value)
     if slot.field.endswith("_bytes") and isinstance(value, int):

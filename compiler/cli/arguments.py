@@ -16,6 +16,8 @@ from runtime.errors import RuntimeFault
 from runtime.settings import Settings, command_line, environment, resolve, settings_file
 
 DEFAULT_FILE = "workflow.yaml"
+OPTIONS = ("planner", "workers", "redis_url", "deployment", "max_file_size_bytes", "max_instances", "metrics_upload")
+"""Settings with an option of their own."""
 MANIFEST_ENDINGS = (".yaml", ".yml", ".json")
 
 
@@ -110,6 +112,15 @@ def add_planning(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, metavar="N", help="worker ids that `simple` may use")
 
 
+def add_metrics(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--metrics",
+        metavar="WHEN",
+        dest="metrics_upload",
+        help="when workers upload measurements: shutdown, task, every:5s or queue:50 (default: what the manifest says)",
+    )
+
+
 def add_redis(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--redis", metavar="URL", dest="redis_url", help="a Redis of your own instead of a started one")
 
@@ -136,7 +147,7 @@ def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
 def settings_for(args: argparse.Namespace, environ: Mapping[str, str], *, backend: str, folder: Path) -> Settings:
     """Every setting for this call: its options, the environment, `treadle.toml` in `folder`, defaults."""
     own: dict[str, object] = {**pairs(getattr(args, "configs", []), "--config")}
-    for option in ("planner", "workers", "redis_url", "deployment", "max_file_size_bytes", "max_instances"):
+    for option in OPTIONS:
         value = getattr(args, option, None)
         if value is not None:
             own[option] = value

@@ -15,6 +15,8 @@ from compiler.cli.verbs.schema import names
 from compiler.diagnostics import CODES
 from compiler.planner.strategies import STRATEGIES
 
+UPLOADS = ("shutdown", "task", "every:5s", "queue:50")
+
 
 def completion_script(shell: str) -> str:
     """The script for bash, zsh or fish."""
@@ -46,6 +48,8 @@ def _describe(verb: str, action: argparse.Action) -> None:
         action.choices = [code for code in sorted(CODES) if code.startswith("W")]
     elif "--planner" in action.option_strings:
         action.choices = sorted(STRATEGIES)
+    elif "--metrics" in action.option_strings:
+        action.choices = UPLOADS
     elif verb == "schema" and metavar == "NAME":
         action.choices = names()
     elif "FILE" in metavar:

@@ -19,12 +19,15 @@ from compiler.emit.layout import Layout, lay_out
 from compiler.emit.literals import Literals
 from compiler.emit.signature import graph_signature
 from compiler.graph.model import Graph
-from compiler.manifest.model import Param
+from compiler.manifest.model import Manifest, Param
+from compiler.manifest.plain import to_plain
+from compiler.manifest.tree import MappingNode
 from compiler.planner.layers import resolved_requirements
 from compiler.planner.model import Plan
 from runtime.bundle import SCHEMA_VERSION, LoadedBundle, MemoryBlobs, read_index
 from runtime.pages import encode_value, env_row
 from runtime.plan import Function, Gate, Ref, Value, slot_name
+from runtime.upload import upload_text
 from runtime.value_types import accept, parse_type
 
 
@@ -107,6 +110,7 @@ def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
         "files": sorted(functions.files),
         "requirements": sorted({name for requirements in resolved_requirements(graph) for name in requirements}),
         "inputs": inputs,
+        **_upload(graph.manifest),
         "result": _result(graph, names),
         "graph": blobs.add(canonical_json(graph_document(graph, names, functions.fingerprints, gates))),
         "plan": blobs.add(canonical_json(plan_document(plan, names, layout.page_of))),
@@ -134,6 +138,12 @@ def _workers(plan: Plan, layout: Layout, blobs: _Blobs) -> dict[str, object]:
         for number, name in enumerate(plan.workers)
         if number in env_of_worker
     }
+
+
+def _upload(manifest: Manifest) -> dict[str, object]:
+    """What the manifest says of uploading what was measured, if it says anything."""
+    said = manifest.metrics.get("upload") if isinstance(manifest.metrics, MappingNode) else None
+    return {} if said is None else {"upload": upload_text(to_plain(said))}
 
 
 def _input(declared: Param, literals: Literals) -> dict[str, object]:

@@ -67,15 +67,9 @@ def _unless(*values: object) -> Callable[[Node], bool]:
     )
 
 
-def _is_later_metrics(node: Node) -> bool:
-    upload = node.get("upload") if isinstance(node, MappingNode) else None
-    return upload is not None and _unless("shutdown")(upload)
-
-
 _LATER_SECTIONS: Mapping[str, Callable[[Node], bool]] = {
     "secrets": _is_written,
     "optimize": _is_written,
-    "metrics": _is_later_metrics,
 }
 _LATER_OPTIONS: Mapping[str, Callable[[Node], bool]] = {
     "optimize": _is_written,

@@ -5,7 +5,7 @@ Not responsible for anything that is done with them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runtime.backends.awslambda import LambdaInvoker
 from runtime.backends.redis import RedisBackend
@@ -80,7 +80,7 @@ def make_session(
         run=trust.run,
         bundle=bundle,
         target=target,
-        settings=settings,
+        settings=settled(settings, bundle.upload),
         backend=backend,
         book=RunBook(backend.link, target.deployment, trust.signer),
         sender=Sender(invoker.invoke, invoker.close),
@@ -90,3 +90,9 @@ def make_session(
             slot for instance, is_target in enumerate(graph.targets) if is_target for slot in graph.slots(instance)
         ),
     )
+
+
+def settled(settings: WorkerSettings, upload: str) -> WorkerSettings:
+    """The settings of a run: what no layer of them says is as its manifest says (`upload`, "" for nothing)."""
+    is_said = settings.metrics_upload is not None or not upload
+    return settings if is_said else replace(settings, metrics_upload=upload)

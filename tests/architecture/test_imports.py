@@ -48,6 +48,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
         "runtime.pages",
         "runtime.payload",
         "runtime.unit",
+        "runtime.upload",
     ),
     "compiler.pipeline": ("compiler", "runtime.bundle", "runtime.values.collector", *VOCABULARY),
     "compiler.cli": ("compiler", "runtime"),

@@ -17,6 +17,7 @@ from compiler.cli.arguments import (
     add_deployment,
     add_inputs,
     add_json,
+    add_metrics,
     add_planning,
     add_redis,
     add_set,
@@ -48,6 +49,7 @@ examples:
   treadle run workflow.yaml --json > result.json       the result with its figures
   treadle run workflow.yaml --inline                   in this process, one task after another: for a debugger
   treadle run workflow.yaml --redis redis://localhost:6379/0
+  treadle run workflow.yaml --metrics every:5s         a killed worker's measurements are lost for 5 s at most
   treadle run workflow.yaml --detach                   returns at once; the run goes on
   treadle run --attach last                            follow it, print its result; Ctrl-C leaves it running
   treadle run --resume last                            again, but for what has been done
@@ -67,6 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--attach", metavar="RUN", help="follow a run, or print the result of one that is over")
     parser.add_argument("--resume", metavar="RUN", help="go on with a run that failed; repeat only what did not commit")
     parser.add_argument("--keep", action="store_true", help="leave the run's keys in Redis")
+    add_metrics(parser)
     add_redis(parser)
     add_deployment(parser)
     add_config(parser)
@@ -98,6 +101,7 @@ def _check_together(args: argparse.Namespace) -> None:
         raise UsageError(f"{given[0]} and {given[1]} exclude one another")
     needless = {"FILE": args.file, "--set": args.sets, "--input": args.inputs, "--inputs-file": args.inputs_file}
     needless |= {"--planner": args.planner, "--workers": args.workers, "--keep": args.keep}
+    needless |= {"--metrics": args.metrics_upload}
     if args.attach is not None:
         for name, value in needless.items():
             if value:

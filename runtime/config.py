@@ -1,12 +1,14 @@
 """Settings: frozen types with their defaults. Where values come from is `runtime.settings`' business.
 
-One type per backend, each with only its own fields, and one `WorkerSettings` shared by all.
+One type per backend, each with only its own fields, and one `WorkerSettings` shared by all. What does not fit is a
+ValueError with a line for each mistake, which begins with the setting's name in backticks.
 """
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode
@@ -14,7 +16,9 @@ from urllib.parse import parse_qsl, urlencode
 from runtime.upload import parse_upload
 
 KIB = 1024
+HOUR_S = 3600.0
 S3_SCHEME = "s3://"
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 TLS_FILES = {"redis_ca_file": "ssl_ca_certs", "redis_cert_file": "ssl_certfile", "redis_key_file": "ssl_keyfile"}
 
 
@@ -24,7 +28,8 @@ class WorkerSettings:
 
     `call_limit_s`: a called worker that has not begun by then is called again (rule 8 of the protocol).
     `max_tries`: begins of one worker without a new stored output before the run fails.
-    `life_s`: how long keys of a run live (deadline + 24 h). `store_value_bytes`: larger values get a key of their own.
+    `keep_keys_s`: how long keys of a run stay beyond its deadline.
+    `store_value_bytes`: larger values get a key of their own.
     `object_store`: "s3://bucket/prefix", or the absolute path of a folder that every worker sees, for values larger
     than `object_store_bytes`; None keeps all of them in Redis.
     `metrics_upload`: when a worker sends what it measured (`runtime.upload`); None: as the manifest says, or shutdown.
@@ -36,10 +41,10 @@ class WorkerSettings:
     linger_s: float = 0.05
     call_limit_s: float = 10.0
     max_tries: int = 5
-    deadline_s: float = 24 * 3600.0
-    life_s: float = 48 * 3600.0
+    deadline_s: float = 24 * HOUR_S
+    keep_keys_s: float = 24 * HOUR_S
     store_value_bytes: int = 64 * KIB
-    object_store: str | None = None
+    object_store: str | None = field(default=None, metadata={"unset": "large values stay in Redis"})
     object_store_bytes: int = 16 * 1024 * KIB
     inline_subdag_bytes: int = 128 * KIB
     inline_value_bytes: int = 32 * KIB
@@ -49,22 +54,50 @@ class WorkerSettings:
     fan_out: int = 8
     """Flexible workers that one commit may call anew (the concurrency limit of the target, at least 1)."""
 
+    @property
+    def life_s(self) -> float:
+        """How long keys of a run live."""
+        return self.deadline_s + self.keep_keys_s
+
     def __post_init__(self) -> None:
+        _refuse(self._mistakes())
+
+    def _mistakes(self) -> Iterator[str]:
+        yield from _not_positive(self, "lease_s", "renew_s", "call_limit_s", "deadline_s")
+        yield from _too_few(self, "max_tries", "fan_out")
         if not self.renew_s < self.lease_s:
-            raise ValueError(f"`renew` ({self.renew_s:g}s) must be shorter than `lease` ({self.lease_s:g}s)")
+            yield f"`renew` ({self.renew_s:g}s) must be shorter than `lease` ({self.lease_s:g}s)"
         if self.object_store is not None and not _is_object_store(self.object_store):
-            raise ValueError(
-                f"`object_store` is {self.object_store!r}; write s3://BUCKET/PREFIX, or the whole path of a folder"
-            )
+            yield f"`object_store` is {self.object_store!r}; write s3://BUCKET/PREFIX, or the whole path of a folder"
         if self.metrics_upload is not None:
-            _check_upload(self.metrics_upload)
+            yield from _upload_mistakes(self.metrics_upload)
 
 
-def _check_upload(text: str) -> None:
+def _upload_mistakes(text: str) -> Iterator[str]:
     try:
         parse_upload(text)
     except ValueError as err:
-        raise ValueError(f"`metrics_upload`: {err}") from err
+        yield f"`metrics_upload`: {err}"
+
+
+def _refuse(mistakes: Iterator[str]) -> None:
+    """Raises ValueError with every one of them."""
+    found = list(mistakes)
+    if found:
+        raise ValueError("\n".join(found))
+
+
+def _not_positive(settings: object, *names: str) -> Iterator[str]:
+    for name in names:
+        value = getattr(settings, name)
+        if not (value > 0 and math.isfinite(value)):
+            yield f"`{name.removesuffix('_s')}` is {value:g}s; it must be more than 0"
+
+
+def _too_few(settings: object, *names: str) -> Iterator[str]:
+    for name in names:
+        if getattr(settings, name) < 1:
+            yield f"`{name}` is {getattr(settings, name)}; it must be at least 1"
 
 
 def _is_object_store(address: str) -> bool:
@@ -78,13 +111,17 @@ class CompileSettings:
     """What compiling a manifest takes from the user. `workers` is None for min(8, the concurrency limit)."""
 
     planner: str = "simple"
-    workers: int | None = None
+    workers: int | None = field(default=None, metadata={"unset": "8, or concurrency_limit if that is less"})
     max_file_size_bytes: int = 16 * 1024 * KIB
     max_instances: int = 200_000
 
     def __post_init__(self) -> None:
+        _refuse(self._mistakes())
+
+    def _mistakes(self) -> Iterator[str]:
         if self.workers is not None and self.workers < 1:
-            raise ValueError(f"`workers` is {self.workers}; a plan needs at least 1")
+            yield f"`workers` is {self.workers}; a plan needs at least 1"
+        yield from _too_few(self, "max_file_size_bytes", "max_instances")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +150,11 @@ class LocalSettings:
     deployment: str = "local"
     concurrency_limit: int = field(default_factory=default_concurrency)
     time_limit_s: float = 900.0
-    request_rate: float | None = None
+    request_rate: float | None = field(default=None, metadata={"unset": "no bound"})
     request_burst: int = 10
     idle_expiry_s: float = 300.0
     start: Literal["zygote", "exec"] = "zygote"
-    redis_url: str | None = None
+    redis_url: str | None = field(default=None, metadata={"unset": "one is started"})
     redis_ca_file: str | None = None
     redis_cert_file: str | None = None
     redis_key_file: str | None = None
@@ -125,26 +162,50 @@ class LocalSettings:
     retries: int = 0
 
     def __post_init__(self) -> None:
-        if self.concurrency_limit < 1:
-            raise ValueError(f"`concurrency_limit` is {self.concurrency_limit}; a run needs at least 1 environment")
-        if not (1 <= self.time_limit_s <= 900 and float(self.time_limit_s).is_integer()):
-            raise ValueError(f"`time_limit` is {self.time_limit_s:g}s; it is a whole number of seconds from 1s to 900s")
-        if self.request_rate is not None and (self.request_rate <= 0 or self.request_burst < 1):
-            raise ValueError("`request_rate` must be more than 0, and `request_burst` at least 1")
-        files = {name: getattr(self, name) for name in TLS_FILES if getattr(self, name) is not None}
+        _refuse(self._mistakes())
+        files = self._tls_files()
         if files:
             object.__setattr__(self, "redis_url", _with_files(self.redis_url or "", files))
+
+    def _mistakes(self) -> Iterator[str]:
+        if not is_deployment_name(self.deployment):
+            yield f"`deployment` is {self.deployment!r}; write a name of letters, digits, '-', '_' and '.'"
+        if self.concurrency_limit < 1:
+            yield f"`concurrency_limit` is {self.concurrency_limit}; a run needs at least 1 environment"
+        if not (1 <= self.time_limit_s <= 900 and float(self.time_limit_s).is_integer()):
+            yield f"`time_limit` is {self.time_limit_s:g}s; it is a whole number of seconds from 1s to 900s"
+        if self.request_rate is not None and self.request_rate <= 0:
+            yield f"`request_rate` is {self.request_rate:g}; it must be more than 0"
+        yield from _too_few(self, "request_burst")
+        if not 0 <= self.lambda_port < 2**16:
+            yield f"`lambda_port` is {self.lambda_port}; a port is a number up to 65535"
+        if self.redis_url is not None and not self.redis_url.startswith(REDIS_SCHEMES):
+            yield "`redis_url` is no Redis URL; write redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH"
+        else:
+            yield from _misfits(self.redis_url or "", self._tls_files())
+
+    def _tls_files(self) -> dict[str, str]:
+        return {name: getattr(self, name) for name in TLS_FILES if getattr(self, name) is not None}
+
+
+def is_deployment_name(name: str) -> bool:
+    """Whether it can be part of keys, of functions' names and of files."""
+    return bool(name) and name[0] != "." and all(char.isalnum() or char in "-_." for char in name)
+
+
+def _misfits(url: str, files: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with the files for TLS."""
+    if files and not url.startswith("rediss://"):
+        yield f"`{next(iter(files))}` is for TLS: `redis_url` must begin with rediss://"
+    if ("redis_cert_file" in files) != ("redis_key_file" in files):
+        yield "`redis_cert_file` and `redis_key_file` belong together"
+    for name, path in files.items():
+        if not os.path.isfile(path):
+            yield f"`{name}`: {path} is no file"
 
 
 def _with_files(url: str, files: Mapping[str, str]) -> str:
     """`url` with the files as its options, as the Redis client names them."""
-    if not url.startswith("rediss://"):
-        raise ValueError(f"`{next(iter(files))}` is for TLS: `redis_url` must begin with rediss://")
-    if ("redis_cert_file" in files) != ("redis_key_file" in files):
-        raise ValueError("`redis_cert_file` and `redis_key_file` belong together")
-    for name, path in files.items():
-        if not os.path.isfile(path):
-            raise ValueError(f"`{name}`: {path} is no file")
     base, _, query = url.partition("?")
     options = dict(parse_qsl(query)) | {TLS_FILES[name]: os.path.abspath(path) for name, path in files.items()}
     return f"{base}?{urlencode(options)}"

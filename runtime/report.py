@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
+from runtime.addresses import mask_passwords
 from runtime.display import json_entry, pretty
 from runtime.errors import RunFailed, RuntimeFault
 from runtime.given_inputs import InputProblem, InputsInvalid
@@ -71,17 +72,17 @@ def passed_text(records: Sequence[Mapping[str, object]]) -> str:
 
 
 def fault_text(fault: RuntimeFault) -> str:
-    """What a person sees of a fault: one message, the error records of a failed run, a hint."""
+    """What a person sees of a fault: one message, the error records of a failed run, a hint; no password in a URL."""
     if isinstance(fault, InputsInvalid):
         return "\n".join([_problem_text(problem) for problem in fault.problems])
-    lines = [f"error[{fault.code}]: {fault.message}"]
+    lines = [f"error[{fault.code}]: {mask_passwords(fault.message)}"]
     if isinstance(fault, RunFailed):
         for record in fault.records[:SHOWN_RECORDS]:
             lines.extend(_record_lines(record))
         if len(fault.records) > SHOWN_RECORDS:
             lines.append(f"… and {len(fault.records) - SHOWN_RECORDS} more failed tasks")
     if fault.hint:
-        lines.append(f"  = help: {fault.hint}")
+        lines.append(f"  = help: {mask_passwords(fault.hint)}")
     return "\n".join(lines)
 
 
@@ -93,7 +94,8 @@ def _problem_text(problem: InputProblem) -> str:
 def fault_object(fault: RuntimeFault) -> dict[str, object]:
     """The `--json` object of a fault."""
     records = list(fault.records) if isinstance(fault, RunFailed) else []
-    return {"error": {"code": fault.code, "message": fault.message, "hint": fault.hint, "records": records}}
+    message, hint = mask_passwords(fault.message), mask_passwords(fault.hint)
+    return {"error": {"code": fault.code, "message": message, "hint": hint, "records": records}}
 
 
 def _record_lines(record: Mapping[str, object]) -> list[str]:

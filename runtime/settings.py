@@ -1,11 +1,12 @@
 """Where settings come from: command line, environment, `treadle.toml`, defaults, in this order.
 
 `resolve` reads every layer, checks it against the frozen types of `runtime.config`, and remembers for each
-value which layer it came from. It is responsible for names, types and sources; what a setting means stands
-beside its field. No other module reads a `TREADLE_` variable of the client.
+value which layer it came from. It is responsible for names and sources; values are read by `runtime.setting_values`,
+the file by `runtime.settings_file`, and what a setting means stands beside its field. No other module reads a
+`TREADLE_` variable of the client.
 
 A setting's name is its field's without the unit `_s`: `lease_s` is `lease`, written with a unit (`10s`).
-In `treadle.toml`, a table named after a backend holds settings for that backend alone:
+In `treadle.toml`, a table named after a backend holds settings for that backend alone, and is checked for every one:
 
     planner = "wukong"
     linger = "80ms"
@@ -16,19 +17,22 @@ In `treadle.toml`, a table named after a backend holds settings for that backend
 from __future__ import annotations
 
 import dataclasses
-import types
+import re
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
 from runtime.config import CompileSettings, InlineSettings, LocalSettings, WorkerSettings
 from runtime.errors import RuntimeFault
-from runtime.quantities import format_duration, format_size, parse_duration, parse_size
+from runtime.setting_values import convert, shown, text_of
+from runtime.settings_file import FileUnreadable, SettingsText, read_settings_text
 
-FILE_NAME = "treadle.toml"
 PREFIX = "TREADLE_"
+NO_SETTINGS = frozenset({"TREADLE_KEY", "TREADLE_FUNCTION_PREFIX", "TREADLE_PRELOAD", "TREADLE_COMMAND_OF"})
+"""What a function of treadle's, or a process that it starts, has in its environment, and may hand down."""
+
 BACKENDS: Mapping[str, type] = {"inline": InlineSettings, "local": LocalSettings}
 SHARED: tuple[type, ...] = (CompileSettings, WorkerSettings)
 
@@ -44,21 +48,32 @@ class SettingsInvalid(RuntimeFault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One source of settings: `origin` maps each name to the words that tell the user where it stands."""
+    """One source of settings: `origin` maps each name to the words that tell the user where it stands.
+
+    `mistakes` are those of the source itself, found before any setting of it is looked at.
+    """
 
     values: Mapping[str, object]
     origin: Mapping[str, str]
+    mistakes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One resolved value. `text` is how the user would write it; `group` is "compile", "worker" or the backend."""
+    """One resolved value. `text` is how the user would write it, `shown` what JSON may hold: neither has a password.
+
+    `group` is "compile", "worker" or the backend.
+    """
 
     name: str
     value: object
     text: str
     source: str
     group: str
+
+    @property
+    def shown(self) -> object:
+        return self.text if isinstance(self.value, str) else self.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +98,7 @@ class _Slot:
     field: str
     kind: Any
     unset: str
+    """What stands for no value, in words."""
 
     @property
     def name(self) -> str:
@@ -95,167 +111,134 @@ def command_line(pairs: Mapping[str, object]) -> Layer:
 
 
 def environment(environ: Mapping[str, str]) -> Layer:
-    """Every `TREADLE_NAME` of `environ`."""
-    found = {key.removeprefix(PREFIX).lower(): value for key, value in environ.items() if key.startswith(PREFIX)}
+    """Every `TREADLE_NAME` of `environ` that is there for a setting."""
+    named = [key for key in environ if key.startswith(PREFIX) and key not in NO_SETTINGS]
+    found = {key.removeprefix(PREFIX).lower(): environ[key] for key in named}
     return Layer(values=found, origin={name: f"environment, {PREFIX}{name.upper()}" for name in found})
 
 
-def _toml(text: str, path: Path) -> Mapping[str, object]:
-    import tomllib
-
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
-        raise SettingsInvalid(f"{path}: {err}") from err
-
-
 def settings_file(folder: Path, *, backend: str) -> Layer:
-    """`treadle.toml` in `folder`, if it is there: its top level and the chosen backend's table.
-
-    Raises SettingsInvalid when it cannot be read, or when a table is no backend's.
-    """
-    path = folder / FILE_NAME
+    """`treadle.toml` in `folder`, if it is there: its top level and, before that, the chosen backend's table."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        return Layer(values={}, origin={})
-    except (OSError, UnicodeDecodeError) as err:
-        raise SettingsInvalid(f"{path}: {err}") from err
-    content = _toml(text, path)
-    tables = {name: table for name, table in content.items() if isinstance(table, dict)}
-    problems = list(_foreign_in_tables(tables))
-    if problems:
-        raise SettingsInvalid("\n".join(f"{path}: {problem}" for problem in problems))
-    flat = {name: value for name, value in content.items() if name not in tables}
-    flat |= tables.get(backend, {})
-    return Layer(values=flat, origin=dict.fromkeys(flat, str(path)))
+        text = read_settings_text(folder)
+    except FileUnreadable as err:
+        return Layer(values={}, origin={}, mistakes=(str(err),))
+    tables = {name: table for name, table in text.content.items() if isinstance(table, dict) and name in BACKENDS}
+    mistakes = [*_misplaced(text)]
+    for name, table in tables.items():
+        mistakes += _mistakes_in(name, table, text, is_chosen=name == backend)
+    flat = {name: value for name, value in text.content.items() if not (name in BACKENDS or _is_table(value))}
+    origin = {name: text.place(name) for name in flat}
+    own = {name: value for name, value in tables.get(backend, {}).items() if _fits(name, backend)}
+    origin |= {name: text.place(name, backend) for name in own}
+    return Layer(values=flat | own, origin=origin, mistakes=tuple(mistakes))
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
+
+
+def _misplaced(text: SettingsText) -> Iterator[str]:
+    """Tables that are no backend's, and backends that are no table."""
+    names = {slot.name for backend in BACKENDS for slot in _slots_of(backend)}
+    for name, value in text.content.items():
+        if name in BACKENDS and not isinstance(value, dict):
+            place = text.place(name) if text.place(name) != str(text.path) else text.place("", name)
+            yield f"{place}: `{name}` is a backend, not {shown(value)}; write its settings in one table [{name}]"
+        elif name in names and _is_table(value):
+            yield f"{text.place('', name)}: `{name}` is a setting, not a table"
+        elif name not in BACKENDS and _is_table(value):
+            meant = _meant(name, BACKENDS, lambda close: f"[{close}]")
+            yield f"{text.place('', name)}: unknown table [{name}]{meant or f'; the backends are {_listed(BACKENDS)}'}"
+
+
+def _mistakes_in(backend: str, table: Mapping[str, object], text: SettingsText, *, is_chosen: bool) -> Iterator[str]:
+    """Names that are no setting of this backend; values are looked at here unless `resolve` does."""
+    slots = {slot.name: slot for slot in _slots_of(backend)}
+    for name, value in table.items():
+        if name not in slots:
+            yield f"{text.place(name, backend)}: {_unknown(name, backend)}"
+        elif not is_chosen:
+            try:
+                convert(value, slots[name].kind, slots[name].field)
+            except ValueError as err:
+                yield f"{text.place(name, backend)}: `{name}`: {err}"
+
+
+def _fits(name: str, backend: str) -> bool:
+    return any(slot.name == name for slot in _slots_of(backend))
 
 
 def resolve(layers: Sequence[Layer], *, backend: str) -> Settings:
     """Settings for `backend` from `layers`, the first of which wins. Raises SettingsInvalid naming every mistake."""
-    slots = {slot.name: slot for slot in _slots((*SHARED, BACKENDS[backend]))}
-    problems: list[str] = []
+    slots = {slot.name: slot for slot in _slots_of(backend)}
+    mistakes: list[str] = []
     chosen: dict[str, tuple[object, str]] = {}
     for layer in reversed(layers):
+        mistakes += layer.mistakes
         for name, value in layer.values.items():
             where = layer.origin[name]
             if name not in slots:
-                problems.append(f"{where}: {_unknown(name, slots, backend)}")
+                mistakes.append(f"{where}: {_unknown(name, backend)}")
                 continue
             try:
-                chosen[name] = (_convert(value, slots[name]), where)
+                chosen[name] = (convert(value, slots[name].kind, slots[name].field), where)
             except ValueError as err:
-                problems.append(f"{where}: `{name}`: {err}")
-    if problems:
-        raise SettingsInvalid("\n".join(problems), hint="`treadle doctor` prints every setting and where it comes from")
-    return _assemble(slots, chosen, backend)
-
-
-def _assemble(slots: Mapping[str, _Slot], chosen: Mapping[str, tuple[object, str]], backend: str) -> Settings:
-    typed: dict[type, object] = {}
-    for owner in (*SHARED, BACKENDS[backend]):
-        given = {
-            slot.field: chosen[slot.name][0] for slot in slots.values() if slot.owner is owner and slot.name in chosen
-        }
-        try:
-            typed[owner] = owner(**given)
-        except ValueError as err:
-            raise SettingsInvalid(str(err)) from err
+                mistakes.append(f"{where}: `{name}`: {err}")
+    typed = _typed(slots, chosen, backend, mistakes)
+    if mistakes:
+        raise SettingsInvalid("\n".join(mistakes), hint="`treadle doctor` prints every setting and where it comes from")
     every = []
     for slot in slots.values():
         value = getattr(typed[slot.owner], slot.field)
         source = chosen[slot.name][1] if slot.name in chosen else "default"
-        every.append(Setting(name=slot.name, value=value, text=_text(value, slot), source=source, group=slot.group))
+        text = f"({slot.unset})" if value is None else text_of(value, slot.field)
+        every.append(Setting(name=slot.name, value=value, text=text, source=source, group=slot.group))
     return Settings(backend=backend, all=tuple(every), _typed=typed)
 
 
-def _slots(owners: Sequence[type]) -> Iterator[_Slot]:
+def _typed(
+    slots: Mapping[str, _Slot], chosen: Mapping[str, tuple[object, str]], backend: str, mistakes: list[str]
+) -> dict[type, object]:
+    """Each type with its chosen values; what does not fit together joins the mistakes."""
+    typed: dict[type, object] = {}
+    for owner in (*SHARED, BACKENDS[backend]):
+        own = [slot for slot in slots.values() if slot.owner is owner and slot.name in chosen]
+        try:
+            typed[owner] = owner(**{slot.field: chosen[slot.name][0] for slot in own})
+        except ValueError as err:
+            mistakes += [f"{_places(line, chosen)}{line}" for line in str(err).splitlines()]
+    return typed
+
+
+def _places(mistake: str, chosen: Mapping[str, tuple[object, str]]) -> str:
+    """Where the settings that a mistake names were given."""
+    named = dict.fromkeys(chosen[name][1] for name in re.findall(r"`(\w+)`", mistake) if name in chosen)
+    return f"{' and '.join(named)}: " if named else ""
+
+
+def _slots_of(backend: str) -> Iterator[_Slot]:
     names = {CompileSettings: "compile", WorkerSettings: "worker"} | {kind: name for name, kind in BACKENDS.items()}
-    for owner in owners:
+    for owner in (*SHARED, BACKENDS[backend]):
         hints = typing.get_type_hints(owner)
         for field in dataclasses.fields(owner):
             yield _Slot(names[owner], owner, field.name, hints[field.name], field.metadata.get("unset", "none"))
 
 
-def _foreign_in_tables(tables: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
-    for backend, table in tables.items():
-        if backend not in BACKENDS:
-            yield f"unknown table [{backend}]; the backends are {', '.join(BACKENDS)}"
-            continue
-        slots = {slot.name: slot for slot in _slots((*SHARED, BACKENDS[backend]))}
-        for name in table:
-            if name not in slots:
-                yield f"[{backend}]: {_unknown(name, slots, backend)}"
-
-
-def _unknown(name: str, slots: Mapping[str, _Slot], backend: str) -> str:
-    for other, kind in BACKENDS.items():
-        if other != backend and name in {slot.name for slot in _slots((kind,))}:
+def _unknown(name: str, backend: str) -> str:
+    for other in BACKENDS:
+        if other != backend and _fits(name, other):
             return f"`{name}` is a setting of the backend {other}, and this is {backend}"
+    meant = _meant(name, [slot.name for slot in _slots_of(backend)], lambda close: f"`{close}`")
+    return f"there is no setting `{name}`{meant}"
+
+
+def _meant(name: str, candidates: Iterable[str], quote: Callable[[str], str]) -> str:
     import difflib
 
-    close = difflib.get_close_matches(name, slots, n=1)
-    return f"there is no setting `{name}`" + (f"; did you mean `{close[0]}`?" if close else "")
+    close = difflib.get_close_matches(name, list(candidates), n=1)
+    return f"; did you mean {quote(close[0])}?" if close else ""
 
 
-def _convert(value: object, slot: _Slot) -> object:
-    """`value`, text or TOML, as the field's type. Raises ValueError with a text for the user."""
-    kind, optional = _without_none(slot.kind)
-    if optional and value in (None, ""):
-        return None
-    if get_origin(kind) is Literal:
-        if value not in get_args(kind):
-            raise ValueError(f"{value!r} is not one of {', '.join(map(str, get_args(kind)))}")
-        return value
-    if kind is bool:
-        return _boolean(value)
-    if kind is str:
-        if not isinstance(value, str):
-            raise ValueError(f"expected text, found {value!r}")
-        return value
-    return _number(value, kind, slot.field)
-
-
-def _boolean(value: object) -> bool:
-    known = {"true": True, "false": False}
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in known:
-        return known[value.lower()]
-    raise ValueError(f"expected true or false, found {value!r}")
-
-
-def _number(value: object, kind: type, field: str) -> float | int:
-    """A count, a duration (field `…_s`) or a size (field `…_bytes`), none of which is negative."""
-    if isinstance(value, str) and field.endswith("_s"):
-        return parse_duration(value)
-    if isinstance(value, str) and field.endswith("_bytes") and not value.isdecimal():
-        return parse_size(value)
-    if field.endswith("_s"):
-        raise ValueError(f'{value!r} has no unit; write a duration such as "30s"')
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError(f"expected a number, found {value!r}")
-    try:
-        number = float(value) if kind is float else int(str(value))
-    except ValueError as err:
-        raise ValueError(f"expected a {'number' if kind is float else 'whole number'}, found {value!r}") from err
-    if number < 0:
-        raise ValueError(f"{value} is negative")
-    return number
-
-
-def _without_none(kind: Any) -> tuple[Any, bool]:
-    if get_origin(kind) in (typing.Union, types.UnionType):
-        rest = tuple(part for part in get_args(kind) if part is not type(None))
-        return rest[0], len(rest) < len(get_args(kind))
-    return kind, False
-
-
-def _text(value: object, slot: _Slot) -> str:
-    if value is None:
-        return f"({slot.unset})"
-    if slot.field.endswith("_s") and isinstance(value, (int, float)):
-        return format_duration(value)
-    if slot.field.endswith("_bytes") and isinstance(value, int):
-        return format_size(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)

@@ -15,6 +15,7 @@ from compiler.cli.arguments import Parser, UsageError, add_json, meant
 from compiler.cli.console import Console, Exit
 from compiler.cli.registry import VERBS, verb_module
 from compiler.diagnostics import ManifestError
+from runtime.addresses import mask_passwords
 from runtime.errors import RuntimeFault
 
 DESCRIPTION = (
@@ -108,8 +109,8 @@ def _internal_error(err: BaseException, console: Console) -> int:
     with tempfile.NamedTemporaryFile(
         "w", prefix="treadle-bug-", suffix=".txt", delete=False, encoding="utf-8", errors="replace"
     ) as file:
-        file.write(f"treadle {verb_module('version').version()}\npython {sys.version}\nargv {sys.argv[1:]!r}\n\n")
-        file.write("".join(traceback.format_exception(err)))
+        head = f"treadle {verb_module('version').version()}\npython {sys.version}\nargv {sys.argv[1:]!r}\n\n"
+        file.write(mask_passwords(head + "".join(traceback.format_exception(err))))
     bug = InternalError(
         f"{type(err).__name__}: {err}\n  This is a bug of treadle's own, not of your manifest.",
         hint=f"report it with the file {file.name}, which says where it happened, and the manifest if you can share it",

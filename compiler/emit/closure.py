@@ -22,7 +22,9 @@ CLIENT_SIDE = (
     "requirements",
     "results",
     "runs",
+    "setting_values",
     "settings",
+    "settings_file",
     "versions",
     "watch",
 )

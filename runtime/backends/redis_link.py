@@ -21,6 +21,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from runtime.addresses import without_password
 from runtime.backends.redis_cluster import ClusterClient
 from runtime.backends.redis_faults import check_version, eviction_warning, fault_of
 from runtime.backends.redis_patience import Patience
@@ -57,12 +58,6 @@ def _pool(url: str, *, connections: int, retry: Retry) -> redis.BlockingConnecti
     )
 
 
-def without_password(url: str) -> str:
-    """`url` fit to be shown: what stands before an `@`, and options after a `?`, are left out."""
-    scheme, mark, rest = url.partition("://")
-    return scheme + mark + rest.rpartition("@")[2].partition("?")[0]
-
-
 def connect(url: str) -> Client:
     """A client for `url` (unix://, redis:// or rediss://), of a server that has answered, or of its whole cluster.
 
@@ -74,7 +69,7 @@ def connect(url: str) -> Client:
         client = redis.Redis(connection_pool=_pool(url, connections=2, retry=Patience()))
     except ValueError as err:
         raise RuntimeFault(
-            f"{without_password(url)!r} is no Redis URL: {err}",
+            f"{without_password(url)!r} is no Redis URL",
             hint="write redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH",
         ) from err
     where = without_password(url)

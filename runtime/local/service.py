@@ -4,7 +4,8 @@
 (`pid`, `endpoint`, `redis_url`), or `error`, `message` and `hint` when it cannot start. It ends on SIGTERM or
 SIGINT, with `--lifeline` when its standard input closes, that is when the one who started it is gone, and with
 `--linger` when nobody has used it for a while; its children end with it, by their parent-death signal when it is killed
-outright. Before its Redis ends, what that holds of runs is kept as files (`runtime.runs.archive`).
+outright. Before its Redis ends, what that holds of runs is kept as files (`runtime.runs.archive`). The URL of another
+Redis, which may hold a password, comes in a file.
 
 CPU by size is off: environments share the host's cores. Memory by size is watched; the status says both.
 """
@@ -24,6 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.addresses import without_password
 from runtime.errors import LambdaUnavailable, RuntimeFault
 from runtime.local.dispatch import Dispatcher, Limits
 from runtime.local.environments import Environment, Site
@@ -71,7 +73,7 @@ def parse_options(argv: Sequence[str]) -> Options:
     parser.add_argument("--start", choices=("zygote", "exec"), default="zygote")
     parser.add_argument("--retries", type=int, default=0, help="of failed asynchronous invocations")
     parser.add_argument("--retry-delay", type=float, default=1.0, metavar="S")
-    parser.add_argument("--redis-url", help="use this Redis instead of an embedded one")
+    parser.add_argument("--redis-url-file", type=Path, help="use the Redis of this URL, not an embedded one")
     parser.add_argument("--redis-data", type=Path, help="the folder in which the embedded Redis keeps its file")
     parser.add_argument("--ahead", default="", help="modules to import before any function exists, comma separated")
     parser.add_argument("--kept", action="store_true", help="outlives its starter: save regularly, keep the folder")
@@ -93,7 +95,7 @@ def parse_options(argv: Sequence[str]) -> Options:
         region=given.region,
         start=given.start,
         limits=limits,
-        redis_url=given.redis_url,
+        redis_url=given.redis_url_file and given.redis_url_file.read_text(encoding="utf-8"),
         redis_data=given.redis_data,
         is_kept=given.kept,
         linger_s=given.linger,
@@ -227,7 +229,10 @@ class Service:
 
     def _status(self) -> dict[str, object]:
         return describe_service(
-            self._dispatcher, endpoint=self.endpoint, redis_url=self._redis_url, start=self._options.start
+            self._dispatcher,
+            endpoint=self.endpoint,
+            redis_url=without_password(self._redis_url),
+            start=self._options.start,
         )
 
 

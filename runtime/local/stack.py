@@ -145,8 +145,15 @@ def _command(settings: LocalSettings, folder: Path) -> list[str]:
     if settings.request_rate is not None:
         command += ["--request-rate", str(settings.request_rate), "--request-burst", str(settings.request_burst)]
     if settings.redis_url is not None:
-        return [*command, "--redis-url", settings.redis_url]
+        return [*command, "--redis-url-file", str(_write_privately(folder / "redis-url", settings.redis_url))]
     return [*command, "--redis-data", str(StateFolder.of(settings.deployment).redis_data)]
+
+
+def _write_privately(path: Path, text: str) -> Path:
+    """A file for its user alone: what stands on a command line is seen by everybody."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -71,7 +71,9 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
 CLIENT_SIDE = (
     "runtime.launcher",
     "runtime.local",
+    "runtime.setting_values",
     "runtime.settings",
+    "runtime.settings_file",
     "runtime.watch",
     "runtime.inline",
     "runtime.runs",

@@ -54,7 +54,7 @@ def test_doctor_prints_each_setting_with_its_source(treadle: Treadle, monkeypatc
     assert answer["ok"] is True
     assert answer["settings"]["linger"] == {"value": 0.08, "source": "command line", "group": "worker"}
     assert answer["settings"]["lease"]["source"] == "environment, TREADLE_LEASE"
-    assert answer["settings"]["start"] == {"value": "exec", "source": "treadle.toml", "group": "local"}
+    assert answer["settings"]["start"] == {"value": "exec", "source": "treadle.toml:2", "group": "local"}
     assert answer["settings"]["renew"]["source"] == "default"
 
 

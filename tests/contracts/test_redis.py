@@ -27,7 +27,7 @@ LIFE_S = 1_000
 
 @pytest.fixture
 def world(client: redis.Redis) -> Iterator[World]:
-    world = redis_world(client, "run", WorkerSettings(life_s=LIFE_S))
+    world = redis_world(client, "run", WorkerSettings(deadline_s=LIFE_S, keep_keys_s=0))
     yield world
     world.backend.close()
 
@@ -143,7 +143,9 @@ def test_the_watch_renews_the_runs_keys(client: redis.Redis) -> None:
     link = Link(client, where="the test's server", scripts=ClockedScripts())
     world = redis_world(client, "run")
     touch_every_kind(world)
-    watcher = RedisCoordinator(link, RunKeys("test", "run"), WorkerSettings(life_s=LIFE_S), lambda: next(moments))
+    watcher = RedisCoordinator(
+        link, RunKeys("test", "run"), WorkerSettings(deadline_s=LIFE_S, keep_keys_s=0), lambda: next(moments)
+    )
     for key in keys_of(client):
         client.expire(key, 7)
     watcher.watch(1)
@@ -298,7 +300,10 @@ def test_an_acl_user_needs_only_the_deployments_keys(redis_url: str, client: red
     )
     world = redis_world(client, "plain")
     backend = RedisBackend(
-        f"unix://team:pw@{redis_url.removeprefix('unix://')}", "test", "run", WorkerSettings(life_s=LIFE_S)
+        f"unix://team:pw@{redis_url.removeprefix('unix://')}",
+        "test",
+        "run",
+        WorkerSettings(deadline_s=LIFE_S, keep_keys_s=0),
     )
     team = World(backend.coordinator, backend.values, backend.signals, world.clock, None, backend)
     touch_every_kind(team)

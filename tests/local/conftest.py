@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.harness import LocalService, running_service
+from tests.local.harness import LocalService, no_redis, running_service
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def run_service(tmp_path: Path) -> Iterator[Callable[..., LocalService]]:
     contexts = []
 
     def start(*arguments: str, redis: bool = False, **options: object) -> LocalService:
-        extra = () if redis else ("--redis-url", "unix:///nowhere")
+        extra = () if redis else no_redis(tmp_path)
         context = running_service(tmp_path / f"s{len(contexts)}", *extra, *arguments, **options)  # type: ignore[arg-type]
         open_services.append(context.__enter__())
         contexts.append(context)
@@ -31,8 +31,8 @@ def run_service(tmp_path: Path) -> Iterator[Callable[..., LocalService]]:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     """One service with the function `echo`, for tests that leave it as it was."""
-    directory = tmp_path_factory.mktemp("shared") / "s"
-    with running_service(directory, "--redis-url", "unix:///nowhere", limit=8) as service:
+    folder = tmp_path_factory.mktemp("shared")
+    with running_service(folder / "s", *no_redis(folder), limit=8) as service:
         service.create(Timeout=60, MemorySize=256, Environment={"Variables": {"GREETING": "hello"}})
         yield service
 
@@ -40,6 +40,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
 @pytest.fixture(scope="module", params=["zygote", "exec"])
 def either(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     """One service in each mode of starting, for tests that make functions of their own."""
-    directory = tmp_path_factory.mktemp("either") / "s"
-    with running_service(directory, "--redis-url", "unix:///nowhere", "--start", request.param, limit=8) as service:
+    folder = tmp_path_factory.mktemp("either")
+    with running_service(folder / "s", *no_redis(folder), "--start", request.param, limit=8) as service:
         yield service

@@ -170,6 +170,13 @@ class LocalService:
             self.process.stdin.close()
 
 
+def no_redis(folder: Path) -> tuple[str, str]:
+    """What a service is told that is to start no Redis and never asks one."""
+    path = folder / "no-redis"
+    path.write_text("unix:///nowhere")
+    return "--redis-url-file", str(path)
+
+
 def spawn_service(
     directory: Path, *arguments: str, variables: dict[str, str] | None = None, limit: int = 4
 ) -> subprocess.Popen[bytes]:

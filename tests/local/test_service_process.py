@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.local.harness import children_of, is_alive, spawn_service, wait_for
+from tests.local.harness import children_of, is_alive, no_redis, spawn_service, wait_for
 
 BOTH = pytest.mark.parametrize("start", ["zygote", "exec"])
 
@@ -70,7 +70,7 @@ def test_a_port_in_use_is_one_clear_refusal(tmp_path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        said, code = first_line(spawn_service(tmp_path / "s", "--redis-url", "unix:///nowhere", "--port", str(port)))
+        said, code = first_line(spawn_service(tmp_path / "s", *no_redis(tmp_path), "--port", str(port)))
     assert said["error"] == "lambda-unavailable"
     assert f"port {port} of 127.0.0.1 cannot be used: Address already in use" in said["message"]
     assert code == 4

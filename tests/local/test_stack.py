@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -220,3 +221,14 @@ def test_redis_ends_when_its_parent_is_killed_outright(tmp_path):
         assert is_alive(pid)
         parent.kill()
     wait_for(lambda: not is_alive(pid))
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_no_password_is_on_a_command_line_or_in_the_status(is_kept):
+    own = replace(SETTINGS, redis_url="redis://team:a-secret@127.0.0.1:1/0")
+    with nullcontext(start_kept(own)) if is_kept else ensure_stack(own) as stack:
+        assert stack.redis_url == own.redis_url
+        assert stack.status()["redis_url"] == "redis://127.0.0.1:1/0"
+        assert "a-secret" not in json.dumps(stack.status())
+        for pid in (stack.pid, *children_of(stack.pid)):
+            assert b"a-secret" not in Path(f"/proc/{pid}/cmdline").read_bytes()

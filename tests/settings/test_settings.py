@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from runtime.addresses import mask_passwords, without_password
 from runtime.config import CompileSettings, LocalSettings, WorkerSettings
 from runtime.quantities import format_duration, format_size, parse_duration, parse_size
-from runtime.settings import Settings, SettingsInvalid, command_line, environment, resolve, settings_file
+from runtime.settings import Layer, Settings, SettingsInvalid, command_line, environment, resolve, settings_file
 
 
 def sources(settings: Settings) -> dict[str, str]:
@@ -40,7 +42,7 @@ def test_command_line_beats_environment_beats_file_beats_default(tmp_path: Path)
     told = sources(settings)
     assert told["linger"] == "command line"
     assert told["lease"] == "environment, TREADLE_LEASE"
-    assert told["retries"] == str(tmp_path / "treadle.toml")
+    assert told["retries"] == f"{tmp_path}/treadle.toml:5"
     assert told["renew"] == "default"
 
 
@@ -75,27 +77,131 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert len(caught.value.message.splitlines()) == 2
 
 
-def test_setting_of_another_backend_is_an_error() -> None:
-    with pytest.raises(SettingsInvalid, match="`concurrency_limit` is a setting of the backend local"):
-        resolve([environment({"TREADLE_CONCURRENCY_LIMIT": "3"})], backend="inline")
+def refusal(*layers: Layer, backend: str = "local") -> list[str]:
+    """The lines of what is wrong."""
+    with pytest.raises(SettingsInvalid) as caught:
+        resolve(layers, backend=backend)
+    return caught.value.message.splitlines()
+
+
+def in_file(folder: Path, text: str, *, backend: str = "local") -> Layer:
+    (folder / "treadle.toml").write_text(text, encoding="utf-8")
+    return settings_file(folder, backend=backend)
+
+
+def test_setting_of_another_backend_is_an_error_in_every_layer(tmp_path: Path) -> None:
+    file = in_file(tmp_path, 'linger = "1s"\nretries = 1\n[inline]\nlambda_port = 1\n', backend="inline")
+    own = command_line({"redis_url": "redis://:pw@h"})
+    said = refusal(own, environment({"TREADLE_CONCURRENCY_LIMIT": "3"}), file, backend="inline")
+    whose = "is a setting of the backend local, and this is inline"
+    assert set(said) == {
+        f"{tmp_path}/treadle.toml:4: `lambda_port` {whose}",
+        f"{tmp_path}/treadle.toml:2: `retries` {whose}",
+        f"environment, TREADLE_CONCURRENCY_LIMIT: `concurrency_limit` {whose}",
+        f"command line: `redis_url` {whose}",
+    }
 
 
 def test_table_of_another_backend_does_not_apply_but_is_checked(tmp_path: Path) -> None:
-    file = tmp_path / "treadle.toml"
-    file.write_text("[local]\nretries = 1\n")
-    assert settings_file(tmp_path, backend="inline").values == {}
-    file.write_text("[local]\nretrys = 1\n")
-    with pytest.raises(SettingsInvalid, match="did you mean `retries`"):
-        settings_file(tmp_path, backend="inline")
-    file.write_text("[lokal]\nretries = 1\n")
-    with pytest.raises(SettingsInvalid, match=r"unknown table \[lokal\]"):
-        settings_file(tmp_path, backend="inline")
+    assert in_file(tmp_path, "[local]\nretries = 1\n", backend="inline") == Layer(values={}, origin={})
+    for text, said in (
+        ("[local]\nretrys = 1\n", ":2: there is no setting `retrys`; did you mean `retries`?"),
+        ("[local]\nretries = true\n", ":2: `retries`: expected a number, found true"),
+        ("\n[lokal]\nretries = 1\n", ":2: unknown table [lokal]; did you mean [local]?"),
+        ("[cloud]\n", ":1: unknown table [cloud]; the backends are inline, local"),
+        ("local = 3", ":1: `local` is a backend, not 3; write its settings in one table [local]"),
+        ("[[local]]\n", ":1: `local` is a backend, not a list; write its settings in one table [local]"),
+        ("[linger]\nms = 3", ":1: `linger` is a setting, not a table"),
+    ):
+        assert refusal(in_file(tmp_path, text, backend="inline"), backend="inline") == [
+            f"{tmp_path}/treadle.toml{said}"
+        ]
 
 
-def test_unreadable_settings_file_is_one_message(tmp_path: Path) -> None:
-    (tmp_path / "treadle.toml").write_text("linger = ")
-    with pytest.raises(SettingsInvalid, match=r"treadle\.toml"):
-        settings_file(tmp_path, backend="local")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"linger = \n", ":1:10: this is no TOML: Invalid value"),
+        (b"[local", ":1: this is no TOML: Expected ']' at the end of a table declaration"),
+        (b'lease = "1s"\nlease = "2s"\n', ":2:13: this name is given twice"),
+        (b"[local]\n[local]\n", ":2:7: this table is there twice"),
+        (b'lease = "1s"\n# \xe9\n', ":2: this is not UTF-8; save the file in that encoding"),
+        (b"lease = 1979-05-27", ":1: `lease`: expected a duration, found a date"),
+        (b"lease = [1]", ":1: `lease`: expected a duration, found a list"),
+        (b'max_tries = "nan"', ":1: `max_tries`: expected a whole number, found 'nan'"),
+        (b"request_rate = inf", ":1: `request_rate`: expected a number, found inf"),
+        (b"planner = true", ":1: `planner`: expected text, found true"),
+    ],
+)
+def test_a_file_that_is_wrong_is_one_message_with_its_place(tmp_path: Path, text: bytes, said: str) -> None:
+    (tmp_path / "treadle.toml").write_bytes(text)
+    assert refusal(settings_file(tmp_path, backend="local")) == [f"{tmp_path}/treadle.toml{said}"]
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "a" / "treadle.toml").mkdir(parents=True)
+    (tmp_path / "b").mkdir()
+    os.mkfifo(tmp_path / "b" / "treadle.toml")
+    assert "is a folder" in refusal(settings_file(tmp_path / "a", backend="local"))[0]
+    assert "is no file" in refusal(settings_file(tmp_path / "b", backend="local"))[0]
+
+
+def test_a_file_from_another_system_is_read(tmp_path: Path) -> None:
+    (tmp_path / "treadle.toml").write_bytes(b'\xef\xbb\xbflease = "20s"\r\nlocal.retries = 1\r\n')
+    settings = resolve([settings_file(tmp_path, backend="local")], backend="local")
+    assert settings.of(WorkerSettings).lease_s == 20
+    assert sources(settings)["retries"] == f"{tmp_path}/treadle.toml:2"
+
+
+def test_what_a_function_finds_in_its_environment_is_no_misspelt_setting() -> None:
+    handed_down = {"TREADLE_KEY": "00", "TREADLE_FUNCTION_PREFIX": "treadle-x-", "TREADLE_PRELOAD": "json"}
+    assert environment(handed_down).values == {}
+
+
+def test_settings_that_do_not_fit_together_are_told_with_all_their_places(tmp_path: Path) -> None:
+    said = refusal(
+        command_line({"renew": "20s", "deployment": "../x", "lambda_port": "70000"}),
+        environment({"TREADLE_LEASE": "15s", "TREADLE_WORKERS": "0"}),
+    )
+    assert said == [
+        "environment, TREADLE_WORKERS: `workers` is 0; a plan needs at least 1",
+        "command line and environment, TREADLE_LEASE: `renew` (20s) must be shorter than `lease` (15s)",
+        "command line: `deployment` is '../x'; write a name of letters, digits, '-', '_' and '.'",
+        "command line: `lambda_port` is 70000; a port is a number up to 65535",
+    ]
+
+
+def test_keys_of_a_run_outlive_its_deadline() -> None:
+    settings = resolve([command_line({"deadline": "10d"})], backend="local").of(WorkerSettings)
+    assert settings.life_s == 11 * 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("redis://team:secret@h:1/0", "redis://h:1/0"),
+        ("rediss://h:1/0?password=secret&ssl_ca_certs=/x", "rediss://h:1/0"),
+        ("redis://:se?cret@h:1/0", "redis://…"),
+        ("redis://h?username=a@b&password=secret", "redis://…"),
+        ("redis://:sec@ret@h", "redis://h"),
+        ("unix://team:secret@/tmp/s", "unix:///tmp/s"),
+        ("team:secret@h:1", "…"),
+    ],
+)
+def test_no_password_is_shown(url: str, text: str) -> None:
+    assert without_password(url) == text
+    assert "secret" not in mask_passwords(f"see '{url}', or {url}") or "://" not in url
+    if "://" in url:
+        (shown,) = [
+            one for one in resolve([command_line({"redis_url": url})], backend="local").all if one.name == "redis_url"
+        ]
+        assert (shown.text, shown.shown, shown.value) == (text, text, url)
+
+
+def test_an_address_that_is_no_redis_url_is_refused_without_being_shown() -> None:
+    assert refusal(command_line({"redis_url": "http://:secret@h"})) == [
+        "command line: `redis_url` is no Redis URL; write redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH"
+    ]
 
 
 def test_optional_settings_can_be_emptied() -> None:

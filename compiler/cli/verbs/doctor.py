@@ -14,6 +14,7 @@ from pathlib import Path
 from compiler.cli.arguments import add_config, add_json, settings_for
 from compiler.cli.console import GREEN, RED, Console, Exit
 from compiler.planner.profile import load_profile
+from runtime.addresses import without_password
 from runtime.backends.redis_rights import acl_line
 from runtime.config import LocalSettings
 from runtime.errors import RuntimeFault
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
                     {"name": check.name, "ok": check.is_ok, "text": check.text, "hint": check.hint} for check in checks
                 ],
                 "settings": {
-                    setting.name: {"value": setting.value, "source": setting.source, "group": setting.group}
+                    setting.name: {"value": setting.shown, "source": setting.source, "group": setting.group}
                     for setting in settings.all
                 },
             }
@@ -138,7 +139,7 @@ def _redis(local: LocalSettings) -> Check:
 
 
 def _redis_elsewhere(url: str) -> str:
-    from runtime.backends.redis_link import connect, without_password
+    from runtime.backends.redis_link import connect
 
     with connect(url):
         return f"answers at {without_password(url)}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from compiler.cli.arguments import add_config, add_deployment, add_json, add_redis, settings_for
 from compiler.cli.console import BOLD, Console, Exit
+from runtime.addresses import without_password
 from runtime.config import LocalSettings
 
 DESCRIPTION = """\
@@ -48,14 +49,14 @@ def _start(settings: LocalSettings, console: Console) -> int:
                 "running": True,
                 "deployment": settings.deployment,
                 "endpoint": stack.lambda_endpoint,
-                "redis_url": stack.redis_url,
+                "redis_url": without_password(stack.redis_url),
                 "directory": str(stack.directory),
                 "pid": stack.pid,
             }
         )
         return Exit.OK
     console.say(f"local Lambda  {stack.lambda_endpoint}")
-    console.say(f"Redis         {stack.redis_url}")
+    console.say(f"Redis         {without_password(stack.redis_url)}")
     console.say(f"logs          {stack.directory}")
     console.note("it stays until `treadle local stop`")
     return Exit.OK

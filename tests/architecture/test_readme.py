@@ -21,7 +21,7 @@ def test_commands_are_one_pasted_line_each() -> None:
     first, second = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
     assert first.count("\n") == second.count("\n") == 1
     assert first.strip().endswith(".venv/bin/treadle run manifests/wordcount/workflow.yaml")
-    assert second.strip().endswith(".venv/bin/pytest")
+    assert second.strip().endswith(".venv/bin/pytest -n auto")
 
 
 def test_continuous_integration_finds_the_test_command() -> None:
@@ -32,7 +32,7 @@ def test_continuous_integration_finds_the_test_command() -> None:
         ["bash", "-c", extraction[1]], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
     )
     (command,) = done.stdout.splitlines()
-    assert command.startswith("sudo apt-get") and command.endswith("pytest")
+    assert command.startswith("sudo apt-get") and command.endswith("pytest -n auto")
 
 
 def test_every_verb_that_it_names_exists() -> None:

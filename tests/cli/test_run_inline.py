@@ -116,4 +116,4 @@ def test_wrong_file_is_a_diagnostic_and_no_traceback(
 def test_folder_in_place_of_a_manifest_is_told(treadle: Treadle, tmp_path: Path) -> None:
     called = treadle("run", tmp_path)
     assert called.code == 4
-    assert "is a folder" in called.err
+    assert "is a folder" in " ".join(called.err.split())

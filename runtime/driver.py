@@ -19,6 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 
 from runtime import events as ev
 from runtime.code import CodeLoader
@@ -353,6 +354,7 @@ class Driver:
                 worker=worker.worker,
                 incarnation=worker.token,
                 env_class=worker.env.name,
+                memory_mb=worker.env.memory_mb,
                 state="cold" if self._invocation.is_cold else "warm",
                 invoke_time=self._invocation.called_at,
                 start_time=self._start,
@@ -366,7 +368,7 @@ class Driver:
 
     def _run_task(self, run: ev.RunTask) -> None:
         task = self._worker.tasks[run.task]
-        started_at, began = time.time(), time.monotonic()
+        started_at, began = time.time(), monotonic()
         self._running, self._stuck_at = run, self._gives_up_at(task)
         if self._marks is not None and run.attempt > 1:
             self._marks.runs(run.task, run.attempt)
@@ -377,7 +379,7 @@ class Driver:
         else:
             left_s = max(MOMENT_S, self._deadline.until - began)
             outcome = self._execution.run(task, inputs, left_s, self._deadline.grace_s)
-        exec_s = time.monotonic() - began
+        exec_s = monotonic() - began
         if self._marks is not None:
             self._marks.ended(run.task, run.attempt)
         with self._lock:

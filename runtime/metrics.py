@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runtime.plan import Task
-from runtime.spans import InputSpan, StartUp, TaskSpan, encode_spans
+from runtime.span_batches import SpanBatch, encode_batch
+from runtime.spans import InputSpan, StartUp, TaskSpan
 
 BATCH = 1_000
 """Spans per entry of the event stream at most."""
@@ -24,8 +25,14 @@ class MetricsSink:
     def flush(self, start_up: StartUp) -> None:
         """Send what was collected under the invocation that it belongs to; the start-up record goes last."""
         spans, self._spans = self._spans, []
-        batches = [spans[at : at + BATCH] for at in range(0, len(spans), BATCH)] or [[]]
-        self._emit([("span", encode_spans(start_up, batch, is_last=batch is batches[-1])) for batch in batches])
+        pieces = [tuple(spans[at : at + BATCH]) for at in range(0, len(spans), BATCH)] or [()]
+        self._emit(
+            [
+                ("span", encode_batch(SpanBatch(start_up=start_up, spans=piece, number=number, is_last=is_last)))
+                for number, piece in enumerate(pieces)
+                for is_last in (number == len(pieces) - 1,)
+            ]
+        )
 
 
 class InvocationMetrics:
@@ -46,6 +53,7 @@ class InvocationMetrics:
                 TaskSpan(
                     task=task.name,
                     attempt=attempt,
+                    outcome="done",
                     started_at=started_at,
                     exec_s=exec_s,
                     inputs=fetched,

@@ -15,7 +15,8 @@ from runtime.bundle import LoadedBundle, RunGraph
 from runtime.machine.gates import line_up
 from runtime.plan import flexible_worker
 from runtime.ports import RebuildPart, RunEvent, RunStatus, WorkerRow
-from runtime.spans import StartUp, TaskSpan, decode_spans
+from runtime.span_batches import decode_batch
+from runtime.spans import StartUp, TaskSpan
 
 EMPTY = frozenset[str]()
 
@@ -170,7 +171,7 @@ class RunWatch:
             case "left":
                 self.live.discard(json.loads(event.data)["worker"])
             case "span":
-                batch = decode_spans(event.data)
+                batch = decode_batch(event.data)
                 self.spans.extend(batch.spans)
                 if batch.is_last:
                     self.start_ups.append(batch.start_up)

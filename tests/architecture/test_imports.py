@@ -77,6 +77,7 @@ CLIENT_SIDE = (
     "runtime.watch",
     "runtime.inline",
     "runtime.runs",
+    "runtime.timeline",
 )
 """Modules of `runtime` that are not shipped to Lambda."""
 

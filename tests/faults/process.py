@@ -232,6 +232,7 @@ class Process:
             worker=machine.worker,
             incarnation=machine.token,
             env_class=machine.env.name,
+            memory_mb=machine.env.memory_mb,
             state="cold",
             invoke_time=self.call.called_at,
             start_time=world.now,

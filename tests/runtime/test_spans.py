@@ -1,50 +1,221 @@
-"""Spans: what is encoded is what the schema says, and comes back as it was."""
+"""Spans: what is encoded is what the schema says, comes back as it was, and nothing else is taken for a batch."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.resources import files
+from random import Random
+from typing import Any
 
 import jsonschema
 import pytest
 
+from runtime.errors import SchemaVersionUnsupported
 from runtime.metrics import BATCH, MetricsSink
-from runtime.spans import InputSpan, StartUp, TaskSpan, decode_spans, encode_spans
+from runtime.span_batches import SpanBatch, decode_batch, encode_batch
+from runtime.spans import (
+    Clustered,
+    Deferred,
+    Duplicated,
+    InputSpan,
+    OutputSpan,
+    Preloaded,
+    Prewarmed,
+    StartUp,
+    Streamed,
+    TaskSpan,
+)
+from runtime.timeline import Timeline, TimelineUnreadable, decode_timeline, encode_timeline, gather
 
 START = StartUp(
     run="1_tree_abc_def",
     worker="w0",
     incarnation="00ff",
     env_class="1769-x86_64-py311-none",
+    memory_mb=1769,
     state="warm",
     invoke_time=1000.25,
     start_time=1000.5,
+    clock_offset_s=-299.5,
+    clock_error_s=0.0001,
     commits=3,
     bytes_in=10,
     bytes_out=20,
 )
+PLAIN = TaskSpan(task='leaf["é"]', attempt=1, outcome="done", started_at=1000.5, exec_s=0.000001)
 SPAN = TaskSpan(
     task="add[1][0]",
     attempt=2,
+    outcome="done",
     started_at=1000.75,
     exec_s=0.125,
+    wait_inputs_s=0.25,
+    commit_s=0.001,
+    committed_at=1001.0,
     inputs=(InputSpan(slot="leaf[0]", bytes=61, source="store", fetch_s=0.0005),),
     local_inputs=1,
+    local_bytes=28,
+    outputs=(
+        OutputSpan(name="a", bytes=80, is_stored=True, serialize_s=0.00001, upload_s=0.5),
+        OutputSpan(name="b", bytes=7, is_stored=False),
+    ),
+    optimizations=(
+        Preloaded(origin="user", tasks=("a",), bytes=10, used=5),
+        Prewarmed(origin="treadle/prewarm", targets=("w1", "w2")),
+        Duplicated(origin="user", tasks=("a", "b"), won=1),
+        Streamed(origin="user", slots=("a",), bytes=3),
+        Clustered(origin="user", tasks=()),
+        Deferred(origin="user", slots=("a.x",), avoided=9),
+    ),
+)
+TIMELINE = Timeline(
+    run="1_tree_abc_def",
+    workflow="tree",
+    planner="simple",
+    sla="average",
+    graph_signature="def",
+    invoked_at=1000.0,
+    last_commit=1001.0,
+    invocations=gather([encode_batch(SpanBatch(start_up=START, spans=(SPAN, PLAIN)))])[0],
+    problems=("something else",),
 )
 
 
+def validator() -> jsonschema.Draft202012Validator:
+    schema = json.loads(files("schemas").joinpath("span.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
 def test_a_batch_fits_the_schema_and_reads_back() -> None:
-    text = encode_spans(START, [SPAN], is_last=True)
-    schema = json.loads(files("schemas").joinpath("span.json").read_text())
-    jsonschema.Draft202012Validator(schema).validate(json.loads(text))
-    batch = decode_spans(text)
-    assert batch.start_up == START and batch.spans == (SPAN,) and batch.is_last
+    batch = SpanBatch(start_up=START, spans=(SPAN, PLAIN), number=3, is_last=False)
+    text = encode_batch(batch)
+    validator().validate(json.loads(text))
+    assert decode_batch(text) == batch
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", '{"start": {}, "last": true, "spans": [[1]]}', "nonsense"])
-def test_what_is_no_batch_is_a_value_error(text: str) -> None:
+def test_random_batches_fit_the_schema_and_keep_their_times_to_a_microsecond() -> None:
+    check = validator()
+    for seed in range(50):
+        random = Random(seed)
+        spans = tuple(
+            replace(
+                random.choice((SPAN, PLAIN)),
+                started_at=START.start_time + random.uniform(-1, 1000),
+                exec_s=random.expovariate(10),
+                outcome=random.choice(("done", "failed", "cut", "skipped")),
+                committed_at=random.choice((0.0, START.start_time + random.uniform(0, 1000))),
+            )
+            for _ in range(random.randrange(4))
+        )
+        text = encode_batch(SpanBatch(start_up=START, spans=spans))
+        check.validate(json.loads(text))
+        for one, other in zip(spans, decode_batch(text).spans, strict=True):
+            assert abs(one.started_at - other.started_at) < 2e-6 and abs(one.exec_s - other.exec_s) < 1e-8
+            assert abs(one.committed_at - other.committed_at) < 2e-6
+            assert (one.task, one.outcome, one.inputs, one.outputs) == (
+                other.task,
+                other.outcome,
+                other.inputs,
+                other.outputs,
+            )
+
+
+GOOD: dict[str, Any] = json.loads(encode_batch(SpanBatch(start_up=START, spans=(SPAN,))))
+
+
+def changed(**parts: object) -> str:
+    return json.dumps({**GOOD, **parts})
+
+
+def with_row(at: int, value: object) -> str:
+    row = list(GOOD["spans"][0])
+    row[at] = value
+    return changed(spans=[row])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        "7",
+        "nonsense",
+        "[" * 100_000,
+        json.dumps(GOOD)[:-7],
+        changed(n=-1),
+        changed(n=True),
+        changed(last=1),
+        changed(start={}),
+        changed(start={**GOOD["start"], "more": 1}),
+        changed(start={**GOOD["start"], "state": "tepid"}),
+        changed(start={**GOOD["start"], "worker": None}),
+        changed(start={**GOOD["start"], "peak_memory_mb": "much"}),
+        changed(start={**GOOD["start"], "start_time": 1e300}),
+        changed(start={**GOOD["start"], "start_time": float("nan")}),
+        changed(start={**GOOD["start"], "bytes_in": 10**400}),
+        changed(spans=None),
+        changed(spans=[[1]]),
+        changed(spans=[GOOD["spans"][0] + [[]]]),
+        with_row(0, ["a"]),
+        with_row(0, "a" * 100_000),
+        with_row(2, "dead"),
+        with_row(3, 0.5),
+        with_row(4, -1),
+        with_row(7, [["a"]]),
+        with_row(8, [["a", 1, "thin air", 0]]),
+        with_row(12, [{"kind": "__import__", "origin": "user"}]),
+        with_row(12, [{"kind": "Clustered", "origin": "user", "tasks": "ab"}]),
+        with_row(12, 5),
+        " " * (17 * 1024 * 1024),
+    ],
+)
+def test_what_is_no_batch_is_a_value_error_and_left_out_of_the_timeline(text: str) -> None:
     with pytest.raises(ValueError):
-        decode_spans(text)
+        decode_batch(text)
+    invocations, problems = gather([text, json.dumps(GOOD)])
+    assert len(invocations) == 1 and len(problems) == 1
+
+
+def test_a_batch_of_a_newer_schema_is_one_clear_message() -> None:
+    with pytest.raises(SchemaVersionUnsupported, match="spans of schema version 3, but this treadle reads version 2"):
+        decode_batch(changed(v=3, spans="whatever"))
+    invocations, problems = gather([changed(v=3)] * 2)
+    assert not invocations and len(problems) == 1
+
+
+def test_batches_that_come_twice_or_in_another_order_make_one_invocation() -> None:
+    first = encode_batch(SpanBatch(start_up=replace(START, commits=1), spans=(PLAIN,), number=0, is_last=False))
+    second = encode_batch(SpanBatch(start_up=START, spans=(SPAN,), number=1))
+    ((invocation,), problems) = gather([second, first, first, second])
+    assert invocation.spans == (PLAIN, SPAN) and invocation.is_complete and not problems
+    assert invocation.start_up == START
+    ((half,), _) = gather([first])
+    assert not half.is_complete
+    ((other_half,), _) = gather([second])
+    assert not other_half.is_complete and other_half.spans == (SPAN,)
+
+
+def test_a_timeline_reads_back() -> None:
+    assert decode_timeline(encode_timeline(TIMELINE)) == TIMELINE
+    assert TIMELINE.makespan_s == 1.0 and TIMELINE.spans == (SPAN, PLAIN)
+
+
+def test_a_damaged_or_newer_timeline_is_one_clear_message() -> None:
+    data = encode_timeline(TIMELINE)
+    for bad in (data[:-3], b"{}", b"[]", b"\xff", data.replace(b'"add[1][0]"', b"7")):
+        with pytest.raises(TimelineUnreadable, match="is damaged"):
+            decode_timeline(bad)
+    with pytest.raises(SchemaVersionUnsupported, match="version 9"):
+        decode_timeline(data.replace(b'{"v": 2', b'{"v": 9', 1))
+
+
+def test_times_of_small_environments_are_normalised_by_their_cpu_share() -> None:
+    assert START.normalised(2.0) == 2.0
+    assert replace(START, exponent=1.0, memory_mb=1024).normalised(2.0) == 4.0
+    assert replace(START, exponent=1.0, memory_mb=10_240).normalised(2.0) == pytest.approx(2.0 * 1769 / 512)
 
 
 def test_the_sink_sends_everything_once_and_marks_the_last_batch() -> None:
@@ -53,8 +224,8 @@ def test_the_sink_sends_everything_once_and_marks_the_last_batch() -> None:
     for _ in range(BATCH + 1):
         sink.add(SPAN)
     sink.flush(START)
-    batches = [decode_spans(data) for _, data in sent]
+    batches = [decode_batch(data) for _, data in sent]
     assert [len(batch.spans) for batch in batches] == [BATCH, 1]
     assert [batch.is_last for batch in batches] == [False, True]
     sink.flush(START)
-    assert decode_spans(sent[-1][1]).spans == ()
+    assert decode_batch(sent[-1][1]).spans == ()

@@ -6,11 +6,21 @@ import json
 from random import Random
 
 from runtime.ports import RunEvent, RunStatus
-from runtime.spans import StartUp, TaskSpan, encode_spans
+from runtime.span_batches import SpanBatch, encode_batch
+from runtime.spans import StartUp, TaskSpan
 from runtime.watch import Move, RunWatch, next_move, rebuild_state
 from tests.worker.graphs import bundle_of, random_bundle
 
-START = StartUp(run="r", worker="w", incarnation="t", env_class="e", state="cold", invoke_time=1.0, start_time=2.0)
+START = StartUp(
+    run="r",
+    worker="w",
+    incarnation="t",
+    env_class="e",
+    memory_mb=1769,
+    state="cold",
+    invoke_time=1.0,
+    start_time=2.0,
+)
 DIAMOND = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
 
 
@@ -61,13 +71,13 @@ def test_every_rebuild_grants_exactly_the_needed_tasks_whose_inputs_can_be_read(
 
 def test_the_watch_counts_what_the_events_say() -> None:
     watch = RunWatch(total=3, targets=frozenset({"c"}))
-    spans = [TaskSpan(task="a", attempt=1, started_at=1.0, exec_s=0.5)]
+    spans = [TaskSpan(task="a", attempt=1, outcome="done", started_at=1.0, exec_s=0.5)]
     for kind, data in (
         ("begun", '{"worker": "w"}'),
         ("stored", '{"worker": "w", "slots": ["a"], "tasks": ["a"], "now": 1000000}'),
         ("stored", '{"worker": "w", "slots": ["c"], "tasks": ["b", "c"], "now": 2500000}'),
         ("left", '{"worker": "w", "handover": false}'),
-        ("span", encode_spans(START, spans, is_last=True)),
+        ("span", encode_batch(SpanBatch(start_up=START, spans=tuple(spans)))),
     ):
         watch.take(RunEvent(id="1-0", kind=kind, data=data))
     assert watch.has_all_targets and watch.done == 3 and watch.last_commit == 2.5
@@ -85,7 +95,7 @@ def test_spans_are_awaited_of_workers_that_did_not_fall() -> None:
     watch = RunWatch(total=2, targets=frozenset({"a"}))
     begun = RunEvent(id="1-0", kind="begun", data='{"worker": "w"}')
     left = RunEvent(id="1-0", kind="left", data='{"worker": "w", "handover": true}')
-    span = RunEvent(id="1-0", kind="span", data=encode_spans(START, [], is_last=True))
+    span = RunEvent(id="1-0", kind="span", data=encode_batch(SpanBatch(start_up=START, spans=())))
     watch.take(begun)
     assert watch.awaits_spans
     watch.take(begun)  # without leaving: the first incarnation is dead

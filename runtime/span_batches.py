@@ -1,0 +1,223 @@
+"""How spans travel: batches of one incarnation, JSON text that `schemas/span.json` describes, version 2.
+
+A batch names its invocation once and has a row per attempt. Points in time are whole microseconds after the
+start-up's `start_time`, durations whole nanoseconds; what a row does not need at its end is left out.
+
+Spans lie in a list that whoever may write the run's keys may write: they are data, and so are checked like any other
+input. What is no batch is a `ValueError`; nothing in one is executed, and sizes are bounded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from math import isfinite
+from typing import Any, NoReturn, get_args
+
+from runtime.errors import SchemaVersionUnsupported
+from runtime.spans import OUTCOMES, SOURCES, STATES, InputSpan, Optimization, OutputSpan, StartUp, TaskSpan
+
+SPANS_VERSION = 2
+MAX_BATCH_BYTES = 16 * 1024 * 1024
+MAX_NAME = 64 * 1024
+MAX_NUMBER = 2**53
+NANO, MICRO = 1_000_000_000, 1_000_000
+NO_TIME = -(2**53)
+"""In a row, of what was not committed."""
+
+KINDS: dict[str, type[Optimization]] = {kind.__name__: kind for kind in get_args(Optimization)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanBatch:
+    """Spans of one incarnation. Batches are numbered from 0; `is_last` when no further one follows."""
+
+    start_up: StartUp
+    spans: tuple[TaskSpan, ...]
+    number: int = 0
+    is_last: bool = True
+
+
+def encode_batch(batch: SpanBatch) -> str:
+    """The JSON text of a batch."""
+    zero = batch.start_up.start_time
+    document = {
+        "v": SPANS_VERSION,
+        "n": batch.number,
+        "last": batch.is_last,
+        "start": asdict(batch.start_up),
+        "spans": [_row(span, zero) for span in batch.spans],
+    }
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _row(span: TaskSpan, zero: float) -> list[object]:
+    row: list[object] = [
+        span.task,
+        span.attempt,
+        span.outcome,
+        round((span.started_at - zero) * MICRO),
+        round(span.exec_s * NANO),
+        span.local_inputs,
+        span.local_bytes,
+        [_output_row(output) for output in span.outputs],
+    ]
+    if span.inputs or span.wait_inputs_s or span.committed_at or span.optimizations:
+        row += (
+            [[item.slot, item.bytes, item.source, round(item.fetch_s * NANO)] for item in span.inputs],
+            round(span.wait_inputs_s * NANO),
+            round(span.commit_s * NANO),
+            round((span.committed_at - zero) * MICRO) if span.committed_at else NO_TIME,
+        )
+    if span.optimizations:
+        row.append([{"kind": type(one).__name__, **asdict(one)} for one in span.optimizations])
+    return row
+
+
+def _output_row(output: OutputSpan) -> list[object]:
+    if not output.is_stored:
+        return [output.name, output.bytes]
+    return [output.name, output.bytes, round(output.serialize_s * NANO), round(output.upload_s * NANO)]
+
+
+def decode_batch(text: str | bytes) -> SpanBatch:
+    """The inverse of `encode_batch`.
+
+    Raises ValueError on text that is no batch, `SchemaVersionUnsupported` (E605) on one of another version.
+    """
+    if len(text) > MAX_BATCH_BYTES:
+        raise ValueError(f"not a batch of spans: larger than {MAX_BATCH_BYTES >> 20} MiB")
+    try:
+        return read_batch(json.loads(text, parse_constant=_no_number))
+    except RecursionError as err:
+        raise ValueError("not a batch of spans: too deep") from err
+
+
+def read_batch(document: Any) -> SpanBatch:
+    """The batch that is in parsed JSON. Raises as `decode_batch`."""
+    try:
+        check_version(document["v"])
+        start_up = _start_up(document["start"])
+        return SpanBatch(
+            start_up=start_up,
+            spans=tuple([_span(row, start_up.start_time) for row in document["spans"]]),
+            number=_count(document["n"]),
+            is_last=_flag(document["last"]),
+        )
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as err:
+        raise ValueError(f"not a batch of spans: {type(err).__name__}") from err
+
+
+def check_version(version: object) -> None:
+    """Raises `SchemaVersionUnsupported` (E605) unless it is this one."""
+    if version != SPANS_VERSION:
+        raise SchemaVersionUnsupported(
+            f"spans of schema version {version!r:.20}, but this treadle reads version {SPANS_VERSION}",
+            hint="read them with the treadle that wrote them, or a newer one",
+        )
+
+
+def _start_up(document: dict[str, Any]) -> StartUp:
+    if document.keys() != _START_FIELDS.keys():
+        raise ValueError("not a batch of spans: its start-up has other fields")
+    start = StartUp(**{name: check(document[name]) for name, check in _START_FIELDS.items()})
+    if start.state not in STATES:
+        raise ValueError("not a batch of spans: no such state")
+    return start
+
+
+def _span(row: list[Any], zero: float) -> TaskSpan:
+    task, attempt, outcome, started, exec_ns, local_inputs, local_bytes, outputs, *rest = row
+    inputs, wait_ns, commit_ns, committed, *more = rest or ((), 0, 0, NO_TIME)
+    (optimizations,) = more or ((),)
+    if outcome not in OUTCOMES:
+        raise ValueError("not a batch of spans: no such outcome")
+    return TaskSpan(
+        task=_name(task),
+        attempt=_count(attempt),
+        outcome=outcome,
+        started_at=zero + _int(started) / MICRO,
+        exec_s=_count(exec_ns) / NANO,
+        wait_inputs_s=_count(wait_ns) / NANO,
+        commit_s=_count(commit_ns) / NANO,
+        committed_at=0.0 if committed == NO_TIME else zero + _int(committed) / MICRO,
+        inputs=tuple([_input(item) for item in inputs]),
+        local_inputs=_count(local_inputs),
+        local_bytes=_count(local_bytes),
+        outputs=tuple([_output(item) for item in outputs]),
+        optimizations=tuple([_optimization(item) for item in optimizations]),
+    )
+
+
+def _input(row: list[Any]) -> InputSpan:
+    slot, size, source, fetch_ns = row
+    if source not in SOURCES:
+        raise ValueError("not a batch of spans: no such source")
+    return InputSpan(slot=_name(slot), bytes=_count(size), source=source, fetch_s=_count(fetch_ns) / NANO)
+
+
+def _output(row: list[Any]) -> OutputSpan:
+    name, size, *stored = row
+    serialize_ns, upload_ns = stored or (0, 0)
+    return OutputSpan(
+        name=None if name is None else _name(name),
+        bytes=_count(size),
+        is_stored=bool(stored),
+        serialize_s=_count(serialize_ns) / NANO,
+        upload_s=_count(upload_ns) / NANO,
+    )
+
+
+def _optimization(document: dict[str, Any]) -> Optimization:
+    kind = KINDS[_name(document["kind"])]
+    return kind(**{item.name: _CHECKS[str(item.type)](document[item.name]) for item in fields(kind)})
+
+
+def _name(value: object) -> str:
+    if type(value) is not str or len(value) > MAX_NAME:
+        raise ValueError("not a batch of spans: a name is expected")
+    return value
+
+
+def _int(value: object) -> int:
+    if type(value) is not int or not -MAX_NUMBER < value < MAX_NUMBER:
+        raise ValueError("not a batch of spans: a whole number is expected")
+    return value
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 <= value < MAX_NUMBER:
+        raise ValueError("not a batch of spans: a number of things is expected")
+    return value
+
+
+def _number(value: object) -> float:
+    if type(value) not in (int, float) or not isfinite(value) or abs(value) > MAX_NUMBER:  # type: ignore[arg-type]
+        raise ValueError("not a batch of spans: a number is expected")
+    return float(value)  # type: ignore[arg-type]
+
+
+def _flag(value: object) -> bool:
+    if type(value) is not bool:
+        raise ValueError("not a batch of spans: true or false is expected")
+    return value
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"not a batch of spans: {text}")
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if type(value) is not list:
+        raise ValueError("not a batch of spans: a list of names is expected")
+    return tuple(map(_name, value))
+
+
+_CHECKS: dict[str, Callable[[object], Any]] = {
+    "str": _name,
+    "int": _count,
+    "float": _number,
+    "tuple[str, ...]": _names,
+}
+_START_FIELDS = {item.name: _CHECKS[str(item.type)] for item in fields(StartUp)}

@@ -1,0 +1,155 @@
+"""The timeline of a run: everything that its workers measured, and the one makespan. Client side, not shipped.
+
+    invoked_at                                                     last_commit
+        |---------------------- makespan_s ----------------------------|
+        [begin][fetch][exec][exec][commit] ...  an invocation and its spans
+              [begin][exec]...                  another one, on its own machine, its clock set right
+
+A timeline says what was measured and draws no conclusions: the summary, predictions and the dashboard do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.errors import RuntimeFault, SchemaVersionUnsupported
+from runtime.span_batches import SPANS_VERSION, SpanBatch, check_version, decode_batch, encode_batch, read_batch
+from runtime.spans import StartUp, TaskSpan
+
+MAX_PROBLEMS = 5
+
+
+class TimelineUnreadable(RuntimeFault):
+    """A kept timeline that is damaged."""
+
+    code = "timeline-unreadable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationSpans:
+    """What one incarnation measured. `is_complete`: all its batches came, the last one too; else it was killed,
+    or its last words were lost."""
+
+    start_up: StartUp
+    spans: tuple[TaskSpan, ...]
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """One run. Points in time are on the store's clock.
+
+    `invoked_at`: the first entry invocation of the newest launch was sent; a resumption is a launch. Earlier launches'
+    invocations are there too, before it. `last_commit`: the last output was committed, 0 when none was.
+    `invocations` are in order of their start. `problems` say what could not be read, in words, each once.
+    """
+
+    run: str
+    workflow: str
+    planner: str
+    sla: str
+    graph_signature: str
+    invoked_at: float
+    last_commit: float
+    invocations: tuple[InvocationSpans, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def makespan_s(self) -> float:
+        """From the first entry invocation sent to the last output committed, of the newest launch.
+
+        The number that console, `--json`, record, dashboard and calibration show. 0.0 when that launch stored nothing:
+        a resumption that found everything there, or a run that failed before its first output.
+        """
+        return max(0.0, self.last_commit - self.invoked_at)
+
+    @property
+    def spans(self) -> tuple[TaskSpan, ...]:
+        """The spans of all invocations, in order."""
+        return tuple([span for invocation in self.invocations for span in invocation.spans])
+
+
+def gather(texts: Iterable[str | bytes]) -> tuple[tuple[InvocationSpans, ...], tuple[str, ...]]:
+    """The invocations that batches tell of, in order of their start, and what could not be read.
+
+    Batches may come twice and in any order; what is no batch is left out, whatever it is.
+    """
+    batches: dict[tuple[str, str], dict[int, SpanBatch]] = {}
+    problems: dict[str, None] = {}
+    for text in texts:
+        try:
+            batch = decode_batch(text)
+        except ValueError as err:
+            problems[str(err)] = None
+        except SchemaVersionUnsupported as fault:
+            problems[fault.message] = None
+        else:
+            key = batch.start_up.worker, batch.start_up.incarnation
+            batches.setdefault(key, {})[batch.number] = batch
+    found = [_joined(list(numbered.values())) for numbered in batches.values()]
+    found.sort(key=lambda invocation: invocation.start_up.start_time)
+    return tuple(found), tuple(problems)[:MAX_PROBLEMS]
+
+
+def _joined(batches: list[SpanBatch]) -> InvocationSpans:
+    batches.sort(key=lambda batch: batch.number)
+    newest = batches[-1]
+    return InvocationSpans(
+        start_up=newest.start_up,
+        spans=tuple([span for batch in batches for span in batch.spans]),
+        is_complete=newest.is_last and newest.number == len(batches) - 1,
+    )
+
+
+def encode_timeline(timeline: Timeline) -> bytes:
+    """JSON: the fields, and per invocation one batch as `schemas/span.json` describes it."""
+    invocations = [
+        encode_batch(SpanBatch(start_up=one.start_up, spans=one.spans, is_last=one.is_complete))
+        for one in timeline.invocations
+    ]
+    head = {
+        "v": SPANS_VERSION,
+        **{name: getattr(timeline, name) for name in _TEXTS + _TIMES},
+        "problems": timeline.problems,
+    }
+    return f'{json.dumps(head)[:-1]}, "invocations": [{",".join(invocations)}]}}'.encode()
+
+
+def decode_timeline(data: bytes) -> Timeline:
+    """The inverse of `encode_timeline`.
+
+    Raises `SchemaVersionUnsupported` (E605) for one of another version, `TimelineUnreadable`.
+    """
+    try:
+        document = json.loads(data)
+        check_version(document["v"])
+        return _timeline(document)
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as err:
+        raise TimelineUnreadable(
+            "the timeline of the run is damaged", hint="its result is not: `treadle runs show` gives it"
+        ) from err
+
+
+def _timeline(document: dict[str, Any]) -> Timeline:
+    batches = [read_batch(batch) for batch in document["invocations"]]
+    values: dict[str, Any] = {
+        **{name: str(document[name]) for name in _TEXTS},
+        **{name: float(document[name]) for name in _TIMES},
+    }
+    return Timeline(
+        **values,
+        invocations=tuple(
+            [
+                InvocationSpans(start_up=batch.start_up, spans=batch.spans, is_complete=batch.is_last)
+                for batch in batches
+            ]
+        ),
+        problems=tuple(map(str, document["problems"])),
+    )
+
+
+_TEXTS = ("run", "workflow", "planner", "sla", "graph_signature")
+_TIMES = ("invoked_at", "last_commit")

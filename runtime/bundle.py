@@ -242,6 +242,12 @@ def read_index(data: bytes, source: BlobSource) -> LoadedBundle:
     return _checked("index", lambda: _loaded(document, data, source))
 
 
+def read_run_graph(graph: bytes, plan: bytes) -> RunGraph:
+    """The graph with its plan from their two blobs. Raises `BundleInvalid`, `SchemaVersionUnsupported` (E605)."""
+    data, placed = _document(graph, "graph"), _document(plan, "plan")
+    return _checked("graph", lambda: _run_graph(data, placed))
+
+
 def _document(data: bytes, what: str) -> Any:
     """JSON of this major version, whole."""
     try:

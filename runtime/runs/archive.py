@@ -4,7 +4,8 @@ An embedded Redis lives as long as its stack. Before it goes, the record of each
 deployment's state folder; of a run that can be resumed also its keys, as Redis dumps them, and the blobs that it needs.
 `restore` brings such a run into another Redis. Nothing here opens what is sealed.
 
-    runs/<run>/record    sections: "start", "outcome", "blobs", "part <name>" as they are, "key <name>" dumped
+    runs/<run>/record    sections: "start", "outcome", "blobs", "timeline" and "part <name>" as they are, "graph" and
+                         "plan" compressed, "key <name>" dumped
     runs/<run>/logs/     logs of the environments of the run's stack, the newest 16 MiB at most
 
 Only the newest 200 are kept; keys are restored within their time only.
@@ -16,6 +17,7 @@ import os
 import shutil
 import struct
 import time
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -86,12 +88,15 @@ def archive(link: Link, deployment: str, run: str, *, logs: Path) -> None:
     """Write the run's file, then take the run out of this Redis. Raises RuntimeFault, OSError."""
     folder = StateFolder.of(deployment).runs
     keys = RecordKeys(deployment=deployment, run=run)
-    start, outcome, blobs = link.command("HMGET", keys.of("record"), "start", "outcome", "blobs")
+    fields = ("start", "outcome", "blobs", "timeline", "keeps")
+    start, outcome, blobs, timeline, keeps = link.command("HMGET", keys.of("record"), *fields)
     if start is not None:
         own = _own_keys(link, deployment, run)
         needed = [f"treadle:{deployment}:blob:{digest}" for digest in blobs.decode().split("\n")] if own else []
         sections = [Section("start", start), Section("outcome", outcome or b""), Section("blobs", blobs)]
-        _write(folder / run, [*sections, *_parts(link, keys), *_dumped(link, [*own, *needed])])
+        sections += [Section("timeline", timeline)] if timeline else []
+        sections += _kept(link, deployment, keeps.decode().split("\n"))
+        write_sections(folder / run, [*sections, *_parts(link, keys), *_dumped(link, [*own, *needed])])
         keep_logs(deployment, run, logs)
         for names in _batches(own):
             link.command("UNLINK", *names)
@@ -161,6 +166,14 @@ def _own_keys(link: Link, deployment: str, run: str) -> list[str]:
     return [key.decode() for tail in ("}:*", "/*") for found in link.scan(head + tail) for key in found]
 
 
+def _kept(link: Link, deployment: str, digests: list[str]) -> Iterator[Section]:
+    """Graph and plan; one that Redis has lost is left out."""
+    found = link.pipeline([("GET", f"treadle:{deployment}:blob:{digest}") for digest in digests])
+    for name, sealed in zip(("graph", "plan"), found, strict=True):
+        if sealed is not None:
+            yield Section(name, zlib.compress(sealed, 1))
+
+
 def _parts(link: Link, keys: RecordKeys) -> Iterator[Section]:
     for name, data in link.command("HGETALL", keys.of("result")).items():
         yield Section(f"part {name.decode()}", data)
@@ -181,7 +194,7 @@ def _batches(names: list[str]) -> Iterator[list[str]]:
         yield names[first : first + KEYS_PER_CALL]
 
 
-def _write(folder: Path, sections: Iterable[Section]) -> None:
+def write_sections(folder: Path, sections: Iterable[Section]) -> None:
     """Written whole under another name first."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = folder / f"record.{os.getpid()}"

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from runtime.errors import RunCancelled, RunFailed, RuntimeFault, StoreUnavailable
 from runtime.ports import RunEnd
 from runtime.results import RunResult
+from runtime.runs.book import Ending
 from runtime.runs.following import RunOver
 from runtime.runs.kept import KEPT_BYTES, kept_parts, result_edges
 from runtime.runs.record import Outcome, RunState
@@ -66,7 +67,7 @@ def succeed(
         is_kept=is_kept,
     )
     parts = kept_parts(session, slots, inputs) if is_kept else {}
-    session.book.close(session.run, outcome, parts, session.settings.life_s)
+    _close(session, Ending(outcome=outcome, parts=parts, keeps=_keeps(session)))
     if not keep:
         session.backend.coordinator.finish()
 
@@ -83,7 +84,7 @@ def fail(session: Session, fault: RuntimeFault) -> None:
         hint=fault.hint,
         records=tuple(records),
     )
-    session.book.close(session.run, outcome, {}, session.settings.life_s)
+    _close(session, Ending(outcome=outcome, keeps=_keeps(session)))
 
 
 def cancel(session: Session, *, keep: bool = False) -> None:
@@ -94,9 +95,17 @@ def cancel(session: Session, *, keep: bool = False) -> None:
 
 def _record_cancelled(session: Session, reason: str, *, keep: bool) -> None:
     outcome = Outcome(state=RunState.CANCELLED, ended=time.time(), code=RunCancelled.code, reason=reason)
-    session.book.close(session.run, outcome, {}, session.settings.life_s)
+    _close(session, Ending(outcome=outcome, keeps=_keeps(session)))
     if not keep:
         session.backend.coordinator.finish()
+
+
+def _close(session: Session, ending: Ending) -> None:
+    session.book.close(session.run, ending, session.settings.life_s)
+
+
+def _keeps(session: Session) -> tuple[str, ...]:
+    return (session.bundle.graph_digest, session.bundle.plan_digest)
 
 
 def fault_of(run: str, outcome: Outcome) -> RuntimeFault:

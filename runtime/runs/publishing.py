@@ -6,6 +6,7 @@ that are there already are not sent again. The record names them.
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Iterable, Mapping
 
@@ -69,6 +70,9 @@ def make_record(session: Session, inputs: Iterable[str], started: float | None =
         launched=now,
         bundle=bundle.digest,
         blobs=(bundle.digest, *(digest for digest in bundle.digests() if digest not in elsewhere)),
+        graph=bundle.graph_digest,
+        plan=bundle.plan_digest,
         inputs=tuple(inputs),
         settings=session.settings,
+        host=platform.node(),
     )

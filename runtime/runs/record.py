@@ -1,13 +1,14 @@
 """The record of a run: what attach, resume, a watchdog and `runs` need to know without the bundle's folder.
 
-It has two parts, each sealed by itself: what stands from the launch on (`RunRecord`), and how the run ended
-(`Outcome`), which is not there before. Where records lie is the business of `runtime.runs.book` and
-`runtime.runs.archive`; values, code and graph lie under keys of their own.
+It has three parts, each sealed by itself: what stands from the launch on (`RunRecord`), how the run ended (`Outcome`),
+and what was measured (its timeline), which are not there before. Where records lie is the business of
+`runtime.runs.book` and `runtime.runs.archive`; values, code and graph lie under keys of their own.
 """
 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
@@ -21,7 +22,7 @@ from runtime.results import RunResult
 from runtime.values.envelope import Codec, Kind, Place, Signer, open_sealed, seal
 
 VERSION = 1
-START, OUTCOME = "start", "outcome"
+START, OUTCOME, TIMELINE = "start", "outcome", "timeline"
 T = TypeVar("T")
 
 
@@ -45,8 +46,10 @@ class RunState(Enum):
 class RunRecord:
     """What stands from the launch on. `bundle` is the digest of the index, `blobs` all that the run needs.
 
-    `started` and the other times are seconds since 1970; `launched` is that of the newest launch or resumption, from
-    which the deadline counts. `inputs` are the names of the run's inputs.
+    `graph` and `plan`, two of the blobs, are kept as long as the record. `started` and the other times are seconds
+    since 1970; `launched` is that of the newest launch or resumption, from which the deadline counts. `inputs` are the
+    names of the run's inputs. `host` is the machine of the newest launch, where the logs of environments lie.
+    `is_imported`: the run is another deployment's, and only what is shown of it is here.
     """
 
     run: str
@@ -57,8 +60,12 @@ class RunRecord:
     launched: float
     bundle: str
     blobs: tuple[str, ...]
+    graph: str
+    plan: str
     inputs: tuple[str, ...]
     settings: WorkerSettings
+    host: str = ""
+    is_imported: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +153,16 @@ def _outcome(document: dict[str, Any]) -> Outcome:
             "edges": tuple((instance, output) for instance, output in document["edges"]),
         }
     )
+
+
+def seal_timeline(signer: Signer, deployment: str, run: str, timeline: bytes) -> bytes:
+    """The encoded timeline of a run, compressed."""
+    return seal(signer, _place(deployment, run, TIMELINE), zlib.compress(timeline, 1), Codec.ZLIB)
+
+
+def open_timeline(signer: Signer, deployment: str, run: str, sealed: bytes) -> bytes:
+    """Raises `SignatureInvalid` (E606)."""
+    return zlib.decompress(open_sealed(signer, _place(deployment, run, TIMELINE), sealed)[1])
 
 
 def _changed(settings: WorkerSettings) -> dict[str, object]:

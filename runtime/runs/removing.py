@@ -9,6 +9,7 @@ from runtime.backends.objects import objects_of
 from runtime.backends.redis import RedisBackend
 from runtime.errors import RunCancelled, RuntimeFault
 from runtime.ports import RunEnd
+from runtime.runs.book import Ending
 from runtime.runs.ending import CANCELLED
 from runtime.runs.finding import Deployment, Found
 from runtime.runs.record import Outcome, RunState
@@ -30,12 +31,13 @@ def cancel_run(deployment: Deployment, found: Found) -> None:
             f"the run {found.run} was interrupted: nothing of it is running",
             hint=f"`treadle clean {found.run}` removes it, `treadle run --resume {found.run}` goes on with it",
         )
+    record = found.entry.record
     outcome = Outcome(state=RunState.CANCELLED, ended=time.time(), code=RunCancelled.code, reason=CANCELLED)
     with deployment.book(found.redis_url) as book:
-        settings = found.entry.record.settings
-        coordinator = RedisBackend(book.link, deployment.name, found.run, settings).coordinator
+        coordinator = RedisBackend(book.link, deployment.name, found.run, record.settings).coordinator
         coordinator.end(RunEnd.CANCELLED, CANCELLED)
-        book.close(found.run, outcome, {}, settings.life_s)
+        ending = Ending(outcome=outcome, keeps=(record.graph, record.plan))
+        book.close(found.run, ending, record.settings.life_s)
         coordinator.finish()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,10 +15,11 @@ from runtime.local.places import StateFolder
 from runtime.results import RunResult
 from runtime.runs import book as book_module
 from runtime.runs.archive import archive, read_sections, restore
-from runtime.runs.book import RunBook
+from runtime.runs.book import BLOB_LIFE_S, Ending, RunBook
 from runtime.runs.record import Outcome, RunRecord, RunState
 from runtime.values.envelope import Signer
 
+GRAPH, PLAN = "a" * 64, "b" * 64
 SETTINGS = WorkerSettings(lease_s=3.0, renew_s=1.0)
 RESULT = RunResult(
     run="1000_a_b_c",
@@ -46,7 +47,9 @@ def record(run: str = "1000_a_b_c", started: float = 1.0) -> RunRecord:
         started=started,
         launched=started,
         bundle="d" * 64,
-        blobs=("d" * 64, "e" * 64),
+        blobs=("d" * 64, "e" * 64, GRAPH, PLAN),
+        graph=GRAPH,
+        plan=PLAN,
         inputs=("who",),
         settings=SETTINGS,
     )
@@ -55,6 +58,11 @@ def record(run: str = "1000_a_b_c", started: float = 1.0) -> RunRecord:
 def outcome(state: RunState = RunState.SUCCEEDED) -> Outcome:
     result = RESULT if state is RunState.SUCCEEDED else None
     return Outcome(state=state, ended=2.0, reason="é", records=({"task": "t"},), result=result, edges=(("t", None),))
+
+
+def close(book: RunBook, run: str, ended: Outcome, parts: Mapping[str, bytes] | None = None) -> bool:
+    ending = Ending(outcome=ended, parts=parts or {}, timeline=b"sealed times", keeps=(GRAPH, PLAN))
+    return book.close(run, ending, 100.0)
 
 
 @pytest.fixture
@@ -73,7 +81,7 @@ def test_record_and_outcome_are_read_as_they_were_written(book: RunBook) -> None
     entry = book.entry("1000_a_b_c")
     assert entry is not None
     assert (entry.record, entry.outcome, entry.state) == (record(), None, RunState.RUNNING)
-    assert book.close("1000_a_b_c", outcome(), {"slot:t": b"sealed"}, 100.0)
+    assert close(book, "1000_a_b_c", outcome(), {"slot:t": b"sealed"})
     entry = book.entry("1000_a_b_c")
     assert entry is not None
     assert (entry.outcome, entry.state) == (outcome(), RunState.SUCCEEDED)
@@ -82,8 +90,8 @@ def test_record_and_outcome_are_read_as_they_were_written(book: RunBook) -> None
 
 def test_first_outcome_stands_until_the_run_is_opened_again(book: RunBook) -> None:
     book.open(record())
-    assert book.close("1000_a_b_c", outcome(RunState.CANCELLED), {}, 100.0)
-    assert not book.close("1000_a_b_c", outcome(), {}, 100.0)
+    assert close(book, "1000_a_b_c", outcome(RunState.CANCELLED))
+    assert not close(book, "1000_a_b_c", outcome())
     entry = book.entry("1000_a_b_c")
     assert entry is not None and entry.state is RunState.CANCELLED
     book.open(record())
@@ -95,7 +103,7 @@ def test_run_that_was_removed_is_not_brought_back_by_its_end(book: RunBook, clie
     book.open(record())
     book.remove("1000_a_b_c")
     assert book.is_removed("1000_a_b_c")
-    assert not book.close("1000_a_b_c", outcome(), {"slot:t": b"sealed"}, 100.0)
+    assert not close(book, "1000_a_b_c", outcome(), {"slot:t": b"sealed"})
     assert client.keys("treadle:test:re[cs]*") == []
 
 
@@ -104,8 +112,24 @@ def test_newest_runs_are_kept_and_those_that_go_on(book: RunBook, monkeypatch: p
     for number in range(1, 6):
         book.open(record(f"{number}000_a_b_c", started=float(number)))
         if number != 2:
-            book.close(f"{number}000_a_b_c", outcome(RunState.FAILED), {}, 100.0)
+            close(book, f"{number}000_a_b_c", outcome(RunState.FAILED))
     assert book.runs() == ["5000_a_b_c", "4000_a_b_c", "2000_a_b_c"]
+
+
+def test_graph_and_plan_live_as_long_as_a_record_that_keeps_them(book: RunBook, client: redis.Redis) -> None:
+    keys = ["treadle:test:blob:" + digest for digest in (GRAPH, PLAN)]
+    for key in keys:
+        client.set(key, b"sealed", ex=100)
+    book.open(record("1000_a_b_c"))
+    book.open(record("2000_a_b_c"))
+    assert [client.ttl(key) for key in keys] == [-1, -1]
+    client.expire(keys[0], 100)
+    close(book, "1000_a_b_c", outcome())
+    assert [client.ttl(key) for key in keys] == [-1, -1]
+    book.remove("1000_a_b_c")
+    assert [client.ttl(key) for key in keys] == [-1, -1]
+    book.remove("2000_a_b_c")
+    assert [client.ttl(key) for key in keys] == [BLOB_LIFE_S, BLOB_LIFE_S]
 
 
 def test_record_of_another_key_is_refused_and_not_listed(book: RunBook) -> None:
@@ -120,7 +144,7 @@ def test_archived_run_comes_back_with_its_values_and_their_time(
     book: RunBook, client: redis.Redis, state: StateFolder, tmp_path: Path
 ) -> None:
     book.open(record())
-    book.close("1000_a_b_c", outcome(RunState.FAILED), {"slot:t": b"sealed"}, 100.0)
+    close(book, "1000_a_b_c", outcome(RunState.FAILED), {"slot:t": b"sealed"})
     client.hset("treadle:test:{1000_a_b_c}:out", "t", b"\x00value")
     client.expire("treadle:test:{1000_a_b_c}:out", 100)
     client.set("treadle:test:{1000_a_b_c/t}::token", b"large", ex=100)
@@ -142,16 +166,23 @@ def test_archived_run_comes_back_with_its_values_and_their_time(
 
 
 def test_archive_of_a_run_without_keys_holds_its_record_and_the_end_of_its_logs(
-    book: RunBook, state: StateFolder, tmp_path: Path
+    book: RunBook, client: redis.Redis, state: StateFolder, tmp_path: Path
 ) -> None:
     logs = tmp_path / "logs"
     (logs / "function").mkdir(parents=True)
     (logs / "function" / "000001.log").write_bytes(b"x" * 2_000_000 + b"the end")
+    client.set("treadle:test:blob:" + GRAPH, b"the graph")
     book.open(record())
-    book.close("1000_a_b_c", outcome(), {}, 100.0)
+    close(book, "1000_a_b_c", outcome())
     archive(book.link, "test", "1000_a_b_c", logs=logs)
     folder = state.runs / "1000_a_b_c"
-    assert [section.name for section in read_sections(folder / "record")] == ["start", "outcome", "blobs"]
+    assert [section.name for section in read_sections(folder / "record")] == [
+        "start",
+        "outcome",
+        "blobs",
+        "timeline",
+        "graph",
+    ]
     kept = (folder / "logs" / "function" / "000001.log").read_bytes()
     assert len(kept) == 1024 * 1024 and kept.endswith(b"the end")
     assert (folder / "record").stat().st_mode & 0o077 == 0

@@ -25,6 +25,8 @@ CLIENT_SIDE = (
     "setting_values",
     "settings",
     "settings_file",
+    "summary",
+    "summary_views",
     "timeline",
     "versions",
     "watch",

@@ -77,6 +77,8 @@ CLIENT_SIDE = (
     "runtime.watch",
     "runtime.inline",
     "runtime.runs",
+    "runtime.summary",
+    "runtime.summary_views",
     "runtime.timeline",
 )
 """Modules of `runtime` that are not shipped to Lambda."""

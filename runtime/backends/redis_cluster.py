@@ -18,6 +18,7 @@ from redis.exceptions import ClusterError, MovedError, RedisClusterException, Sl
 from redis.retry import Retry
 
 from runtime.backends.redis_patience import FIRST_PAUSE_S, LONGEST_PAUSE_S, PATIENCE_S
+from runtime.backends.redis_pool import CONNECTIONS, BoundedPool
 
 MULTI_KEY = ("UNLINK", "EXISTS")
 TRIES_OF_ONE_COMMAND = 3
@@ -43,12 +44,13 @@ class ClusterClient(RedisCluster):
 
     def __init__(self, url: str, *, timeout_s: float) -> None:
         self.node_url = url
-        self.timeout_s = timeout_s
         try:
             super().__init__(
                 url=url,
                 retry=Retry(NoBackoff(), TRIES_OF_ONE_COMMAND),
                 protocol=2,
+                connection_pool_class=BoundedPool,
+                max_connections=CONNECTIONS,
                 socket_timeout=timeout_s,
                 socket_connect_timeout=timeout_s,
             )
@@ -74,9 +76,12 @@ class ClusterClient(RedisCluster):
 
         return patiently(send)
 
-    def another(self) -> ClusterClient:
-        """A client with connections of its own."""
-        return ClusterClient(self.node_url, timeout_s=self.timeout_s)
+    def pool_of(self, key: str) -> BoundedPool:
+        """The connections to the node that has this key now."""
+        node = self.get_node_from_key(key)  # type: ignore[no-untyped-call]
+        pool = self.get_redis_connection(node).connection_pool
+        assert isinstance(pool, BoundedPool), "it was made with these"
+        return pool
 
 
 def patiently(do: Callable[[], T]) -> T:

@@ -4,14 +4,13 @@ Every call goes through `Link`, which maps the client library's exceptions to `S
 or refusing) and `RuntimeFault` (anything else). What met a lost connection is sent again (`redis_patience`): every
 script allows it, because its answer comes from state. Not responsible for what scripts and keys mean.
 
-An environment uses two connections for commands and, apart from them, two for blocking reads, made when first needed.
+An environment uses two connections (`redis_pool`), made when first needed; a blocking read takes one of them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
@@ -25,14 +24,14 @@ from runtime.addresses import without_password
 from runtime.backends.redis_cluster import ClusterClient
 from runtime.backends.redis_faults import check_version, eviction_warning, fault_of
 from runtime.backends.redis_patience import Patience
-from runtime.backends.redis_sockets import connection_class
+from runtime.backends.redis_pool import BoundedPool, execute
+from runtime.backends.redis_reader import StreamReader
 from runtime.errors import RuntimeFault
 
 COMMAND_TIMEOUT_S = 10.0
 BLOCK_S = 4.0
 """The longest single blocking read; its socket waits `COMMAND_TIMEOUT_S`, which must be longer."""
 
-POOL_WAIT_S = 30.0
 RECONNECT_S = 0.05
 AT_ONCE_S = 1.0
 SCAN_BATCH = 1000
@@ -45,19 +44,6 @@ Argument = str | bytes | int
 Client = redis.Redis | ClusterClient
 
 
-def _pool(url: str, *, connections: int, retry: Retry) -> redis.BlockingConnectionPool:
-    return redis.BlockingConnectionPool.from_url(
-        url,
-        connection_class=connection_class(url),
-        max_connections=connections,
-        timeout=POOL_WAIT_S,
-        socket_timeout=COMMAND_TIMEOUT_S,
-        socket_connect_timeout=COMMAND_TIMEOUT_S,
-        retry=retry,
-        protocol=2,
-    )
-
-
 def connect(url: str) -> Client:
     """A client for `url` (unix://, redis:// or rediss://), of a server that has answered, or of its whole cluster.
 
@@ -65,23 +51,30 @@ def connect(url: str) -> Client:
     refuses or is too old, RuntimeFault when the URL is none.
     """
     try:
-        probe = redis.Redis.from_url(url, socket_timeout=COMMAND_TIMEOUT_S, retry=Retry(NoBackoff(), 0), protocol=2)
-        client = redis.Redis(connection_pool=_pool(url, connections=2, retry=Patience()))
+        pool = BoundedPool.from_url(
+            url,
+            socket_timeout=COMMAND_TIMEOUT_S,
+            socket_connect_timeout=COMMAND_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+        )
     except ValueError as err:
         raise RuntimeFault(
             f"{without_password(url)!r} is no Redis URL",
             hint="write redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH",
         ) from err
     where = without_password(url)
-    with probe:
-        if not _greet(probe, where=where):
-            return client
+    client = redis.Redis(connection_pool=pool)
+    if not _greet(client, where=where):
+        pool.set_retry(Patience())
+        return client
+    client.close()
     return guarded(lambda: ClusterClient(url, timeout_s=COMMAND_TIMEOUT_S), where=where)
 
 
-def _greet(probe: redis.Redis, *, where: str) -> bool:
+def _greet(client: redis.Redis, *, where: str) -> bool:
     """Ask in one trip what the server is and whether it drops keys, which not every user may; True for a cluster's."""
-    with probe.pipeline(transaction=False) as pipe:
+    with client.pipeline(transaction=False) as pipe:
         pipe.ping()
         pipe.execute_command("HELLO")  # type: ignore[no-untyped-call]
         pipe.info("memory")
@@ -157,8 +150,7 @@ class Link:
         self.where = where
         self._client = client
         self._scripts = scripts or Scripts()
-        self._lock = threading.Lock()
-        self._blocking: Client | None = None
+        self._reader = StreamReader(self._pool_of)
 
     @classmethod
     def to(cls, target: str | Client | Link) -> Link:
@@ -170,7 +162,12 @@ class Link:
         return cls(target, where=_describe(target))
 
     def command(self, *args: object) -> Reply:
-        return guarded(lambda: _persistent(lambda: self._client.execute_command(*args)), where=self.where)  # type: ignore[no-untyped-call]
+        return guarded(lambda: _persistent(lambda: self._execute(args)), where=self.where)
+
+    def _execute(self, args: tuple[Any, ...]) -> Reply:
+        if isinstance(self._client, ClusterClient):
+            return self._client.execute_command(*args)
+        return execute(self._client, args)
 
     def script(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> Reply:
         """Run the script `name`; a server that does not know it (a restart, a flush) is told again."""
@@ -179,10 +176,10 @@ class Link:
     def _run(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> Reply:
         rest = (len(keys), *keys, *args)
         try:
-            return self._client.execute_command("EVALSHA", self._scripts.digest(name), *rest)  # type: ignore[no-untyped-call]
+            return self._execute(("EVALSHA", self._scripts.digest(name), *rest))
         except redis.exceptions.NoScriptError:
             # Told and run in one command: between two the server may forget again.
-            return self._client.execute_command("EVAL", self._scripts.source(name), *rest)  # type: ignore[no-untyped-call]
+            return self._execute(("EVAL", self._scripts.source(name), *rest))
 
     def pipeline(self, commands: Sequence[tuple[object, ...]]) -> list[Reply]:
         """Send commands in one round trip, without a transaction; their answers in order."""
@@ -212,55 +209,42 @@ class Link:
             yield batch
 
     def read_stream(self, key: str, after: str, timeout_s: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        """Block for stream entries newer than `after`, on a connection that nothing else waits for.
+        """Block for stream entries newer than `after`; ends a read that goes on in another thread.
 
         A lost connection brings nothing, which a wake-up may: whoever waits looks at the state, and hears of it there.
         """
         block_ms = max(1, int(min(timeout_s, BLOCK_S) * 1000))
         reply = guarded(lambda: self._blocked_for(block_ms, key, after), where=self.where)
-        if not reply:
-            return []
-        streams = reply.values() if isinstance(reply, dict) else [entries for _, entries in reply]
-        return [(entry, fields) for entries in streams for entry, fields in _flat(entries)]
+        return [(entry, dict(_pairs(fields))) for _, entries in reply or () for entry, fields in entries]
 
     def _blocked_for(self, block_ms: int, key: str, after: str) -> Reply:
         try:
-            return self._blocking_client().execute_command("XREAD", "BLOCK", block_ms, "STREAMS", key, after)  # type: ignore[no-untyped-call]
+            return self._reader.read(key, after, block_ms)
         except redis.AuthenticationError:
             raise
         except redis.ConnectionError:
             time.sleep(min(RECONNECT_S, block_ms / 1000))
             return None
+        except redis.ResponseError:
+            if not isinstance(self._client, ClusterClient):
+                raise
+            self._client.execute_command("EXISTS", key)  # follows a slot that moved
+            return None
 
-    def _blocking_client(self) -> Client:
-        with self._lock:
-            if self._blocking is None:
-                self._blocking = _another(self._client)
-            return self._blocking
+    def _pool_of(self, key: str) -> BoundedPool:
+        if isinstance(self._client, ClusterClient):
+            return self._client.pool_of(key)
+        pool = self._client.connection_pool
+        assert isinstance(pool, BoundedPool), "a link's client has a bounded number of connections"
+        return pool
 
     def close(self) -> None:
         """Close every connection; a later call opens new ones."""
-        with self._lock:
-            blocking, self._blocking = self._blocking, None
-        for client in (self._client, blocking):
-            if client is not None:
-                _disconnect(client)
+        _disconnect(self._client)
 
 
-def _another(client: Client) -> Client:
-    """A client of the same Redis with connections of its own, which gives a lost one up at once."""
-    if isinstance(client, ClusterClient):
-        return client.another()
-    pool = client.connection_pool
-    settings = {name: value for name, value in pool.connection_kwargs.items() if name != "retry"}
-    return redis.Redis(
-        connection_pool=redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]
-            connection_class=pool.connection_class,
-            max_connections=2,
-            timeout=POOL_WAIT_S,
-            **{**settings, "socket_timeout": COMMAND_TIMEOUT_S, "retry": Retry(NoBackoff(), 0)},
-        )
-    )
+def _pairs(flat: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    return zip(flat[::2], flat[1::2], strict=True)
 
 
 def _disconnect(client: Client) -> None:
@@ -268,15 +252,6 @@ def _disconnect(client: Client) -> None:
         client.disconnect_connection_pools()  # type: ignore[no-untyped-call]
     else:
         client.connection_pool.disconnect()
-
-
-def _flat(entries: Any) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
-    """Entries of one stream, whichever of the client library's two nestings they have."""
-    for entry in entries:
-        if isinstance(entry, list) and entry and not isinstance(entry[0], bytes):
-            yield from _flat(entry)
-        else:
-            yield entry[0], entry[1] or {}
 
 
 def _describe(client: Client) -> str:

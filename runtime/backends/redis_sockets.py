@@ -8,15 +8,16 @@ writes or closes, and lets go of a number that is not its own; the client librar
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-import redis
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 
 from runtime.tasks.descriptors import Identity, file_of, is_still
 
 
-class _Guarded:
+class Guarded:
     """What the connection classes below have in common; mixed in before one of the client library's."""
 
     _sock: Any
@@ -40,29 +41,39 @@ class _Guarded:
             is_still(self._sock, self._opened)
         super().disconnect(*args)  # type: ignore[misc]
 
+    def interrupt(self) -> None:
+        """End what another thread reads from it now: the server closes it, and then the reader sees that it has.
+
+        So the server never counts this one and the next at one time.
+        """
+        if self._sock is not None and is_still(self._sock, self._opened):
+            with suppress(OSError):
+                socket.socket.shutdown(self._sock, socket.SHUT_WR)
+
     def _look(self) -> None:
         if self._sock is not None and not is_still(self._sock, self._opened):
             self.disconnect()
 
 
-class TcpConnection(_Guarded, Connection):
+class TcpConnection(Guarded, Connection):
     """redis://"""
 
 
-class TlsConnection(_Guarded, SSLConnection):
+class TlsConnection(Guarded, SSLConnection):
     """rediss://"""
 
 
-class UnixConnection(_Guarded, UnixDomainSocketConnection):
+class UnixConnection(Guarded, UnixDomainSocketConnection):
     """unix://"""
 
 
-def connection_class(url: str) -> type[redis.Connection]:
-    """The class for a URL of one of the three schemes; of another one the client library complains itself."""
-    match url.partition("://")[0].lower():
-        case "rediss":
-            return TlsConnection
-        case "unix":
-            return UnixConnection  # type: ignore[return-value]
-        case _:
-            return TcpConnection
+GUARDED: Mapping[type[Any], type[Any]] = {
+    Connection: TcpConnection,
+    SSLConnection: TlsConnection,
+    UnixDomainSocketConnection: UnixConnection,
+}
+
+
+def guarded_class(plain: type[Any]) -> type[Any]:
+    """The class here for one of the client library's, which it takes from a URL."""
+    return GUARDED[plain]

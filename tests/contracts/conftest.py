@@ -21,7 +21,7 @@ from runtime.backends.redis_link import Client, connect
 from runtime.config import WorkerSettings
 from tests.contracts.certificates import Authority
 from tests.contracts.cluster import Cluster, acl_of, cluster_of_six, free_ports, server_on, tls_flags
-from tests.contracts.server import start_server
+from tests.contracts.server import client_of, start_server
 from tests.contracts.world import SETTINGS, World, memory_world, redis_world
 
 MakeWorld = Callable[..., World]
@@ -46,7 +46,7 @@ def redis_url() -> Iterator[str]:
 
 @pytest.fixture
 def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url, protocol=2) as client:
+    with client_of(redis_url) as client:
         client.flushall()
         yield client
 

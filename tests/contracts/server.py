@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from runtime.backends.redis import connect
+
 SERVERS = ("redis-server", "valkey-server")
 START_LIMIT_S = 20.0
 
@@ -47,3 +49,10 @@ def start_server(folder: str) -> tuple[subprocess.Popen[bytes], str]:
         process.kill()
         raise
     return process, f"unix://{socket}"
+
+
+def client_of(url: str) -> redis.Redis:
+    """A client of one server, with the connections that treadle itself uses."""
+    client = connect(url)
+    assert isinstance(client, redis.Redis), "it is no cluster"
+    return client

@@ -51,7 +51,7 @@ from runtime.ports import (
     Store,
     Waiter,
 )
-from tests.contracts.server import start_server
+from tests.contracts.server import client_of, start_server
 from tests.contracts.swarm import Dag, random_dag
 from tests.contracts.world import ENV, START_S, row
 from tests.faults.audit import audit
@@ -460,7 +460,7 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tr", dir="/tmp") as folder:
         process, url = start_server(folder)
-        with process, redis.Redis.from_url(url, protocol=2) as client:
+        with process, client_of(url) as client:
             try:
                 run_twins(client, examples=args.examples, steps=args.steps)
             finally:

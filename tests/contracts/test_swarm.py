@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runtime.config import WorkerSettings
+from tests.contracts.server import client_of
 from tests.contracts.swarm import Swarm, random_dag, store_first, stored_counts
 from tests.contracts.world import World, memory_world, redis_world
 
@@ -21,7 +22,7 @@ LENIENT = {"deadline": None, "suppress_health_check": [HealthCheck.function_scop
 
 @pytest.fixture
 def one_client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url, protocol=2) as client:
+    with client_of(redis_url) as client:
         yield client
 
 

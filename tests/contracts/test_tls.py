@@ -55,7 +55,8 @@ def test_a_certificate_that_has_expired(tmp_path: Path, authority: Authority) ->
     assert "shows a certificate that has expired" in fault.message
 
 
-def test_tls_to_a_plain_port(tmp_path: Path) -> None:
+def test_tls_to_a_plain_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.backends.redis_link.COMMAND_TIMEOUT_S", 0.5)
     (port,) = free_ports(1)
     with server_on(["--port", str(port)], tmp_path, port=port):
         fault = refusal(f"rediss://127.0.0.1:{port}/0")

@@ -18,9 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-import redis
-
-from tests.contracts.server import start_server
+from tests.contracts.server import client_of, start_server
 from tests.faults.chance import Fault, read_faults
 from tests.faults.planted import PLANTED
 from tests.faults.running import MakeStore, Outcome, run_seed, shrink
@@ -38,7 +36,7 @@ def stores(kind: str) -> Iterator[MakeStore]:
         return
     with tempfile.TemporaryDirectory(prefix="tr", dir="/tmp") as folder:
         process, url = start_server(folder)
-        with process, redis.Redis.from_url(url, protocol=2) as client:
+        with process, client_of(url) as client:
             try:
                 yield lambda settings: RedisStore(client, settings)
             finally:

@@ -17,7 +17,6 @@ from runtime.backends.keys import REFERENCE
 from runtime.backends.memory import MemoryBackend
 from runtime.backends.memory_state import MemoryState
 from runtime.backends.redis import Link, RedisBackend
-from runtime.backends.redis_link import _flat
 from runtime.config import WorkerSettings
 from runtime.ports import Coordinator, Reference, Signals, ValueStore
 from tests.contracts.world import CLOCK_KEY, Clock, ClockedScripts, set_clock
@@ -247,8 +246,7 @@ class PromptLink(Link):
 
     def read_stream(self, key: str, after: str, timeout_s: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
         reply = self.command("XREAD", "STREAMS", key, after)
-        streams = reply.values() if isinstance(reply, dict) else [entries for _, entries in reply or ()]
-        return [entry for entries in streams for entry in _flat(entries)]
+        return [(entry, fields or {}) for _, entries in reply or () for entry, fields in entries]
 
 
 class RedisStore:

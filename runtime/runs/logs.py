@@ -7,27 +7,43 @@ whose beginning was, yields what is left.
 
 from __future__ import annotations
 
+import difflib
 import json
+import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.errors import RuntimeFault
+from runtime.plan import Key, parse_instance_name
 from runtime.runs.finding import Deployment, Found
 
 MARKED = re.compile(rb"\x1e(\{[^\n]*\})\n")
 HOLE = re.compile(rb"\0{4096,}")
 QUOTED = re.compile(r'\["([^"]*)"\]')
+SHOWN = 8
 SERVICE = re.compile(rb"^(START|END|REPORT) RequestId: [^\n]*\n?", re.MULTILINE)
+
+
+class UnknownTask(RuntimeFault):
+    """The run has no task of this name."""
+
+    code = "unknown-task"
+    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What one attempt of a task wrote in one piece. `is_open`: its end is not known, the process was killed."""
+    """What one attempt of a task wrote in one piece: `task` is the instance, `keys` those in its name.
+
+    `is_open`: its end is not known, the process was killed.
+    """
 
     run: str
     worker: str
     task: str
+    keys: tuple[Key, ...]
     attempt: int
     environment: str
     text: str
@@ -48,10 +64,20 @@ class _Mark:
 
 def logs_of(deployment: Deployment, found: Found, task: str = "") -> list[Written]:
     """What the tasks of a run wrote, by task and attempt; `task` is an instance, `t[3]`, or all of `t`."""
-    folder = found.stack.directory / "logs" if found.stack is not None else deployment.folder(found.run) / "logs"
+    folder = _folder(deployment, found)
     pieces = [piece for path in sorted(folder.glob("*/*.log")) for piece in read_log(path)]
     wanted = [one for one in pieces if one.run == found.run and is_of(one.task, task)]
     return sorted(wanted, key=lambda one: (_natural(one.task), one.attempt))
+
+
+def logs_elsewhere(deployment: Deployment, found: Found) -> str:
+    """The machine that has the logs, when this one has none of the run: environments write files where they live."""
+    host = found.entry.record.host
+    return host if host != platform.node() and not _folder(deployment, found).is_dir() else ""
+
+
+def _folder(deployment: Deployment, found: Found) -> Path:
+    return found.stack.directory / "logs" if found.stack is not None else deployment.folder(found.run) / "logs"
 
 
 def read_log(path: Path) -> Iterator[Written]:
@@ -78,11 +104,20 @@ def _piece(mark: _Mark, data: bytes, path: Path) -> Iterator[Written]:
             run=mark.run,
             worker=mark.worker,
             task=mark.task,
+            keys=_keys(mark.task),
             attempt=mark.attempt,
             environment=path.stem,
             text=text.decode(errors="replace"),
             is_open=mark.is_open,
         )
+
+
+def _keys(task: str) -> tuple[Key, ...]:
+    """Those of an instance; a task may write a mark of its own, with any name."""
+    try:
+        return parse_instance_name(task)[1]
+    except ValueError:
+        return ()
 
 
 def _hole(match: re.Match[bytes]) -> bytes:
@@ -105,6 +140,27 @@ def _mark_of(match: re.Match[bytes]) -> _Mark | None:
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def check_task(run: str, names: Sequence[str], task: str) -> None:
+    """Raises `UnknownTask` when `task` names none of a run's instances."""
+    if any(is_of(name, task) for name in names):
+        return
+    family = task.partition("[")[0]
+    families = list(dict.fromkeys(name.partition("[")[0] for name in names))
+    if family in families:
+        own = sorted((name for name in names if is_of(name, family)), key=_natural)
+        raise UnknownTask(f"the run {run} has no task `{task}`", hint=f"it has {_listed(own)}")
+    near = difflib.get_close_matches(family, families, n=1)
+    meant = f"; did you mean `{near[0]}`?" if near else ""
+    raise UnknownTask(f"the run {run} has no task `{task}`{meant}", hint=f"its tasks are {_listed(families)}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """All of a few names; of many how many there are, from the first to the last."""
+    if len(names) <= SHOWN:
+        return ", ".join(names)
+    return f"{names[0]}, … {names[-1]} ({len(names):,})"
 
 
 def is_of(task: str, wanted: str) -> bool:

@@ -53,6 +53,7 @@ def test_what_tasks_wrote_is_shown_by_task(tmp_path: Path, planner: str) -> None
     written = shell.json("logs", "last")["logs"]
     told = {one["task"]: one["text"] for one in written}
     assert list(told) == [*(f"say[{number}]" for number in range(11)), "shell"]
+    assert {(one["task"], *one["keys"]) for one in written} >= {("say[10]", 10), ("shell",)}
     assert told["say[10]"] == "out 10\nerr 10\n"
     assert told["shell"] == "from a program\n"
     code, out, _ = shell.call("logs", "last", "say[3]")
@@ -62,6 +63,15 @@ def test_what_tasks_wrote_is_shown_by_task(tmp_path: Path, planner: str) -> None
     code, out, err = shell.call("logs", "last", "end")
     assert (code, out) == (0, "")
     assert "nothing was written by `end`" in err
+    asked = {
+        "sya": "did you mean `say`?",
+        "say[11]": "it has say[0], … say[10] (11)",
+        "nothing": "its tasks are say, shell, end",
+    }
+    for name, told in asked.items():
+        code, out, err = shell.call("logs", "last", name)
+        assert (code, out) == (2, "")
+        assert told in err, err
 
 
 def test_last_words_of_a_killed_process_are_shown(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from compiler.cli.console import Console, Exit
 from compiler.cli.deployments import RUN_HELP, add_place, deployment_for
 
 if TYPE_CHECKING:
+    from runtime.runs.finding import Deployment, Found
     from runtime.runs.logs import Written
 
 DESCRIPTION = """\
@@ -31,11 +32,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     from dataclasses import asdict
 
-    from runtime.runs.logs import logs_of
+    from runtime.runs.logs import logs_elsewhere, logs_of
 
     deployment = deployment_for(args, console)
     found = deployment.find(args.run)
     written = logs_of(deployment, found, args.task)
+    if args.task and not written:
+        _check(deployment, found, args.task)
     if console.is_json:
         console.json({"run": found.run, "logs": [asdict(one) for one in written]})
         return Exit.OK
@@ -43,7 +46,19 @@ def run(args: argparse.Namespace, console: Console) -> int:
         console.say(_text(one))
     if not written:
         console.note(f"nothing was written by {f'`{args.task}`' if args.task else 'the tasks'} of the run {found.run}")
+        if elsewhere := logs_elsewhere(deployment, found):
+            console.note(f"its logs lie on {elsewhere}, where it was launched")
     return Exit.OK
+
+
+def _check(deployment: Deployment, found: Found, task: str) -> None:
+    """Raises `UnknownTask`; a run whose graph is lost may have had any task."""
+    from runtime.runs.details import details_of
+    from runtime.runs.logs import check_task
+
+    graph = details_of(deployment, found).run_graph()
+    if graph is not None:
+        check_task(found.run, graph.names, task)
 
 
 def _text(written: Written) -> str:

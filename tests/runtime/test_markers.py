@@ -41,7 +41,7 @@ def test_each_attempt_is_told_what_it_wrote(tmp_path: Path, monkeypatch: pytest.
     assert pieces(path) == [("a", 1, "one\ntwo\n", False), ("b[3]", 2, "no line's end", False)]
     first = next(read_log(path))
     assert first == Written(
-        run="r1", worker="w0", task="a", attempt=1, environment="000001", text="one\ntwo\n", is_open=False
+        run="r1", worker="w0", task="a", keys=(), attempt=1, environment="000001", text="one\ntwo\n", is_open=False
     )
     assert b"silent" not in path.read_bytes()
 

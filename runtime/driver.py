@@ -23,7 +23,7 @@ from time import monotonic
 
 from runtime import events as ev
 from runtime.code import CodeLoader
-from runtime.errors import NotSerializable, RuntimeFault
+from runtime.errors import NotSerializable, RuntimeFault, StoreUnavailable
 from runtime.exchange import Exchange, Ports
 from runtime.machine.remaining import Deadline
 from runtime.markers import LogMarks
@@ -35,6 +35,8 @@ from runtime.tasks.endings import end_environment
 from runtime.tasks.execute import Execution, TaskFailure, time_limit_failure
 from runtime.tasks.failed import failed_attempt
 from runtime.tasks.time_limit import leave_alarms_to_main
+from runtime.upload import parse_upload
+from runtime.uploader import Uploader
 from runtime.values.trust import Packed, Trust
 from runtime.worker import Worker
 
@@ -99,7 +101,8 @@ class Driver:
         self._start = time.time()
         self._over = ""
         self._fault: BaseException | None = None
-        self._metrics = InvocationMetrics(MetricsSink(ports.signals.emit_events))
+        self._metrics = InvocationMetrics(MetricsSink(ports.signals.emit_events), self._start_up)
+        self._uploader = Uploader(self._metrics, parse_upload(self._settings.metrics_upload or "shutdown"))
         self._marks: LogMarks | None = None
 
     def run(self) -> str:
@@ -116,6 +119,7 @@ class Driver:
                 if self._invocation.may_exit:
                     self._marks = LogMarks(self._invocation.run, self._worker.worker, self._worker.token)
                 io.start()
+                self._uploader.begin()
                 self._exchange.forward(self._invocation.forward, begin.now)
                 if self._deadline is not None:
                     with self._lock:
@@ -131,12 +135,11 @@ class Driver:
             sys.setswitchinterval(switch_interval)
         if io.ident is not None:
             io.join()
+            self._uploader.end(is_last=not isinstance(self._fault, StoreUnavailable))
         self._exchange.clear()
         if self._fault is not None:
             raise self._fault
         self._exchange.abandon()
-        if self._over in ("left", "handed over"):
-            self._flush()
         return self._over
 
     # ---- threads ----------------------------------------------------------------------------------------
@@ -161,8 +164,7 @@ class Driver:
         self._guarded(self._io_loop)
         faulthandler.cancel_dump_traceback_later()
         if self._given_up:
-            if self._over in ("left", "handed over"):
-                self._guarded(self._flush)
+            self._uploader.end(is_last=True)
             end_environment(self.unfit)
         if self._over == Status.ENDED.value and self._invocation.may_exit:
             with self._lock:
@@ -299,6 +301,9 @@ class Driver:
                 elif isinstance(effect, ev.Substitute):
                     waiting.append(self._substitute(effect))
                 else:
+                    if isinstance(effect, ev.Salvage):
+                        # Before the run's last words, after which nobody waits for more.
+                        self._uploader.end(is_last=True)
                     self._do(effect)
 
     def _accept(self, effect: ev.Effect) -> bool:
@@ -346,22 +351,21 @@ class Driver:
         for event in events:
             self._feed(event)
 
-    def _flush(self) -> None:
+    def _start_up(self) -> StartUp:
+        """This invocation, as far as it is known now."""
         worker, traffic = self._worker, self._exchange.traffic
-        self._metrics.flush(
-            StartUp(
-                run=self._invocation.run,
-                worker=worker.worker,
-                incarnation=worker.token,
-                env_class=worker.env.name,
-                memory_mb=worker.env.memory_mb,
-                state="cold" if self._invocation.is_cold else "warm",
-                invoke_time=self._invocation.called_at,
-                start_time=self._start,
-                commits=traffic.commits,
-                bytes_in=traffic.bytes_in,
-                bytes_out=traffic.bytes_out,
-            )
+        return StartUp(
+            run=self._invocation.run,
+            worker=worker.worker,
+            incarnation=worker.token,
+            env_class=worker.env.name,
+            memory_mb=worker.env.memory_mb,
+            state="cold" if self._invocation.is_cold else "warm",
+            invoke_time=self._invocation.called_at,
+            start_time=self._start,
+            commits=traffic.commits,
+            bytes_in=traffic.bytes_in,
+            bytes_out=traffic.bytes_out,
         )
 
     # ---- user code --------------------------------------------------------------------------------------
@@ -392,6 +396,7 @@ class Driver:
         if (spoiled := self._execution.tidy(task, exec_s)) and not self.unfit:
             self._hand_over(spoiled)
         self._metrics.ran(task, run.attempt, started_at, exec_s, self._exchange.sources_of(task))
+        self._uploader.more()
         if outcome.is_cut and self._deadline is not None:
             self._feed(ev.TimeNearlyUp())
             stderr = outcome.failure.stderr if outcome.failure is not None else ""

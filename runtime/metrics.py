@@ -1,8 +1,14 @@
-"""The sink of spans: what a worker measured, kept until its upload strategy sends it, never on the critical path."""
+"""What a worker measured, noted as it happens, and made into spans when nothing waits for them.
+
+Rows wait here until they are sent: when, is decided elsewhere (`runtime.uploader`). Batches are numbered, so that
+one which is sent again, because nobody knows whether it came, counts once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from math import inf
 
 from runtime.plan import Task
 from runtime.span_batches import SpanBatch, encode_batch
@@ -13,52 +19,68 @@ BATCH = 1_000
 
 
 class MetricsSink:
-    """Collects spans; `flush` sends them as entries of the run's event stream (strategy `shutdown`)."""
+    """The batches of one incarnation on their way; what could not be sent goes again, before what follows it."""
 
     def __init__(self, emit: Callable[[list[tuple[str, str]]], None]) -> None:
         self._emit = emit
-        self._spans: list[TaskSpan] = []
+        self._unsent: list[tuple[str, str]] = []
+        self._number = 0
 
-    def add(self, span: TaskSpan) -> None:
-        self._spans.append(span)
+    @property
+    def unsent(self) -> int:
+        """How many batches wait to go again."""
+        return len(self._unsent)
 
-    def flush(self, start_up: StartUp) -> None:
-        """Send what was collected under the invocation that it belongs to; the start-up record goes last."""
-        spans, self._spans = self._spans, []
-        pieces = [tuple(spans[at : at + BATCH]) for at in range(0, len(spans), BATCH)] or [()]
-        self._emit(
-            [
-                ("span", encode_batch(SpanBatch(start_up=start_up, spans=piece, number=number, is_last=is_last)))
-                for number, piece in enumerate(pieces)
-                for is_last in (number == len(pieces) - 1,)
-            ]
-        )
+    def send(self, start_up: StartUp, spans: Sequence[TaskSpan], *, is_last: bool) -> None:
+        """Send spans under the invocation that they belong to. Raises RuntimeFault when they wait for the next time."""
+        pieces = [tuple(spans[at : at + BATCH]) for at in range(0, len(spans), BATCH)]
+        if is_last and not pieces:
+            pieces = [()]
+        for piece in pieces:
+            ends = is_last and piece is pieces[-1]
+            batch = SpanBatch(start_up=start_up, spans=piece, number=self._number, is_last=ends)
+            self._unsent.append(("span", encode_batch(batch)))
+            self._number += 1
+        self._emit(self._unsent)
+        self._unsent = []
 
 
 class InvocationMetrics:
-    """What happened in one invocation, noted as it happens and made into spans when nothing waits for them."""
+    """What happened in one invocation. Rows are added on one thread, and sent on another."""
 
-    def __init__(self, sink: MetricsSink) -> None:
+    def __init__(self, sink: MetricsSink, start_up: Callable[[], StartUp]) -> None:
         self._sink = sink
+        self._start_up = start_up
         self._ran: list[tuple[Task, int, float, float, tuple[InputSpan, ...]]] = []
+        self._since = inf
 
     def ran(self, task: Task, attempt: int, started_at: float, exec_s: float, fetched: tuple[InputSpan, ...]) -> None:
         """An attempt began at `started_at` of the wall clock and ran for `exec_s`; `fetched` inputs were not here."""
+        if not self._ran:
+            self._since = time.monotonic()
         self._ran.append((task, attempt, started_at, exec_s, fetched))
 
-    def flush(self, start_up: StartUp) -> None:
-        """Send everything, with the invocation that it belongs to."""
-        for task, attempt, started_at, exec_s, fetched in self._ran:
-            self._sink.add(
-                TaskSpan(
-                    task=task.name,
-                    attempt=attempt,
-                    outcome="done",
-                    started_at=started_at,
-                    exec_s=exec_s,
-                    inputs=fetched,
-                    local_inputs=len(task.in_edges) - len(fetched),
-                )
-            )
-        self._ran.clear()
-        self._sink.flush(start_up)
+    @property
+    def waiting(self) -> tuple[int, float]:
+        """How many rows wait to be sent, and since when the oldest does, by the monotonic clock."""
+        return len(self._ran) + self._sink.unsent, self._since
+
+    def send(self, *, is_last: bool) -> None:
+        """Send all that waits, with the invocation that it belongs to. Raises RuntimeFault; nothing is lost then."""
+        ended = self._ran[:]
+        spans = [_span(*one) for one in ended]
+        self._since = time.monotonic()
+        del self._ran[: len(ended)]
+        self._sink.send(self._start_up(), spans, is_last=is_last)
+
+
+def _span(task: Task, attempt: int, started_at: float, exec_s: float, fetched: tuple[InputSpan, ...]) -> TaskSpan:
+    return TaskSpan(
+        task=task.name,
+        attempt=attempt,
+        outcome="done",
+        started_at=started_at,
+        exec_s=exec_s,
+        inputs=fetched,
+        local_inputs=len(task.in_edges) - len(fetched),
+    )

@@ -239,7 +239,7 @@ class Process:
         )
 
         def flush() -> None:
-            sink.flush(start_up)
+            sink.send(start_up, (), is_last=True)
             self.end(reason)
 
         self.later(world.latency(), flush)

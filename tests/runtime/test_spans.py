@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from runtime.errors import SchemaVersionUnsupported
+from runtime.errors import SchemaVersionUnsupported, StoreUnavailable
 from runtime.metrics import BATCH, MetricsSink
 from runtime.span_batches import SpanBatch, decode_batch, encode_batch
 from runtime.spans import (
@@ -221,11 +221,35 @@ def test_times_of_small_environments_are_normalised_by_their_cpu_share() -> None
 def test_the_sink_sends_everything_once_and_marks_the_last_batch() -> None:
     sent: list[tuple[str, str]] = []
     sink = MetricsSink(sent.extend)
-    for _ in range(BATCH + 1):
-        sink.add(SPAN)
-    sink.flush(START)
+    sink.send(START, [SPAN] * (BATCH + 1), is_last=True)
     batches = [decode_batch(data) for _, data in sent]
     assert [len(batch.spans) for batch in batches] == [BATCH, 1]
     assert [batch.is_last for batch in batches] == [False, True]
-    sink.flush(START)
-    assert decode_batch(sent[-1][1]).spans == ()
+    assert [batch.number for batch in batches] == [0, 1]
+
+
+def test_the_last_batch_is_sent_though_it_is_empty() -> None:
+    sent: list[tuple[str, str]] = []
+    MetricsSink(sent.extend).send(START, [], is_last=True)
+    (batch,) = [decode_batch(data) for _, data in sent]
+    assert (batch.spans, batch.is_last) == ((), True)
+
+
+def test_what_could_not_be_sent_goes_again_as_it_was() -> None:
+    sent: list[tuple[str, str]] = []
+    is_away = [True, True, False, False]
+
+    def emit(batches: list[tuple[str, str]]) -> None:
+        sent.extend(batches)
+        if is_away.pop(0):
+            raise StoreUnavailable("it came, and its answer did not")
+
+    sink = MetricsSink(emit)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            sink.send(START, [SPAN], is_last=False)
+    sink.send(START, [], is_last=False)
+    sink.send(START, [SPAN], is_last=True)
+    (invocation,), problems = gather(data for _, data in sent)
+    assert len(sent) == 6
+    assert (len(invocation.spans), invocation.is_complete, problems) == (3, True, ())

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode
 
+from runtime.secret_references import Source, parse_reference
 from runtime.upload import parse_upload
 
 KIB = 1024
@@ -142,12 +143,15 @@ class LocalSettings:
     `redis_cert_file` and `redis_key_file` are for a server that asks for a certificate. They become options of the URL,
     which is what workers are given.
 
+    `signing_key` refers to the keys of the deployment (`runtime.secret_references`); None is a file of this user's.
+
     `time_limit_s` ends an invocation, in whole seconds as Lambda's `Timeout`. `request_rate` and `request_burst` are
     requests a second, and at once, beyond which the service answers 429; None is no bound. `retries` is Lambda's own
     repetition of a failed asynchronous invocation.
     """
 
     deployment: str = "local"
+    signing_key: str | None = field(default=None, metadata={"unset": "made and kept for this user"})
     concurrency_limit: int = field(default_factory=default_concurrency)
     time_limit_s: float = 900.0
     request_rate: float | None = field(default=None, metadata={"unset": "no bound"})
@@ -163,6 +167,8 @@ class LocalSettings:
 
     def __post_init__(self) -> None:
         _refuse(self._mistakes())
+        if self.signing_key is not None:
+            object.__setattr__(self, "signing_key", _whole_reference(self.signing_key))
         files = self._tls_files()
         if files:
             object.__setattr__(self, "redis_url", _with_files(self.redis_url or "", files))
@@ -170,6 +176,8 @@ class LocalSettings:
     def _mistakes(self) -> Iterator[str]:
         if not is_deployment_name(self.deployment):
             yield f"`deployment` is {self.deployment!r}; write a name of letters, digits, '-', '_' and '.'"
+        if self.signing_key is not None:
+            yield from _bad_reference(self.signing_key)
         if self.concurrency_limit < 1:
             yield f"`concurrency_limit` is {self.concurrency_limit}; a run needs at least 1 environment"
         if not (1 <= self.time_limit_s <= 900 and float(self.time_limit_s).is_integer()):
@@ -202,6 +210,21 @@ def _misfits(url: str, files: Mapping[str, str]) -> Iterator[str]:
     for name, path in files.items():
         if not os.path.isfile(path):
             yield f"`{name}`: {path} is no file"
+
+
+def _bad_reference(text: str) -> Iterator[str]:
+    try:
+        parse_reference(text)
+    except ValueError as err:
+        yield f"`signing_key`: {err}"
+
+
+def _whole_reference(text: str) -> str:
+    """A reference to the signing keys, a file's by its whole path: a watchdog has another folder."""
+    reference = parse_reference(text)
+    if reference.source is Source.FILE:
+        return f"{Source.FILE.value}:{os.path.abspath(os.path.expanduser(reference.name))}"
+    return str(reference)
 
 
 def _with_files(url: str, files: Mapping[str, str]) -> str:

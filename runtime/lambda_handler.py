@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from runtime.backends.awslambda import LambdaInvoker
@@ -40,13 +41,13 @@ PAGE_PREFIX = "page:"
 class Environment:
     """What outlives an invocation: connections, the loaded code and the blobs of this deployment.
 
-    `variables` are the function's: TREADLE_REDIS_URL, TREADLE_DEPLOYMENT, TREADLE_KEY (hex),
-    TREADLE_FUNCTION_PREFIX, and AWS's own.
+    `variables` are the function's: TREADLE_REDIS_URL, TREADLE_DEPLOYMENT, TREADLE_KEYS (the
+    signing keys in hex, with commas between), TREADLE_FUNCTION_PREFIX, and AWS's own.
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self.deployment = variables["TREADLE_DEPLOYMENT"]
-        self._signer = Signer(bytes.fromhex(variables["TREADLE_KEY"]))
+        self._signer = Signer(*map(bytes.fromhex, variables["TREADLE_KEYS"].split(",")))
         self._link = Link.to(variables["TREADLE_REDIS_URL"])
         invoker = LambdaInvoker(
             endpoint_url=variables.get("AWS_ENDPOINT_URL_LAMBDA"),
@@ -74,6 +75,8 @@ class Environment:
         coordinator = RedisBackend(self._link, self.deployment, run, WorkerSettings()).coordinator
         with _failing(coordinator, name, token, called_at=event.get("at")):
             payload = read_payload(event, unseal=trust.open_subdag)
+            if payload.key:
+                trust = replace(trust, signer=self._signer.using(payload.key))
             backend = RedisBackend(self._link, self.deployment, run, payload.settings)
             self._backend, self._trust = backend, trust
             deadline = deadline_in(remaining_s, time.monotonic(), payload.settings.time_margin_s)
@@ -171,6 +174,7 @@ class Environment:
                 inputs=payload.inputs,
                 settings=payload.settings,
                 forward=outgoing.forward,
+                key=payload.key,
             ),
             seal=trust.seal_subdag,
         )

@@ -8,10 +8,11 @@ inside is fetched. Sealing is the caller's: `seal` and `unseal` turn bytes into 
      "start": [[task, [keys]], …],
      "subdag": {"b64": …} | {"sha256": …} | {"pages": [n, …], "b64": …},
      "values": {slot: b64}, "inputs": {name: b64}, "set": {setting: value},
-     "forward": [[worker, env, subdag, call time, [start task, …]], …]}
+     "forward": [[worker, env, subdag, call time, [start task, …]], …], "key": the id of a signing key}
 
 `forward` are calls that the receiver sends on as soon as it has begun, with what it was given itself.
 `inputs` are those of the run that are small; a worker that invokes another hands on what it was given.
+`key` is the one of the deployment's signing keys that the run signs with.
 
 A SubDag is compressed with zlib and then sealed. Pages travel as one compressed and sealed block, their
 JSON texts joined by a newline (none holds one): neighbours repeat each other, so that together they are half
@@ -48,7 +49,7 @@ class Payload:
 
     A pinned worker: `subdag` are its encoded records, or none with a `digest` to fetch them by. A flexible
     one: `pages` are the encoded pages that travel inside, by number. `values` are sealed values by slot, `inputs`
-    sealed inputs of the run by name.
+    sealed inputs of the run by name. `key` is the id of the signing key, b"" for the newest that the worker has.
     """
 
     run: str
@@ -63,6 +64,7 @@ class Payload:
     inputs: Mapping[str, bytes] = field(default_factory=dict)
     settings: WorkerSettings = field(default_factory=WorkerSettings)
     forward: tuple[Call, ...] = ()
+    key: bytes = b""
 
 
 def _as_is(data: bytes) -> bytes:
@@ -94,6 +96,8 @@ def make_payload(payload: Payload, *, seal: Seal = _as_is) -> bytes:
         document["set"] = changed
     if payload.forward:
         document["forward"] = [_call_row(call) for call in payload.forward]
+    if payload.key:
+        document["key"] = payload.key.hex()
     return dumps(document).encode()
 
 
@@ -179,4 +183,5 @@ def _payload(document: Mapping[str, Any], unseal: Seal) -> Payload:
         inputs={name: b64decode(value) for name, value in document.get("inputs", {}).items()},
         settings=WorkerSettings(**document.get("set", {})),
         forward=tuple(map(_call, document.get("forward", ()))),
+        key=bytes.fromhex(document.get("key", "")),
     )

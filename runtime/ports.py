@@ -8,7 +8,7 @@ value lies in `out`; a *settled* task has arrived at all its consumers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -361,6 +361,15 @@ class Coordinator(Protocol):
         ...
 
 
+HEAD_BYTES = 64
+"""What is looked at of a blob that is there already; it holds the signature."""
+
+
+def nothing_else(_digest: str, _head: bytes) -> bool:
+    """No blob stands but one with the very bytes that it shall have."""
+    return False
+
+
 class ValueStore(Protocol):
     """Values and blobs, as sealed bytes; sealing and opening is the caller's."""
 
@@ -378,8 +387,11 @@ class ValueStore(Protocol):
 
     def delete_large(self, key: str) -> None: ...
 
-    def put_blobs(self, blobs: Mapping[str, bytes]) -> None:
-        """Publish the deployment's immutable blobs (digest → bytes); those that exist are renewed, not sent."""
+    def put_blobs(self, blobs: Mapping[str, bytes], stands: Callable[[str, bytes], bool] = nothing_else) -> None:
+        """Publish the deployment's immutable blobs (digest → bytes); those that exist are renewed, not sent.
+
+        What begins otherwise, but is as long, stays when `stands` says so of its digest and its first bytes.
+        """
         ...
 
     def get_blobs(self, digests: Sequence[str]) -> list[bytes | None]: ...

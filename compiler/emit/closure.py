@@ -25,6 +25,7 @@ CLIENT_SIDE = (
     "setting_values",
     "settings",
     "settings_file",
+    "signing_keys",
     "summary",
     "summary_views",
     "timeline",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from runtime.backends.memory_state import MemoryState
-from runtime.ports import HintMessage, Reference, RunEvent
+from runtime.ports import HEAD_BYTES, HintMessage, Reference, RunEvent, nothing_else
 from runtime.values.bulk import Bulk, Sealed
 
 Entry = TypeVar("Entry", HintMessage, RunEvent)
@@ -55,9 +55,12 @@ class MemoryValues:
         with self._state.lock:
             self._state.large.pop(key, None)
 
-    def put_blobs(self, blobs: Mapping[str, bytes]) -> None:
+    def put_blobs(self, blobs: Mapping[str, bytes], stands: Callable[[str, bytes], bool] = nothing_else) -> None:
         with self._state.lock:
-            self._state.blobs.update(blobs)
+            for digest, data in blobs.items():
+                found = self._state.blobs.get(digest, b"")
+                if len(found) != len(data) or not stands(digest, found[:HEAD_BYTES]):
+                    self._state.blobs[digest] = data
 
     def get_blobs(self, digests: Sequence[str]) -> list[bytes | None]:
         with self._state.lock:

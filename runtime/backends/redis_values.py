@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from runtime.backends.batch import read_value, write_value
 from runtime.backends.keys import RunKeys
@@ -10,12 +10,11 @@ from runtime.backends.objects import Objects
 from runtime.backends.redis_large import LargeValues
 from runtime.backends.redis_link import Link
 from runtime.config import WorkerSettings
-from runtime.ports import Reference
+from runtime.ports import HEAD_BYTES, Reference, nothing_else
 from runtime.values.bulk import Sealed
 
 BATCH_BYTES = 4 * 1024 * 1024
 SLOTS_PER_CALL = 1_000
-HEAD_BYTES = 64
 
 
 def by_bytes(items: Mapping[str, bytes] | Mapping[int, bytes]) -> list[list[tuple[str, bytes]]]:
@@ -29,10 +28,6 @@ def by_bytes(items: Mapping[str, bytes] | Mapping[int, bytes]) -> list[list[tupl
         lists[-1].append((str(name), data))
         size += len(data)
     return lists if lists[-1] else []
-
-
-HEAD_BYTES = 64
-"""What is compared of a blob that is there already: it holds the signature, so another key's is replaced."""
 
 
 class RedisValues:
@@ -72,11 +67,11 @@ class RedisValues:
     def delete_large(self, key: str) -> None:
         self._large.delete(key)
 
-    def put_blobs(self, blobs: Mapping[str, bytes]) -> None:
+    def put_blobs(self, blobs: Mapping[str, bytes], stands: Callable[[str, bytes], bool] = nothing_else) -> None:
         """Send what is not there as it shall be, renew the rest.
 
-        There as it shall be: of this length, with this head. A sealed blob's head holds the tag of all its bytes, so a
-        blob that an earlier signing key left is replaced.
+        There as it shall be: of this length, with this head, which holds the signature of all its bytes, or with one
+        that `stands` knows. Workers of older runs go on reading what lies there.
         """
         if not blobs:
             return
@@ -87,7 +82,7 @@ class RedisValues:
         absent = {
             digest: data
             for (digest, data), found in zip(blobs.items(), there, strict=True)
-            if found != (len(data), data[:HEAD_BYTES])
+            if found != (len(data), data[:HEAD_BYTES]) and not (found[0] == len(data) and stands(digest, found[1]))
         }
         for batch in by_bytes(absent):
             self._link.pipeline([("SET", self._keys.blob(digest), data, "EX", self._life) for digest, data in batch])

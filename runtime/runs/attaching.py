@@ -37,7 +37,7 @@ def shown_end(deployment: Deployment, found: Found) -> RunResult:
     assert outcome is not None, "only a run that is over has an end"
     if outcome.state is not RunState.SUCCEEDED:
         raise fault_of(found.run, outcome)
-    return kept_result(outcome, deployment.parts(found), deployment.trust(found.run))
+    return kept_result(outcome, deployment.parts(found), deployment.trust(found.entry.record))
 
 
 def follow_live(deployment: Deployment, found: Found, progress: Callable[[Progress], None]) -> RunResult:
@@ -61,7 +61,7 @@ def _follow(deployment: Deployment, found: Found, stack: LocalStack, progress: C
     target = target_on(stack, deployment.settings)
     with (
         deployment.book(stack.redis_url) as book,
-        closing(open_recorded(record, target, book.link, deployment.key)) as session,
+        closing(open_recorded(record, target, book.link, deployment.keys)) as session,
     ):
         inputs, inside = recorded_inputs(record, session.backend, session.trust)
         follower = Follower(session, record, inputs, progress)
@@ -73,7 +73,7 @@ def _follow(deployment: Deployment, found: Found, stack: LocalStack, progress: C
 def _leave(deployment: Deployment, found: Found, stack: LocalStack) -> Left:
     kept = find_kept(deployment.name)
     if kept is not None and kept.pid == stack.pid:
-        watch_over(found.run, stack, deployment.name)
+        watch_over(found.run, stack, deployment.settings)
     return Left(
         f"the run {found.run} goes on",
         hint=f"`treadle run --attach {found.run}` follows it again, `treadle cancel {found.run}` ends it",

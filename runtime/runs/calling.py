@@ -85,6 +85,7 @@ class Caller:
                 pages=pages,
                 inputs=self._inputs,
                 settings=session.settings,
+                key=session.trust.signer.id,
             ),
             seal=session.trust.seal_subdag,
         )

@@ -57,7 +57,7 @@ def launch_detached(
                 follower.tell("starting", force=True)
                 prepare_functions(session)
                 follower.start()
-                watch_over(session.run, stack, local.deployment, keep=keep)
+                watch_over(session.run, stack, local, keep=keep)
             return Detached(run=session.run, stack=stack)
 
 
@@ -73,17 +73,18 @@ def lasting_stack(local: LocalSettings) -> Iterator[LocalStack]:
     raise LambdaUnavailable("the local service ends again and again", hint="see `treadle local status`")
 
 
-def watch_over(run: str, stack: LocalStack, deployment: str, *, keep: bool = False) -> None:
+def watch_over(run: str, stack: LocalStack, local: LocalSettings, *, keep: bool = False) -> None:
     """Start a watchdog for a run on a kept stack."""
     start_watchdog(
         Job(
             run=run,
-            deployment=deployment,
+            deployment=local.deployment,
             redis_url=stack.redis_url,
             lambda_endpoint=stack.lambda_endpoint,
             region=stack.region,
             directory=str(stack.directory),
             keep=keep,
+            signing_key=local.signing_key,
         )
     )
 
@@ -96,4 +97,5 @@ def target_on(stack: LocalStack, local: LocalSettings) -> Target:
         region=stack.region,
         deployment=local.deployment,
         time_limit_s=int(local.time_limit_s),
+        signing_key=local.signing_key,
     )

@@ -30,7 +30,7 @@ class Details:
 
 def details_of(deployment: Deployment, found: Found) -> Details:
     """Raises `SignatureInvalid` (E606) for what this deployment did not sign, StoreUnavailable, OSError."""
-    record, trust = found.entry.record, deployment.trust(found.run)
+    record, trust = found.entry.record, deployment.trust(found.entry.record)
     sealed = _in_redis(deployment, found) if found.redis_url else _in_file(deployment, found)
     timeline, graph, plan = (sealed.get(name) for name in ("timeline", "graph", "plan"))
     return Details(

@@ -18,9 +18,10 @@ from runtime.local.living import LocalStack, live_stacks
 from runtime.local.places import StateFolder
 from runtime.runs.archive import read_sections
 from runtime.runs.book import RunBook
-from runtime.runs.record import Entry, open_outcome, open_record
+from runtime.runs.record import Entry, RunRecord, open_outcome, open_record
+from runtime.runs.recorded import trust_of
 from runtime.runs.rescue import rescue
-from runtime.values.envelope import Signer, default_key_path, load_or_create_key
+from runtime.signing_keys import KeyRing, load_keys
 from runtime.values.trust import Trust
 
 LAST = "last"
@@ -50,28 +51,28 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """Where to look for runs: the settings, and the signing key that opens their records."""
+    """Where to look for runs: the settings, and the signing keys that open their records."""
 
     settings: LocalSettings
-    key: bytes
+    keys: KeyRing
 
     @staticmethod
     def of(settings: LocalSettings) -> Deployment:
-        return Deployment(settings=settings, key=load_or_create_key(default_key_path(settings.deployment)))
+        return Deployment(settings=settings, keys=load_keys(settings.deployment, settings.signing_key))
 
     @property
     def name(self) -> str:
         return self.settings.deployment
 
-    def trust(self, run: str) -> Trust:
-        return Trust(signer=Signer(self.key), deployment=self.name, run=run)
+    def trust(self, record: RunRecord) -> Trust:
+        return trust_of(record, self.name, self.keys)
 
     @contextmanager
     def book(self, redis_url: str) -> Iterator[RunBook]:
         """The records behind a URL. Raises `StoreUnavailable`."""
         link = Link.to(redis_url)
         try:
-            yield RunBook(link, self.name, Signer(self.key))
+            yield RunBook(link, self.name, self.keys.signer())
         finally:
             link.close()
 
@@ -119,7 +120,7 @@ class Deployment:
 
     def _archived_entry(self, path: Path) -> Entry:
         sections = read_sections(path)
-        run, signer = path.parent.name, Signer(self.key)
+        run, signer = path.parent.name, self.keys.signer()
         record = open_record(signer, self.name, run, next(sections).data)
         outcome = next(sections).data
         ended = open_outcome(signer, self.name, run, outcome) if outcome else None

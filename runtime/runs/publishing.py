@@ -23,7 +23,7 @@ def prepare_functions(session: Session) -> None:
     variables = {
         "TREADLE_REDIS_URL": target.redis_url,
         "TREADLE_DEPLOYMENT": target.deployment,
-        "TREADLE_KEY": session.key.hex(),
+        "TREADLE_KEYS": session.keys.variable(),
         "TREADLE_FUNCTION_PREFIX": target.function_prefix,
     }
     if target.lambda_endpoint is not None:
@@ -50,7 +50,10 @@ def publish(session: Session, inputs: Mapping[str, object], record: RunRecord) -
         session.backend.objects.check()
     blobs = {digest: bundle.blob(digest) for digest in record.blobs if digest != bundle.digest}
     blobs[bundle.digest] = bundle.index
-    values.put_blobs({digest: trust.seal_blob(digest, data) for digest, data in blobs.items()})
+    values.put_blobs(
+        {digest: trust.seal_blob(digest, data) for digest, data in blobs.items()},
+        lambda digest, head: trust.seals_blob(digest, head, blobs[digest]),
+    )
     if bundle.pages:
         pages = range(len(bundle.pages))
         values.put_pages({number: trust.seal_page(number, bundle.page(number)) for number in pages})
@@ -74,5 +77,6 @@ def make_record(session: Session, inputs: Iterable[str], started: float | None =
         plan=bundle.plan_digest,
         inputs=tuple(inputs),
         settings=session.settings,
+        key=session.trust.signer.id.hex(),
         host=platform.node(),
     )

@@ -48,8 +48,8 @@ class RunRecord:
 
     `graph` and `plan`, two of the blobs, are kept as long as the record. `started` and the other times are seconds
     since 1970; `launched` is that of the newest launch or resumption, from which the deadline counts. `inputs` are the
-    names of the run's inputs. `host` is the machine of the newest launch, where the logs of environments lie.
-    `is_imported`: the run is another deployment's, and only what is shown of it is here.
+    names of the run's inputs, `key` is the id of its signing key. `host` is the machine of the newest launch, where the
+    logs of environments lie. `is_imported`: the run is another deployment's, and only what is shown of it is here.
     """
 
     run: str
@@ -64,6 +64,7 @@ class RunRecord:
     plan: str
     inputs: tuple[str, ...]
     settings: WorkerSettings
+    key: str
     host: str = ""
     is_imported: bool = False
 

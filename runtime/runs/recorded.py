@@ -12,7 +12,7 @@ from runtime.ports import Reference
 from runtime.run_inputs import read_input
 from runtime.runs.record import RunRecord
 from runtime.runs.session import Session, Target, make_session
-from runtime.values.envelope import Signer
+from runtime.signing_keys import KeyRing
 from runtime.values.trust import Trust
 
 
@@ -54,13 +54,18 @@ def _gone(run: str) -> BundleInvalid:
     )
 
 
-def open_recorded(record: RunRecord, target: Target, link: Link, key: bytes) -> Session:
+def open_recorded(record: RunRecord, target: Target, link: Link, keys: KeyRing) -> Session:
     """The session of a run that was launched before. Raises `BundleInvalid`, `SignatureInvalid` (E606)."""
     backend = RedisBackend(link, target.deployment, record.run, record.settings)
-    trust = Trust(signer=Signer(key), deployment=target.deployment, run=record.run)
+    trust = trust_of(record, target.deployment, keys)
     return make_session(
-        recorded_bundle(record, backend, trust), backend, trust, target=target, settings=record.settings, key=key
+        recorded_bundle(record, backend, trust), backend, trust, target=target, settings=record.settings, keys=keys
     )
+
+
+def trust_of(record: RunRecord, deployment: str, keys: KeyRing) -> Trust:
+    """What the run signs and opens with: it keeps the key that it was launched with."""
+    return Trust(signer=keys.signer().using(bytes.fromhex(record.key)), deployment=deployment, run=record.run)
 
 
 def recorded_bundle(record: RunRecord, backend: RedisBackend, trust: Trust) -> LoadedBundle:

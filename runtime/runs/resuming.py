@@ -105,7 +105,7 @@ def resume(deployment: Deployment, found: Found, stack: LocalStack, request: Req
             restore(book.link, deployment.name, found.run)
         record = found.entry.record
         backend = RedisBackend(book.link, deployment.name, found.run, request.settings)
-        trust = deployment.trust(found.run)
+        trust = deployment.trust(record)
         before = recorded_bundle(record, backend, trust)
         recorded, _ = recorded_inputs(record, backend, trust)
         bundle = request.bundle or before
@@ -119,7 +119,7 @@ def resume(deployment: Deployment, found: Found, stack: LocalStack, request: Req
                 trust,
                 target=target_on(stack, deployment.settings),
                 settings=request.settings,
-                key=deployment.key,
+                keys=deployment.keys,
             )
         ) as session:
             stale = _stale(session, before, recorded, inputs, request.tell)

@@ -13,13 +13,16 @@ from runtime.bundle import LoadedBundle
 from runtime.calls.sending import Sender
 from runtime.config import WorkerSettings
 from runtime.runs.book import RunBook
-from runtime.values.envelope import Signer, default_key_path, load_or_create_key
+from runtime.signing_keys import KeyRing, load_keys
 from runtime.values.trust import Trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where a bundle runs. `lambda_endpoint` None is AWS itself; `time_limit_s` is the functions' `Timeout`."""
+    """Where a bundle runs. `lambda_endpoint` None is AWS itself; `time_limit_s` is the functions' `Timeout`.
+
+    `signing_key` is a reference to the deployment's keys, None for those of this user.
+    """
 
     redis_url: str
     lambda_endpoint: str | None = None
@@ -27,6 +30,7 @@ class Target:
     deployment: str = "local"
     role: str = "arn:aws:iam::000000000000:role/local"
     time_limit_s: int = 900
+    signing_key: str | None = None
 
     @property
     def function_prefix(self) -> str:
@@ -44,7 +48,7 @@ class Session:
     backend: RedisBackend
     book: RunBook
     sender: Sender
-    key: bytes
+    keys: KeyRing
     trust: Trust
     targets: tuple[str, ...]
 
@@ -56,10 +60,10 @@ class Session:
 
 def open_session(run: str, bundle: LoadedBundle, target: Target, settings: WorkerSettings) -> Session:
     """Open a run of a bundle that is at hand. Raises `StoreUnavailable` when nobody answers."""
-    key = load_or_create_key(default_key_path(target.deployment))
+    keys = load_keys(target.deployment, target.signing_key)
     backend = RedisBackend(target.redis_url, target.deployment, run, settings)
-    trust = Trust(signer=Signer(key), deployment=target.deployment, run=run)
-    return make_session(bundle, backend, trust, target=target, settings=settings, key=key)
+    trust = Trust(signer=keys.signer(), deployment=target.deployment, run=run)
+    return make_session(bundle, backend, trust, target=target, settings=settings, keys=keys)
 
 
 def make_session(
@@ -69,7 +73,7 @@ def make_session(
     *,
     target: Target,
     settings: WorkerSettings,
-    key: bytes,
+    keys: KeyRing,
 ) -> Session:
     """A session over a link that is open already."""
     graph = bundle.graph()
@@ -84,7 +88,7 @@ def make_session(
         backend=backend,
         book=RunBook(backend.link, target.deployment, trust.signer),
         sender=Sender(invoker.invoke, invoker.close),
-        key=key,
+        keys=keys,
         trust=trust,
         targets=tuple(
             slot for instance, is_target in enumerate(graph.targets) if is_target for slot in graph.slots(instance)

@@ -33,7 +33,7 @@ from runtime.runs.session import Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What a watchdog is told. `directory` is the folder of the run's stack; `keep` leaves the run's keys."""
+    """What a watchdog is told. `directory` is the folder of the run's stack; `keep` leaves the run's keys in Redis."""
 
     run: str
     deployment: str
@@ -42,6 +42,7 @@ class Job:
     region: str
     directory: str
     keep: bool = False
+    signing_key: str | None = None
 
 
 def start_watchdog(job: Job) -> None:
@@ -59,12 +60,13 @@ def start_watchdog(job: Job) -> None:
 
 def watch_to_the_end(job: Job, ready: Callable[[], None]) -> None:
     """Follow the run until it has an outcome; `ready` is called when it is followed."""
-    deployment = Deployment.of(LocalSettings(deployment=job.deployment))
+    deployment = Deployment.of(LocalSettings(deployment=job.deployment, signing_key=job.signing_key))
     target = Target(
         redis_url=job.redis_url,
         lambda_endpoint=job.lambda_endpoint,
         region=job.region,
         deployment=job.deployment,
+        signing_key=job.signing_key,
     )
     with held(Path(job.directory)), deployment.book(job.redis_url) as book:
         entry = book.entry(job.run)
@@ -72,7 +74,7 @@ def watch_to_the_end(job: Job, ready: Callable[[], None]) -> None:
         if entry is None or entry.outcome is not None:
             return
         began = time.monotonic() - (time.time() - entry.record.launched)
-        with closing(open_recorded(entry.record, target, book.link, deployment.key)) as session:
+        with closing(open_recorded(entry.record, target, book.link, deployment.keys)) as session:
             inputs, inside = recorded_inputs(entry.record, session.backend, session.trust)
             follower = Follower(session, entry.record, inputs, _untold)
             follower.join(inside)

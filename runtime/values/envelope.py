@@ -1,33 +1,32 @@
 """Sealed bytes: whatever is unpickled was signed by this deployment, for exactly the place where it lies.
 
-An envelope is a header (version, kind, codec, length), a tag and the bytes. The tag is HMAC-SHA256 over the place
+An envelope is a header (version, kind, codec, key, length), a tag and the bytes. The tag is HMAC-SHA256 over the place
 (deployment, run, instance, output, kind: each with its length, so that no two places read alike), the header and
-the bytes. A valid value of another task, run or kind is refused like a forged one. Also here: where the signing key
-comes from. How a value becomes bytes is `runtime.values.packing`, how large ones are cut `runtime.values.bulk`.
+the bytes. A valid value of another task, run or kind is refused like a forged one. The header names the key by its id,
+so that what an older key of the deployment signed opens too. How a value becomes bytes is `runtime.values.packing`, how
+large ones are cut `runtime.values.bulk`, where keys come from `runtime.signing_keys`.
 
-Not a secret keeper: envelopes are readable, and code that runs in a worker could read the key.
+What a deployment itself signed for a place is genuine there for ever: whoever can write to the store can put back
+what an earlier attempt of the same task in the same run gave, as he could delete it. Not a secret keeper: envelopes are
+readable, and code that runs in a worker could read the key.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import secrets
-import stat
 import struct
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from pathlib import Path
 
-from runtime.errors import RuntimeFault, SignatureInvalid
+from runtime.errors import SignatureInvalid
 
 VERSION = 1
 MAGIC = b"TE"
-HEADER = struct.Struct(">2sBcBQ")
+HEADER = struct.Struct(">2sBcB4sQ")
 TAG_BYTES = 32
 OVERHEAD = HEADER.size + TAG_BYTES
-KEY_BYTES = 32
+KEY_ID_BYTES = 4
 
 
 class Codec(IntEnum):
@@ -77,15 +76,39 @@ class Place:
         return f"{name} of run {self.run}" if self.run else name
 
 
+def key_id(key: bytes) -> bytes:
+    """The name of a key, which says nothing about it."""
+    return hashlib.sha256(b"treadle signing key:" + key).digest()[:KEY_ID_BYTES]
+
+
 class Signer:
-    """A signing key at work: what HMAC derives from the key is computed once. Threads may share it."""
+    """The signing keys of a deployment at work: signs with the first, knows what any of them has signed.
 
-    __slots__ = ("_start",)
+    What HMAC derives from a key is computed once. Threads may share it.
+    """
 
-    def __init__(self, key: bytes) -> None:
-        self._start = hmac.new(key, digestmod=hashlib.sha256)
+    __slots__ = ("_start", "_starts", "id")
+
+    def __init__(self, key: bytes, *older: bytes) -> None:
+        self._starts = {key_id(one): hmac.new(one, digestmod=hashlib.sha256) for one in (key, *older)}
+        self.id = key_id(key)
+        self._start = self._starts[self.id]
+
+    def using(self, key: bytes) -> Signer:
+        """The same keys, signing with the one of this id. Raises SignatureInvalid when it is not among them."""
+        if key == self.id:
+            return self
+        if key not in self._starts:
+            raise _unknown_key("signatures are wanted of", key)
+        other = object.__new__(Signer)
+        other._starts, other.id, other._start = self._starts, key, self._starts[key]
+        return other
+
+    def knows(self, key: bytes) -> bool:
+        return key in self._starts
 
     def tag(self, place: bytes, header: bytes, data: bytes | bytearray | memoryview) -> bytes:
+        """What the signing key says of `data`."""
         mac = self._start.copy()
         mac.update(place + header)
         mac.update(data)
@@ -94,8 +117,9 @@ class Signer:
 
 def seal(key: bytes | Signer, place: Place, data: bytes | memoryview, codec: Codec) -> bytes:
     """`data` in an envelope that opens only with `key`, only at `place`; a `Signer` saves time on many small values."""
-    header = HEADER.pack(MAGIC, VERSION, place.kind.value, codec, len(data))
-    return b"".join((header, _signer(key).tag(place.encode(), header, data), data))
+    signer = _signer(key)
+    header = HEADER.pack(MAGIC, VERSION, place.kind.value, codec, signer.id, len(data))
+    return b"".join((header, signer.tag(place.encode(), header, data), data))
 
 
 def _signer(key: bytes | Signer) -> Signer:
@@ -111,73 +135,44 @@ def open_sealed(key: bytes | Signer, place: Place, blob: bytes) -> tuple[Codec, 
 def open_view(key: bytes | Signer, place: Place, blob: bytes) -> tuple[Codec, memoryview]:
     """The codec and the bytes of an envelope, which are not copied.
 
-    Raises SignatureInvalid when it is cut short, changed, signed with another key or made for another place.
+    Raises SignatureInvalid when it is cut short, changed, signed with no key of this deployment or made for another
+    place.
     """
     if len(blob) < OVERHEAD or blob[:2] != MAGIC:
         raise invalid(place, "it is no envelope, or cut short")
     header = blob[: HEADER.size]
-    _, version, kind, codec, length = HEADER.unpack(header)
+    _, version, kind, codec, named, length = HEADER.unpack(header)
     if version != VERSION:
         raise invalid(place, f"it is of version {version}, this treadle reads version {VERSION}")
     if length != len(blob) - OVERHEAD:
         raise invalid(place, f"it holds {len(blob) - OVERHEAD} bytes of {length}")
+    signer = _signer(key)
+    if not signer.knows(named):
+        raise _unknown_key(f"the stored bytes for {place} are refused: they are signed with", named)
     data = memoryview(blob)[OVERHEAD:]
-    if not hmac.compare_digest(_signer(key).tag(place.encode(), header, data), blob[HEADER.size : OVERHEAD]):
-        raise invalid(place, "its signature does not fit")
+    if not hmac.compare_digest(signer.using(named).tag(place.encode(), header, data), blob[HEADER.size : OVERHEAD]):
+        raise invalid(place, "its signature does not fit: it was changed, or made for another place")
     assert kind == place.kind.value, "the kind is part of what was signed"
     return Codec(codec), data
+
+
+def named_key(blob: bytes | memoryview) -> bytes:
+    """The id of the key that an envelope says it is signed with; b"" for what is none."""
+    if len(blob) < OVERHEAD or blob[:2] != MAGIC:
+        return b""
+    return bytes(HEADER.unpack(blob[: HEADER.size])[4])
 
 
 def invalid(place: Place, why: str) -> SignatureInvalid:
     """The refusal of what lies at `place`."""
     return SignatureInvalid(
         f"the stored bytes for {place} are refused: {why}",
-        hint="was it written with another signing key? every machine of a deployment needs the same one",
+        hint="see who else can write to the store; launch the workflow anew",
     )
 
 
-def default_key_path(deployment: str) -> Path:
-    """`$XDG_CONFIG_HOME/treadle/keys/<deployment>.key`, under ~/.config by default."""
-    if not deployment or not all(char.isalnum() or char in "-_." for char in deployment) or deployment[0] == ".":
-        raise RuntimeFault(f"{deployment!r} is no deployment name", hint="use letters, digits, '-', '_' and '.'")
-    home = os.environ.get("XDG_CONFIG_HOME") or ""
-    base = Path(home) if os.path.isabs(home) else Path.home() / ".config"
-    return base / "treadle" / "keys" / f"{deployment}.key"
-
-
-def load_or_create_key(path: Path) -> bytes:
-    """The signing key in `path`; the first caller makes it, with mode 0600, and all callers get the same one.
-
-    Raises RuntimeFault when it cannot be read or written, is too short, or is open to other users.
-    """
-    try:
-        if not path.exists():
-            _create_key(path)
-        mode = stat.S_IMODE(path.stat().st_mode)
-        key = path.read_bytes()
-    except OSError as err:
-        raise RuntimeFault(f"the signing key {path} cannot be used: {err.strerror}") from err
-    if mode & 0o077:
-        raise RuntimeFault(f"the signing key {path} is open to other users (mode {mode:o})", hint=f"chmod 600 {path}")
-    if len(key) < KEY_BYTES:
-        raise RuntimeFault(
-            f"the signing key {path} is shorter than {KEY_BYTES} bytes", hint="remove it to get a new one"
-        )
-    return key
-
-
-def _create_key(path: Path) -> None:
-    """Written whole under another name, then linked: a link fails when the key is there, so the first one stands."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink()
+def _unknown_key(what: str, key: bytes) -> SignatureInvalid:
+    return SignatureInvalid(
+        f"{what} the key {key.hex()}, which this deployment does not have here",
+        hint="`treadle key` lists those it has; every machine of a deployment needs the same ones",
+    )

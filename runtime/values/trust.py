@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from runtime.errors import ValueUnreadable
 from runtime.tasks.user_errors import error_text
 from runtime.values.bulk import FRAME_MARK, Bulk, Sealed, framed, is_bulk, open_bulk, seal_bulk, unframed
-from runtime.values.envelope import Codec, Kind, Place, Signer, open_sealed, open_view, seal
+from runtime.values.envelope import Codec, Kind, Place, Signer, named_key, open_sealed, open_view, seal
 from runtime.values.packing import Packing, pack_value, unpack_value
 
 
@@ -48,7 +48,7 @@ def unreadable(slot: str, why: str) -> ValueUnreadable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """The signing key of a deployment, at work for one run."""
+    """The signing keys of a deployment, at work for one run, which signs with one of them all its life."""
 
     signer: Signer
     deployment: str
@@ -110,7 +110,7 @@ class Trust:
         if codec is not Codec.BULK:
             return Packed(Packing(codec, data), len(head))
         chunks = sealed.chunks if isinstance(sealed, Bulk) else ()
-        return Packed(*open_bulk(self.signer, place, data, chunks))
+        return Packed(*open_bulk(self.signer.using(named_key(head)), place, data, chunks))
 
     def seal_page(self, number: int, data: bytes) -> bytes:
         return seal(self.signer, self._of_run(Kind.PAGE, str(number)), data, Codec.RAW)
@@ -128,6 +128,13 @@ class Trust:
     def seal_blob(self, digest: str, data: bytes) -> bytes:
         """Blobs are the deployment's: their place names no run."""
         return seal(self.signer, self._blob(digest), data, Codec.RAW)
+
+    def seals_blob(self, digest: str, head: bytes, data: bytes) -> bool:
+        """Whether `head` begins an envelope of this blob with these bytes, signed with any key of the deployment."""
+        named = named_key(head)
+        return self.signer.knows(named) and seal(
+            self.signer.using(named), self._blob(digest), data, Codec.RAW
+        ).startswith(head)
 
     def open_blob(self, digest: str, sealed: bytes) -> bytes:
         return open_sealed(self.signer, self._blob(digest), sealed)[1]

@@ -74,6 +74,7 @@ CLIENT_SIDE = (
     "runtime.setting_values",
     "runtime.settings",
     "runtime.settings_file",
+    "runtime.signing_keys",
     "runtime.watch",
     "runtime.inline",
     "runtime.runs",

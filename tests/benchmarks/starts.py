@@ -48,7 +48,7 @@ def measure(stack: LocalStack, rounds: int) -> tuple[list[float], list[float]]:
     variables = {
         "TREADLE_REDIS_URL": stack.redis_url,
         "TREADLE_DEPLOYMENT": "bench",
-        "TREADLE_KEY": bytes(32).hex(),
+        "TREADLE_KEYS": bytes(32).hex(),
         "TREADLE_FUNCTION_PREFIX": PREFIX,
         "AWS_ENDPOINT_URL_LAMBDA": stack.lambda_endpoint,
     }

@@ -25,7 +25,7 @@ def serve(redis_url: str) -> None:
     """One invocation of w0, whose SubDag is nowhere."""
     variables = {
         "TREADLE_DEPLOYMENT": "test",
-        "TREADLE_KEY": "00" * 32,
+        "TREADLE_KEYS": "00" * 32,
         "TREADLE_REDIS_URL": redis_url,
         "TREADLE_FUNCTION_PREFIX": "treadle-test-",
         "AWS_ENDPOINT_URL_LAMBDA": "http://127.0.0.1:1",

@@ -52,6 +52,7 @@ def record(run: str = "1000_a_b_c", started: float = 1.0) -> RunRecord:
         plan=PLAN,
         inputs=("who",),
         settings=SETTINGS,
+        key="00112233",
     )
 
 

@@ -1,24 +1,23 @@
-"""Envelopes: what opens, what is refused, what can be packed, and the signing key."""
+"""Envelopes: what opens, what is refused, and what can be packed."""
 
 from __future__ import annotations
 
 import dataclasses
 import threading
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.errors import NotSerializable, RuntimeFault, SignatureInvalid
+from runtime.errors import NotSerializable, SignatureInvalid
 from runtime.values.envelope import (
     OVERHEAD,
     Codec,
     Kind,
     Place,
     Signer,
-    default_key_path,
-    load_or_create_key,
+    key_id,
+    named_key,
     open_sealed,
     seal,
 )
@@ -43,6 +42,34 @@ def test_a_signer_seals_and_opens_as_its_key_does() -> None:
     assert open_sealed(signer, PLACE, blob) == open_sealed(KEY, PLACE, blob)
     with pytest.raises(SignatureInvalid):
         open_sealed(Signer(b"l" * 32), PLACE, blob)
+
+
+def test_what_an_older_key_signed_opens_and_a_dropped_keys_does_not() -> None:
+    old, new = b"o" * 32, b"n" * 32
+    sealed = seal(old, PLACE, b"data", Codec.PICKLE)
+    assert open_sealed(Signer(new, old), PLACE, sealed) == (Codec.PICKLE, b"data")
+    assert named_key(sealed) == key_id(old)
+    with pytest.raises(SignatureInvalid, match=f"signed with the key {key_id(old).hex()}") as caught:
+        open_sealed(Signer(new), PLACE, sealed)
+    assert caught.value.code == "E606"
+    assert "treadle key" in caught.value.hint
+
+
+def test_a_signer_signs_with_its_first_key_or_the_one_it_is_told() -> None:
+    old, new = b"o" * 32, b"n" * 32
+    both = Signer(new, old)
+    assert seal(both, PLACE, b"data", Codec.RAW) == seal(new, PLACE, b"data", Codec.RAW)
+    assert seal(both.using(key_id(old)), PLACE, b"data", Codec.RAW) == seal(old, PLACE, b"data", Codec.RAW)
+    with pytest.raises(SignatureInvalid, match="does not have here"):
+        both.using(key_id(b"x" * 32))
+
+
+def test_a_signature_of_one_key_under_the_name_of_another_is_refused() -> None:
+    old, new = b"o" * 32, b"n" * 32
+    blob = bytearray(seal(old, PLACE, b"data", Codec.PICKLE))
+    blob[5:9] = key_id(new)
+    with pytest.raises(SignatureInvalid, match="does not fit"):
+        open_sealed(Signer(new, old), PLACE, bytes(blob))
 
 
 def test_sealing_is_deterministic() -> None:
@@ -71,6 +98,44 @@ def test_a_valid_value_of_another_place_is_refused(change: dict[str, object]) ->
 def test_another_key_is_refused() -> None:
     with pytest.raises(SignatureInvalid, match=r"add\[1\]\.sum of run r1"):
         open_sealed(b"l" * 32, PLACE, seal(KEY, PLACE, b"data", Codec.PICKLE))
+
+
+CHANGES = st.one_of(
+    st.tuples(st.just("set"), st.integers(0, 200), st.binary(min_size=1, max_size=20)),
+    st.tuples(st.just("cut"), st.integers(0, 200), st.integers(1, 50)),
+    st.tuples(st.just("put"), st.integers(0, 200), st.binary(min_size=1, max_size=20)),
+)
+
+
+def changed(data: bytes, change: tuple[str, int, bytes | int]) -> bytes:
+    match change:
+        case ("set", at, bytes(part)):
+            return data[:at] + part + data[at + len(part) :]
+        case ("cut", at, int(count)):
+            return data[:at] + data[at + count :]
+        case (_, at, part):
+            assert isinstance(part, bytes)
+            return data[:at] + part + data[at:]
+
+
+@given(st.binary(max_size=100), st.lists(CHANGES, min_size=1, max_size=4))
+def test_random_changes_are_refused_and_nothing_else_is_raised(
+    data: bytes, changes: list[tuple[str, int, int]]
+) -> None:
+    blob = seal(KEY, PLACE, data, Codec.PICKLE)
+    other = blob
+    for change in changes:
+        other = changed(other, change)
+    if other != blob:
+        with pytest.raises(SignatureInvalid):
+            open_sealed(KEY, PLACE, other)
+
+
+@given(st.binary(max_size=200))
+def test_random_bytes_are_refused(data: bytes) -> None:
+    for blob in (data, seal(KEY, PLACE, b"data", Codec.PICKLE)[:6] + data):
+        with pytest.raises(SignatureInvalid):
+            open_sealed(KEY, PLACE, blob)
 
 
 @given(st.binary(max_size=100), st.data())
@@ -168,64 +233,3 @@ def test_a_value_nested_too_deep_is_refused_clearly() -> None:
         value = [value]
     with pytest.raises(NotSerializable, match="cannot be pickled"):
         pack_value(value)
-
-
-def test_the_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
-    path = tmp_path / "a" / "b" / "local.key"
-    key = load_or_create_key(path)
-    assert len(key) == 32
-    assert load_or_create_key(path) == key
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert [entry.name for entry in path.parent.iterdir()] == ["local.key"]
-
-
-def test_all_who_make_the_key_at_once_get_the_same(tmp_path: Path) -> None:
-    keys: list[bytes] = []
-    barrier = threading.Barrier(8)
-
-    def make() -> None:
-        barrier.wait(10.0)
-        keys.append(load_or_create_key(tmp_path / "local.key"))
-
-    threads = [threading.Thread(target=make) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(keys) == 8
-    assert len(set(keys)) == 1
-
-
-def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "local.key"
-    load_or_create_key(path)
-    path.chmod(0o644)
-    with pytest.raises(RuntimeFault, match="open to other users") as caught:
-        load_or_create_key(path)
-    assert caught.value.hint == f"chmod 600 {path}"
-
-
-def test_a_short_key_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "local.key"
-    path.touch(mode=0o600)
-    with pytest.raises(RuntimeFault, match="shorter than 32 bytes"):
-        load_or_create_key(path)
-
-
-def test_a_folder_in_the_keys_place_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeFault, match="cannot be used"):
-        load_or_create_key(tmp_path)
-
-
-def test_the_default_key_lies_in_the_configuration_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    assert default_key_path("local") == tmp_path / "treadle" / "keys" / "local.key"
-    monkeypatch.delenv("XDG_CONFIG_HOME")
-    monkeypatch.setenv("HOME", "/home/someone")
-    assert default_key_path("local") == Path("/home/someone/.config/treadle/keys/local.key")
-
-
-@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a b"])
-def test_a_deployment_cannot_leave_the_key_folder(name: str) -> None:
-    with pytest.raises(RuntimeFault, match="no deployment name"):
-        default_key_path(name)

@@ -121,7 +121,7 @@ def test_a_command_line_beyond_the_machines_limit_says_so(bench: Bench) -> None:
 def test_variables_of_the_task_reach_the_program_and_those_of_the_worker_do_not(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TREADLE_KEY", "ab" * 32)
+    monkeypatch.setenv("TREADLE_KEYS", "ab" * 32)
     monkeypatch.setenv("TREADLE_REDIS_URL", "redis://:password@host")
     monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")
     monkeypatch.setenv("KEPT", "yes")
@@ -129,5 +129,5 @@ def test_variables_of_the_task_reach_the_program_and_those_of_the_worker_do_not(
     seen = bench.run(PYTHON, "-c", script, environ={"LEVEL": "3 $HOME"}, stdout="json")
     assert isinstance(seen, dict)
     assert (seen["LEVEL"], seen["KEPT"]) == ("3 $HOME", "yes")
-    assert not [name for name in seen if name in ("TREADLE_KEY", "TREADLE_REDIS_URL", "AWS_LAMBDA_RUNTIME_API")]
+    assert not [name for name in seen if name in ("TREADLE_KEYS", "TREADLE_REDIS_URL", "AWS_LAMBDA_RUNTIME_API")]
     assert "ab" * 32 not in json.dumps(seen)

@@ -74,7 +74,7 @@ def test_a_command_does_not_see_the_signing_key(bench: Bench, tmp_path: Path) ->
     result: Any = bench.run(compile_at(write_workflow(tmp_path, SECRETIVE, ""), "simple")).result
     names = {line.partition(b"=")[0] for line in result.split(b"\0")}
     assert b"PATH" in names
-    assert not names & {b"TREADLE_KEY", b"TREADLE_REDIS_URL", b"AWS_LAMBDA_RUNTIME_API"}
+    assert not names & {b"TREADLE_KEYS", b"TREADLE_REDIS_URL", b"AWS_LAMBDA_RUNTIME_API"}
 
 
 LASTING = """

@@ -17,7 +17,8 @@ from compiler.emit.bundle import Build
 from runtime.backends.batch import read_value, write_value
 from runtime.errors import RuntimeFault
 from runtime.ports import Reference
-from runtime.values.envelope import Codec, Kind, Place, Signer, default_key_path, load_or_create_key, seal
+from runtime.signing_keys import load_keys
+from runtime.values.envelope import Codec, Kind, Place, seal
 from runtime.values.trust import Trust
 from tests.faults.workloads import SHORT_LEASES, small_bench
 from tests.integration.gate import WAIT
@@ -84,8 +85,8 @@ def gated(folder: Path, body: str, *, size: int, planner: str = "simple") -> Bui
 
 def trust_of(prefix: str, deployment: str = DEPLOYMENT) -> Trust:
     """What the run with these keys trusts, or another deployment's run of the same name."""
-    key = load_or_create_key(default_key_path(deployment))
-    return Trust(signer=Signer(key), deployment=deployment, run=prefix.partition("{")[2].partition("}")[0])
+    signer = load_keys(deployment, None).signer()
+    return Trust(signer=signer, deployment=deployment, run=prefix.partition("{")[2].partition("}")[0])
 
 
 def bare_bomb(bench: Bench, prefix: str, bomb: bytes) -> None:

@@ -14,6 +14,7 @@ from importlib.resources.abc import Traversable
 
 CLIENT_SIDE = (
     "dashboard",
+    "history",
     "inline",
     "launch_command",
     "launcher",

@@ -70,6 +70,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
 
 CLIENT_SIDE = (
     "runtime.launcher",
+    "runtime.history",
     "runtime.local",
     "runtime.setting_values",
     "runtime.settings",

@@ -1,0 +1,226 @@
+"""What one run adds to the history: its timeline, by task and class of environments, as a history of one run.
+
+Of a resumed run only what its newest launch did: the launches before were counted when they ended. Attempts are told
+apart by how they ended; one that came first in a new environment is no ordinary one either. A trip that brought several
+inputs is one measurement of all their bytes, and so is a commit with the outputs of several tasks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from zlib import crc32
+
+from runtime.history.records import (
+    SAMPLES_PER_RUN,
+    EnvironmentHistory,
+    FamilyHistory,
+    FamilyKey,
+    FamilyRun,
+    GraphHistory,
+    RunRow,
+    Sample,
+)
+from runtime.history.relation import Relation
+from runtime.history.sketch import SMALLEST, Sketch
+from runtime.spans import StartUp, TaskSpan
+from runtime.timeline import InvocationSpans, Timeline
+
+LAUNCH_SLACK_S = 0.1
+"""Clocks of machines are known no better: an invocation this long before the launch still belongs to it."""
+
+SUCCEEDED = "succeeded"
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """What a timeline does not know of the code that ran: the fingerprint of each task's, and its bytes in all."""
+
+    fingerprints: Mapping[str, str]
+    code_bytes: int
+
+
+def history_of(timeline: Timeline, code: Code, state: str) -> GraphHistory:
+    """The history of one run that ended as `state` says."""
+    since = timeline.invoked_at - LAUNCH_SLACK_S
+    launched = [one for one in timeline.invocations if one.start_up.invoke_time >= since]
+    is_whole = state == SUCCEEDED and timeline.makespan_s > 0
+    families = _families(launched, code, timeline)
+    return GraphHistory(
+        signature=timeline.graph_signature,
+        workflow=timeline.workflow,
+        families=families,
+        environments=_environments(launched, code, timeline.invoked_at),
+        makespans={(timeline.planner, timeline.sla): Sketch.of([timeline.makespan_s])} if is_whole else {},
+        states={state: 1},
+        runs=(_row(timeline, launched, state),),
+        seen_at=round(timeline.invoked_at, 3),
+    )
+
+
+def launch_mark(timeline: Timeline) -> str:
+    """What a launch of a run is counted by: once, whoever and however many follow it to its end."""
+    return f"{timeline.run} {timeline.invoked_at:.3f}"
+
+
+def _row(timeline: Timeline, launched: Sequence[InvocationSpans], state: str) -> RunRow:
+    states = Counter(one.start_up.state for one in launched)
+    done = {span.task for one in launched for span in one.spans if span.outcome == "done"}
+    return RunRow(
+        at=round(timeline.invoked_at, 3),
+        run=timeline.run,
+        state=state,
+        planner=timeline.planner,
+        sla=timeline.sla,
+        makespan_s=round(timeline.makespan_s, 6),
+        tasks=len(done),
+        cold=states["cold"],
+        warm=states["warm"],
+    )
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """The attempts of one task in one class, while they are collected: (input bytes, seconds) each."""
+
+    execs: list[Point] = field(default_factory=list)
+    first_execs: list[Point] = field(default_factory=list)
+    failed: list[float] = field(default_factory=list)
+    cut: list[float] = field(default_factory=list)
+    skipped: int = 0
+    outputs: defaultdict[str, list[Point]] = field(default_factory=lambda: defaultdict(list))
+    samples: list[tuple[int, Sample]] = field(default_factory=list)
+    logs: list[float] = field(default_factory=list)
+
+    def take(self, span: TaskSpan, *, is_first: bool) -> None:
+        match span.outcome:
+            case "done":
+                self._take_done(span, is_first)
+            case "failed":
+                self.failed.append(span.exec_s)
+            case "cut":
+                self.cut.append(span.exec_s)
+            case "skipped":
+                self.skipped += 1
+
+    def _take_done(self, span: TaskSpan, is_first: bool) -> None:
+        size = span.local_bytes + sum([item.bytes for item in span.inputs])
+        given = 0
+        for output in span.outputs:
+            self.outputs[output.name or ""].append((size, output.bytes))
+            given += output.bytes
+        if is_first:
+            self.first_execs.append((size, span.exec_s))
+            return
+        self.execs.append((size, span.exec_s))
+        self.logs.append(math.log(max(span.exec_s, SMALLEST)))
+        sample = Sample(input_bytes=size, exec_s=float(f"{span.exec_s:.6g}"), output_bytes=given)
+        self.samples.append((crc32(span.task.encode("utf-8", "surrogatepass")), sample))
+
+    def made(self, fingerprint: str, run: str, at: float) -> FamilyHistory:
+        return FamilyHistory(
+            fingerprint=fingerprint,
+            execs=Relation.of(self.execs),
+            first_execs=Relation.of(self.first_execs),
+            failed=Sketch.of(self.failed),
+            cut=Sketch.of(self.cut),
+            skipped=self.skipped,
+            outputs={name: Relation.of(self.outputs[name]) for name in sorted(self.outputs)},
+            recent=(self._recent(run, at),) if self.logs else (),
+            seen_at=at,
+        )
+
+    def _recent(self, run: str, at: float) -> FamilyRun:
+        count = len(self.logs)
+        chosen = sorted(self.samples)[:SAMPLES_PER_RUN]
+        return FamilyRun(
+            at=at,
+            run=run,
+            count=count,
+            log_mean=round(sum(self.logs) / count, 6),
+            log_square=round(sum([value * value for value in self.logs]) / count, 6),
+            samples=tuple([sample for _, sample in chosen]),
+        )
+
+
+def _families(launched: Iterable[InvocationSpans], code: Code, timeline: Timeline) -> dict[FamilyKey, FamilyHistory]:
+    """Of the tasks that the graph knows; another name is none of this workflow's."""
+    found: dict[FamilyKey, _Gathered] = {}
+    for one in launched:
+        env = env_key(one.start_up)
+        first = min(one.spans, key=lambda span: span.started_at, default=None)
+        for span in one.spans:
+            task = span.task.partition("[")[0]
+            if task in code.fingerprints:
+                family = found.setdefault((task, env), _Gathered())
+                family.take(span, is_first=span is first and one.start_up.state == "cold")
+    at, short = round(timeline.invoked_at, 3), _short(timeline.run)
+    return {key: found[key].made(code.fingerprints[key[0]], short, at) for key in sorted(found)}
+
+
+def env_key(start_up: StartUp) -> str:
+    """The class of an environment, and how its CPU share goes with its memory where it does."""
+    return f"{start_up.env_class}^{start_up.exponent:g}" if start_up.exponent else start_up.env_class
+
+
+def _environments(launched: Iterable[InvocationSpans], code: Code, at: float) -> dict[str, EnvironmentHistory]:
+    by_class: defaultdict[str, list[InvocationSpans]] = defaultdict(list)
+    for one in launched:
+        by_class[env_key(one.start_up)].append(one)
+    return {env: _environment(by_class[env], code.code_bytes, round(at, 3)) for env in sorted(by_class)}
+
+
+def _environment(invocations: Sequence[InvocationSpans], code_bytes: int, at: float) -> EnvironmentHistory:
+    points: defaultdict[str, list[Point]] = defaultdict(list)
+    for one in invocations:
+        for kind, size, seconds in (*_invocation_points(one.start_up, code_bytes), *_trips(one.spans)):
+            points[kind].append((size, seconds))
+    start_up = invocations[0].start_up
+    return EnvironmentHistory(
+        memory_mb=start_up.memory_mb,
+        exponent=start_up.exponent,
+        kinds={kind: Relation.of(points[kind]) for kind in sorted(points)},
+        peak_memory_mb=Sketch.of([one.start_up.peak_memory_mb for one in invocations if one.start_up.peak_memory_mb]),
+        seen_at=at,
+    )
+
+
+def _invocation_points(start_up: StartUp, code_bytes: int) -> Iterator[tuple[str, float, float]]:
+    """(kind, bytes, seconds) of what is spent once in an invocation; what was not measured is left out."""
+    yield f"start {start_up.state}", code_bytes, max(0.0, start_up.start_time - start_up.invoke_time)
+    once = {
+        f"code {start_up.state}": (code_bytes, start_up.code_load_s),
+        "begin": (0, start_up.begin_s),
+        "subdag": (0, start_up.subdag_fetch_s + start_up.subdag_decode_s),
+        "invoke": (0, start_up.invoke_s / start_up.invocations if start_up.invocations else 0.0),
+    }
+    yield from ((kind, size, seconds) for kind, (size, seconds) in once.items() if seconds > 0)
+
+
+def _trips(spans: Iterable[TaskSpan]) -> Iterator[tuple[str, float, float]]:
+    """(kind, bytes, seconds) of every trip to the store: what shares one is added up, what is named twice came once."""
+    fetched: dict[tuple[str, float], dict[str, int]] = {}
+    commits: defaultdict[tuple[float, float], int] = defaultdict(int)
+    for span in spans:
+        for item in span.inputs:
+            if item.fetch_s > 0:
+                fetched.setdefault((f"fetch {item.source}", item.fetch_s), {})[item.slot] = item.bytes
+        for output in span.outputs:
+            if output.serialize_s > 0:
+                yield "serialize", output.bytes, output.serialize_s
+            if output.upload_s > 0:
+                yield "upload", output.bytes, output.upload_s
+        if span.commit_s > 0:
+            inside = [output.bytes for output in span.outputs if output.is_stored and not output.upload_s]
+            commits[(span.committed_at, span.commit_s)] += sum(inside)
+    yield from ((kind, sum(slots.values()), seconds) for (kind, seconds), slots in fetched.items())
+    yield from (("commit", size, seconds) for (_, seconds), size in commits.items())
+
+
+def _short(run: str) -> str:
+    """Enough of a run's id to tell it from others: its time and its random part."""
+    first, *middle, _ = run.split("_") if run.count("_") > 1 else (run, "")
+    return f"{first}_{middle[-1]}" if middle else first

@@ -1,0 +1,214 @@
+"""What is remembered of a workflow's runs: per task, per class of environments, and of its newest runs.
+
+One type, `GraphHistory`, holds what one run adds and what ten thousand have left: `merge_graphs` is the only operation
+on it, commutative and associative, and its size is bounded by the tasks and classes of the graph, not by the runs.
+Nothing here knows where a history lies, how it is written, or what a planner makes of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from runtime.history.relation import Relation, merge_relations
+from runtime.history.sketch import Sketch, merge_sketches
+
+KEPT_RUNS = 256
+KEPT_FAMILY_RUNS = 64
+SAMPLES_PER_RUN = 4
+KEPT_ENVIRONMENTS = 24
+"""Classes of environments per graph; those that were not seen for the longest time are forgotten beyond."""
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+FamilyKey = tuple[str, str]
+"""The task (without keys) and the class of environments that it ran in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Sample:
+    """One good execution: raw seconds beside the bytes that went in and came out."""
+
+    input_bytes: int
+    exec_s: float
+    output_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class FamilyRun:
+    """A family in one run: how much its executions of that run have in common, and some of them.
+
+    `count` executions, `log_mean` and `log_square` the means of ln(exec_s) and of its square; `samples` are
+    `SAMPLES_PER_RUN` at most, chosen by the names of the instances alone.
+    """
+
+    at: float
+    run: str
+    count: int
+    log_mean: float
+    log_square: float
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyHistory:
+    """A task in one class of environments. Good executions are `execs`, seconds by input bytes.
+
+    `first_execs` are those that came first in a new environment, which pay for what code does once. What failed or was
+    cut is apart. `outputs` has output bytes by input bytes for each output, "" for one without a name. `recent` are
+    the newest runs, so that a reader may weigh by age and tell what varies with a run from what varies within.
+    """
+
+    fingerprint: str
+    execs: Relation = field(default_factory=Relation)
+    first_execs: Relation = field(default_factory=Relation)
+    failed: Sketch = field(default_factory=Sketch)
+    cut: Sketch = field(default_factory=Sketch)
+    skipped: int = 0
+    outputs: Mapping[str, Relation] = field(default_factory=dict)
+    recent: tuple[FamilyRun, ...] = ()
+    seen_at: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """Good executions, first ones included."""
+        return self.execs.count + self.first_execs.count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentHistory:
+    """What environments of one class took, by kind. `bytes` is what each kind goes with.
+
+        start cold, start warm    from the call to the first line        bytes of the code
+        code cold, code warm      loading the user's code                bytes of the code
+        fetch, hint …             an input's trip, by its source         bytes that the trip brought
+        upload, serialize         a large value's put, a value's bytes   bytes of the value
+        commit                    a commit that stored an output         bytes of the output
+        begin, subdag, invoke     once in an invocation; per call        none
+
+    `memory_mb`, and the exponent with which time goes with it: seconds at 512 MB are
+    seconds · (min(memory_mb, 1769) / 512) ** exponent, so a quantile at 512 MB is the raw one times that.
+    """
+
+    memory_mb: int
+    exponent: float
+    kinds: Mapping[str, Relation] = field(default_factory=dict)
+    peak_memory_mb: Sketch = field(default_factory=Sketch)
+    seen_at: float = 0.0
+
+    @property
+    def to_512(self) -> float:
+        """What turns raw seconds into seconds at 512 MB."""
+        return float((min(self.memory_mb, 1769) / 512) ** self.exponent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class RunRow:
+    """One run. `run` is its id with the launch; `state` succeeded, resumed (and succeeded), failed or cancelled."""
+
+    at: float
+    run: str
+    state: str
+    planner: str
+    sla: str
+    makespan_s: float
+    tasks: int
+    cold: int
+    warm: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphHistory:
+    """Everything of one graph signature. `makespans` by planner and SLA, of runs that succeeded at once.
+
+    `states` counts the runs by how they ended; `runs` are the newest, the newest first.
+    """
+
+    signature: str
+    workflow: str
+    families: Mapping[FamilyKey, FamilyHistory] = field(default_factory=dict)
+    environments: Mapping[str, EnvironmentHistory] = field(default_factory=dict)
+    makespans: Mapping[tuple[str, str], Sketch] = field(default_factory=dict)
+    states: Mapping[str, int] = field(default_factory=dict)
+    runs: tuple[RunRow, ...] = ()
+    seen_at: float = 0.0
+
+    @property
+    def run_count(self) -> int:
+        return sum(self.states.values())
+
+    @property
+    def fingerprints(self) -> frozenset[str]:
+        return frozenset(family.fingerprint for family in self.families.values())
+
+
+def merge_graphs(graphs: Sequence[GraphHistory]) -> GraphHistory:
+    """One history of everything that any of them, all of one signature, remembers. Raises ValueError of none."""
+    if len({graph.signature for graph in graphs}) != 1:
+        raise ValueError("histories of different graphs do not merge")
+    newest = max(graphs, key=lambda graph: (graph.seen_at, graph.workflow))
+    environments = merged((graph.environments for graph in graphs), merge_environments)
+    kept = frozenset(sorted(environments, key=lambda env: (-environments[env].seen_at, env))[:KEPT_ENVIRONMENTS])
+    states: Counter[str] = Counter()
+    for graph in graphs:
+        states.update(graph.states)
+    families = merged((graph.families for graph in graphs), merge_families)
+    return GraphHistory(
+        signature=newest.signature,
+        workflow=newest.workflow,
+        families={key: family for key, family in families.items() if key[1] in kept},
+        environments={env: environments[env] for env in sorted(kept)},
+        makespans=merged((graph.makespans for graph in graphs), merge_sketches),
+        states=dict(sorted(states.items())),
+        runs=_newest([graph.runs for graph in graphs], KEPT_RUNS),
+        seen_at=newest.seen_at,
+    )
+
+
+def merge_families(families: Sequence[FamilyHistory]) -> FamilyHistory:
+    """One history of one task. Of another fingerprint, which a graph's signature rules out, the newest alone counts."""
+    newest = max(families, key=lambda family: (family.seen_at, family.fingerprint))
+    parts = [family for family in families if family.fingerprint == newest.fingerprint]
+    return FamilyHistory(
+        fingerprint=newest.fingerprint,
+        execs=merge_relations(part.execs for part in parts),
+        first_execs=merge_relations(part.first_execs for part in parts),
+        failed=merge_sketches(part.failed for part in parts),
+        cut=merge_sketches(part.cut for part in parts),
+        skipped=sum(part.skipped for part in parts),
+        outputs=merged((part.outputs for part in parts), merge_relations),
+        recent=_newest([part.recent for part in parts], KEPT_FAMILY_RUNS),
+        seen_at=newest.seen_at,
+    )
+
+
+def merge_environments(environments: Sequence[EnvironmentHistory]) -> EnvironmentHistory:
+    """One history of one class of environments."""
+    newest = max(environments, key=lambda environment: (environment.seen_at, environment.exponent))
+    return EnvironmentHistory(
+        memory_mb=newest.memory_mb,
+        exponent=newest.exponent,
+        kinds=merged((environment.kinds for environment in environments), merge_relations),
+        peak_memory_mb=merge_sketches(environment.peak_memory_mb for environment in environments),
+        seen_at=newest.seen_at,
+    )
+
+
+def merged(tables: Iterable[Mapping[K, V]], join: Callable[[Sequence[V]], V]) -> dict[K, V]:
+    """One table of all keys, sorted; the values of a key that several have are joined."""
+    found: dict[K, list[V]] = {}
+    for table in tables:
+        for key, value in table.items():
+            found.setdefault(key, []).append(value)
+    return {key: found[key][0] if len(found[key]) == 1 else join(found[key]) for key in sorted(found)}  # type: ignore[type-var]
+
+
+Row = TypeVar("Row", RunRow, FamilyRun)
+
+
+def _newest(tables: Sequence[tuple[Row, ...]], limit: int) -> tuple[Row, ...]:
+    if len(tables) == 1:
+        return tables[0]
+    return tuple(sorted({row for rows in tables for row in rows}, reverse=True)[:limit])

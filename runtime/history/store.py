@@ -31,7 +31,7 @@ Rewrite = Callable[[Sequence[bytes]], Sequence[bytes]]
 class Head:
     """What is known of a graph's history without reading it.
 
-    `functions` are the fingerprints of its tasks, shortened; a run that failed early may know fewer, and the most count.
+    `functions` are the fingerprints of its tasks, shortened; a run that failed early knows fewer: the most count.
     """
 
     signature: str

@@ -2,9 +2,10 @@
 
     python -m tests.benchmarks.uploads [--rounds N] [--strategy task]
 
-Each round runs every strategy once on every shape with both planners, one after the other and beginning with another one
-each time, so that the machine's noise meets all of them alike. Printed: the median makespan of `shutdown` in ms, and for
-each other strategy the median of its ratio to the `shutdown` of the same round, with the middle half of the ratios.
+Each round runs every strategy once on every shape with both planners, one after the other and beginning with another
+one each time, so that the machine's noise meets all of them alike. Printed: the median makespan of `shutdown` in ms,
+and for each other strategy the median of its ratio to the `shutdown` of the same round, with the middle half of the
+ratios.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TextIO
@@ -64,15 +63,8 @@ def run_bundle(
     local = settings.of(LocalSettings)
     run = new_run_id(bundle)
     with ensure_stack(local) as stack, leaves_record(stack, local, run):
-        target, worker = target_on(stack, local), worker_settings(settings)
+        target, worker = target_on(stack, local), settings.of(WorkerSettings)
         return launch(bundle, target, worker, inputs=inputs, progress=progress, keep=keep, run=run)
-
-
-def worker_settings(settings: Settings) -> WorkerSettings:
-    """A commit calls no more workers than environments may live, unless the user said otherwise."""
-    worker = settings.of(WorkerSettings)
-    is_default = any(setting.name == "fan_out" and setting.source == "default" for setting in settings.all)
-    return replace(worker, fan_out=settings.of(LocalSettings).concurrency_limit) if is_default else worker
 
 
 @contextmanager
@@ -156,7 +148,7 @@ def _rejoin(bundle: LoadedBundle, args: argparse.Namespace, texts: Mapping[str, 
     deployment = Deployment.of(settings.of(LocalSettings))
     found = deployment.find(args.attach or args.resume)
     request = Request(
-        settings=worker_settings(settings),
+        settings=settings.of(WorkerSettings),
         bundle=None if args.resume is None else bundle,
         inputs=read_inputs_file(Path(args.inputs_file)) if args.inputs_file else {},
         texts=texts,

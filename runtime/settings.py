@@ -30,7 +30,7 @@ from runtime.setting_values import convert, shown, text_of
 from runtime.settings_file import FileUnreadable, SettingsText, read_settings_text
 
 PREFIX = "TREADLE_"
-NO_SETTINGS = frozenset({"TREADLE_KEY", "TREADLE_FUNCTION_PREFIX", "TREADLE_PRELOAD", "TREADLE_COMMAND_OF"})
+NO_SETTINGS = frozenset({"TREADLE_KEYS", "TREADLE_FUNCTION_PREFIX", "TREADLE_PRELOAD", "TREADLE_COMMAND_OF"})
 """What a function of treadle's, or a process that it starts, has in its environment, and may hand down."""
 
 BACKENDS: Mapping[str, type] = {"inline": InlineSettings, "local": LocalSettings}
@@ -172,6 +172,7 @@ def _fits(name: str, backend: str) -> bool:
 def resolve(layers: Sequence[Layer], *, backend: str) -> Settings:
     """Settings for `backend` from `layers`, the first of which wins. Raises SettingsInvalid naming every mistake."""
     slots = {slot.name: slot for slot in _slots_of(backend)}
+    elsewhere = _named_by_references(layers)
     mistakes: list[str] = []
     chosen: dict[str, tuple[object, str]] = {}
     for layer in reversed(layers):
@@ -179,7 +180,8 @@ def resolve(layers: Sequence[Layer], *, backend: str) -> Settings:
         for name, value in layer.values.items():
             where = layer.origin[name]
             if name not in slots:
-                mistakes.append(f"{where}: {_unknown(name, backend)}")
+                if name not in elsewhere:
+                    mistakes.append(f"{where}: {_unknown(name, backend)}")
                 continue
             try:
                 chosen[name] = (convert(value, slots[name].kind, slots[name].field), where)
@@ -188,13 +190,21 @@ def resolve(layers: Sequence[Layer], *, backend: str) -> Settings:
     typed = _typed(slots, chosen, backend, mistakes)
     if mistakes:
         raise SettingsInvalid("\n".join(mistakes), hint="`treadle doctor` prints every setting and where it comes from")
+    follows = _followed(typed, chosen)
     every = []
     for slot in slots.values():
         value = getattr(typed[slot.owner], slot.field)
-        source = chosen[slot.name][1] if slot.name in chosen else "default"
+        source = chosen[slot.name][1] if slot.name in chosen else follows.get(slot.name, "default")
         text = f"({slot.unset})" if value is None else text_of(value, slot.field)
         every.append(Setting(name=slot.name, value=value, text=text, source=source, group=slot.group))
     return Settings(backend=backend, all=tuple(every), _typed=typed)
+
+
+def _named_by_references(layers: Sequence[Layer]) -> set[str]:
+    """Variables that a setting refers to (`signing_key = "env:TREADLE_TEAM"`) are there for that."""
+    start = f"env:{PREFIX}"
+    texts = [value for layer in layers for value in layer.values.values() if isinstance(value, str)]
+    return {text.removeprefix(start).lower() for text in texts if text.startswith(start)}
 
 
 def _typed(
@@ -209,6 +219,18 @@ def _typed(
         except ValueError as err:
             mistakes += [f"{_places(line, chosen)}{line}" for line in str(err).splitlines()]
     return typed
+
+
+def _followed(typed: dict[type, object], chosen: Mapping[str, tuple[object, str]]) -> dict[str, str]:
+    """Set what follows from another setting when nobody sets it; returns why, by name.
+
+    A commit calls no more workers than environments may live.
+    """
+    local, worker = typed.get(LocalSettings), typed[WorkerSettings]
+    if not isinstance(local, LocalSettings) or not isinstance(worker, WorkerSettings) or "fan_out" in chosen:
+        return {}
+    typed[WorkerSettings] = dataclasses.replace(worker, fan_out=local.concurrency_limit)
+    return {"fan_out": "default, as concurrency_limit"}
 
 
 def _places(mistake: str, chosen: Mapping[str, tuple[object, str]]) -> str:

@@ -144,15 +144,34 @@ def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
     return found
 
 
-def settings_for(args: argparse.Namespace, environ: Mapping[str, str], *, backend: str, folder: Path) -> Settings:
-    """Every setting for this call: its options, the environment, `treadle.toml` in `folder`, defaults."""
+def add_settings_of(parser: argparse.ArgumentParser) -> None:
+    """For a verb that takes no FILE: whose `treadle.toml` counts."""
+    parser.add_argument(
+        "--file",
+        metavar="FILE",
+        dest="settings_of",
+        help="the manifest or bundle whose treadle.toml counts (default: the one in this folder)",
+    )
+
+
+def settings_for(args: argparse.Namespace, environ: Mapping[str, str], *, backend: str = "local") -> Settings:
+    """Every setting for this call: its options, the environment, `treadle.toml`, defaults."""
     own: dict[str, object] = {**pairs(getattr(args, "configs", []), "--config")}
-    for option in OPTIONS:
+    for option in ("planner", "workers", "redis_url", "deployment", "max_file_size_bytes", "max_instances"):
         value = getattr(args, option, None)
         if value is not None:
             own[option] = value
-    layers = [command_line(own), environment(environ), settings_file(folder, backend=backend)]
+    file = getattr(args, "settings_of" if hasattr(args, "settings_of") else "file", None)
+    layers = [command_line(own), environment(environ), settings_file(settings_folder(file), backend=backend)]
     return resolve(layers, backend=backend)
+
+
+def settings_folder(file: str | None) -> Path:
+    """Where `treadle.toml` is looked for: beside a manifest, in a bundle's folder; without either, in this folder."""
+    if file is None or file == "-":
+        return Path()
+    path = Path(file)
+    return path if path.is_dir() else path.parent
 
 
 def meant(word: str, candidates: Iterable[str]) -> str:

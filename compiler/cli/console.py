@@ -25,7 +25,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-BOLD, RED, GREEN = "1", "31;1", "32"
+BOLD, RED, GREEN, YELLOW = "1", "31;1", "32", "33"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compiler.cli.arguments import add_config, add_deployment, add_json, add_redis, settings_for
+from compiler.cli.arguments import add_config, add_deployment, add_json, add_redis, add_settings_of, settings_for
 from compiler.cli.console import Console
 from runtime.config import LocalSettings
 
@@ -24,14 +23,15 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 
 def add_place(parser: argparse.ArgumentParser) -> None:
     """Where to look for runs, and `--json`."""
+    add_settings_of(parser)
     add_deployment(parser)
     add_redis(parser)
     add_config(parser)
     add_json(parser)
 
 
-def deployment_for(args: argparse.Namespace, console: Console, folder: Path = Path()) -> Deployment:
+def deployment_for(args: argparse.Namespace, console: Console) -> Deployment:
     """The deployment of this call. Raises SettingsInvalid."""
     from runtime.runs.finding import Deployment
 
-    return Deployment.of(settings_for(args, console.environ, backend="local", folder=folder).of(LocalSettings))
+    return Deployment.of(settings_for(args, console.environ).of(LocalSettings))

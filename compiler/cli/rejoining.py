@@ -14,7 +14,7 @@ from compiler.cli.console import Console, Exit
 from compiler.cli.progress import progress_bar
 from compiler.cli.results import is_bundle, show_result
 from runtime.bundle import LoadedBundle, load_bundle
-from runtime.config import LocalSettings
+from runtime.config import LocalSettings, WorkerSettings
 from runtime.results import RunResult
 from runtime.settings import Settings
 
@@ -27,14 +27,13 @@ def detach(
     bundle: LoadedBundle, inputs: Mapping[str, object], settings: Settings, console: Console, *, keep: bool
 ) -> None:
     """Launch, hand over to a watchdog, and say how to follow."""
-    from runtime.launch_command import worker_settings
     from runtime.requirements import check_installed
     from runtime.runs.detaching import launch_detached
 
     check_installed(bundle.requirements)
     local = settings.of(LocalSettings)
     with progress_bar(console, label=bundle.name) as progress:
-        left = launch_detached(bundle, local, worker_settings(settings), inputs=inputs, keep=keep, progress=progress)
+        left = launch_detached(bundle, local, settings.of(WorkerSettings), inputs=inputs, keep=keep, progress=progress)
     if console.is_json:
         console.json({"run": left.run, "deployment": local.deployment, "endpoint": left.stack.lambda_endpoint})
         return
@@ -79,7 +78,7 @@ def _call(args: argparse.Namespace, console: Console, settings: Settings, run: s
 def _attach(args: argparse.Namespace, console: Console) -> RunResult:
     from runtime.runs.rejoining import attach
 
-    settings = settings_for(args, console.environ, backend="local", folder=Path())
+    settings = settings_for(args, console.environ)
     call = _call(args, console, settings, args.attach)
     with _request(call, {}) as request:
         return attach(call.deployment, call.found, request, console.note)
@@ -91,20 +90,12 @@ def _resume(args: argparse.Namespace, texts: Mapping[str, str], console: Console
 
     if args.file is None and (args.sets or args.planner or args.workers):
         raise UsageError("without FILE a run is resumed as it was compiled", hint="give the manifest, too")
-    settings = _settings(args, console)
+    settings = settings_for(args, console.environ)
     call = _call(args, console, settings, args.resume)
     check_resumable(call.found)
     bundle = None if args.file is None else _bundle(args, settings, console)
     with _request(call, texts, bundle) as request:
         return resume(call.deployment, call.found, request)
-
-
-def _settings(args: argparse.Namespace, console: Console) -> Settings:
-    from compiler.cli.stages import manifest_settings
-
-    if args.file is None or is_bundle(args.file):
-        return settings_for(args, console.environ, backend="local", folder=Path(args.file or ""))
-    return manifest_settings(args, console)
 
 
 def _bundle(args: argparse.Namespace, settings: Settings, console: Console) -> LoadedBundle:
@@ -117,14 +108,13 @@ def _bundle(args: argparse.Namespace, settings: Settings, console: Console) -> L
 def _request(call: _Call, texts: Mapping[str, str], bundle: LoadedBundle | None = None) -> Iterator[Request]:
     """What the user asks for; its progress is shown as long as the block lasts."""
     from runtime.given_inputs import read_inputs_file
-    from runtime.launch_command import worker_settings
     from runtime.runs.rejoining import resumption_lines
     from runtime.runs.resuming import Request
 
     args, console = call.args, call.console
     with progress_bar(console, label=call.found.entry.record.workflow) as progress:
         yield Request(
-            settings=worker_settings(call.settings),
+            settings=call.settings.of(WorkerSettings),
             bundle=bundle,
             inputs=read_inputs_file(Path(args.inputs_file)) if args.inputs_file else {},
             texts=texts,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compiler.cli.arguments import UsageError, meant, pairs, settings_for
@@ -34,7 +33,7 @@ class Request:
 
 def load_graph(args: argparse.Namespace, console: Console) -> Graph:
     """The expanded graph of FILE. Raises ManifestError, UsageError, SettingsInvalid."""
-    request = read_request(args, console, manifest_settings(args, console))
+    request = read_request(args, console, settings_for(args, console.environ))
     with expansion_line(console) as watch:
         checked = examine(request.source, replace(request.options, watch=watch), "graph")
     if checked.graph is None or checked.has_errors:
@@ -45,21 +44,15 @@ def load_graph(args: argparse.Namespace, console: Console) -> Graph:
 
 def load_plan(args: argparse.Namespace, console: Console) -> tuple[Graph, Plan]:
     """The graph of FILE and its plan; raises as `load_graph`."""
-    planned = _planned(args, console, manifest_settings(args, console))
+    planned = _planned(args, console, settings_for(args, console.environ))
     return planned.graph, planned.plan
 
 
 def load_build(args: argparse.Namespace, console: Console, settings: Settings | None = None) -> Build:
     """The build of FILE; what `run` would not execute is refused (E513). Raises as `load_graph`."""
-    planned = _planned(args, console, settings or manifest_settings(args, console))
+    planned = _planned(args, console, settings or settings_for(args, console.environ))
     refuse_unsupported(planned.graph)
     return build_workflow(planned)
-
-
-def manifest_settings(args: argparse.Namespace, console: Console, *, backend: str = "local") -> Settings:
-    """Settings for the manifest FILE, whose folder may hold `treadle.toml`."""
-    folder = Path() if args.file == "-" else Path(args.file).parent
-    return settings_for(args, console.environ, backend=backend, folder=folder)
 
 
 def read_request(args: argparse.Namespace, console: Console, settings: Settings) -> Request:

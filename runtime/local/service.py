@@ -35,7 +35,7 @@ from runtime.local.invoke_api import InvokeApi
 from runtime.local.listing import ListedStack
 from runtime.local.redis_server import RedisProcess, ask, start_redis
 from runtime.local.spawner import Spawner, base_variables
-from runtime.local.status import describe_service
+from runtime.local.status import describe_service, installed_version
 from runtime.local.wire import HttpServer
 
 QUIET_S = 2.0
@@ -111,6 +111,8 @@ class Service:
     def __init__(self, options: Options, redis_url: str) -> None:
         self._options = options
         self._redis_url = redis_url
+        # Asked at its start: later another version may be installed. One that ends with its run has no time for it.
+        self._version = installed_version() if options.is_kept else ""
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         folder = options.directory
@@ -233,6 +235,7 @@ class Service:
             endpoint=self.endpoint,
             redis_url=without_password(self._redis_url),
             start=self._options.start,
+            version=self._version,
         )
 
 

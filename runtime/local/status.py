@@ -13,10 +13,21 @@ from runtime.local.usage import HAS_PROC
 Json = dict[str, object]
 
 
-def describe_service(dispatcher: Dispatcher, *, endpoint: str, redis_url: str, start: str) -> Json:
+def installed_version() -> str:
+    """That of the treadle whose modules this process has; "" outside an installation, as in a bundle."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("treadle")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def describe_service(dispatcher: Dispatcher, *, endpoint: str, redis_url: str, start: str, version: str) -> Json:
     environments = sorted(dispatcher.environments, key=lambda one: one.identity)
     return {
         "pid": os.getpid(),
+        "version": version,
         "endpoint": endpoint,
         "redis_url": redis_url,
         "start": start,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from compiler.cli.health.findings import Level
+from compiler.cli.health.redis_server import redis_server
 from runtime.backends.redis import Link, RedisBackend
 from runtime.backends.redis_cluster import ClusterClient
-from runtime.config import WorkerSettings
+from runtime.config import LocalSettings, WorkerSettings
 from runtime.errors import StoreUnavailable
 from runtime.ports import Reference
 from runtime.values.envelope import Signer
 from runtime.values.reading import read_stored
 from runtime.values.trust import Trust
-from tests.contracts.cluster import PRIMARIES, Cluster
+from tests.contracts.cluster import PRIMARIES, Cluster, acl_of
 from tests.contracts.world import START_S, pinned, redis_world, store
 
 TRUST = Trust(signer=Signer(b"k" * 32), deployment="test", run="run")
@@ -91,3 +95,13 @@ def test_a_replica_that_takes_over_is_a_pause(cluster: Cluster, cluster_client: 
     world.commit("w0", store("b"))
     assert world.values.fetch(["a", "b"]) == [b"value", b"value"]
     world.coordinator.finish()
+
+
+def test_doctor_tells_its_nodes_and_finds_the_documented_rights_enough(cluster: Cluster) -> None:
+    for number in range(len(cluster.ports)):
+        with cluster.node(number) as admin:
+            admin.execute_command(*acl_of("someone", "secret", "test"))
+    local = LocalSettings(deployment="test", redis_url=cluster.url_of(4, "someone:secret@"))
+    found = {one.name: one for one in redis_server(local)}
+    assert re.match(r"3 primaries, \d replicas; ", found["cluster"].text)
+    assert {one.level for name, one in found.items() if name != "cluster"} <= {Level.OK, Level.NOTE}

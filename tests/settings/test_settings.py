@@ -19,9 +19,15 @@ def sources(settings: Settings) -> dict[str, str]:
 
 def test_defaults_hold_when_nothing_is_set() -> None:
     settings = resolve([], backend="local")
-    assert settings.of(WorkerSettings) == WorkerSettings()
     assert settings.of(LocalSettings) == LocalSettings()
-    assert set(sources(settings).values()) == {"default"}
+    assert settings.of(WorkerSettings) == WorkerSettings(fan_out=LocalSettings().concurrency_limit)
+    assert set(sources(settings).values()) == {"default", "default, as concurrency_limit"}
+
+
+def test_workers_call_no_more_at_once_than_environments_may_live() -> None:
+    for own, fan_out in (({}, 3), ({"fan_out": "7"}, 7)):
+        settings = resolve([command_line({"concurrency_limit": "3", **own})], backend="local")
+        assert settings.of(WorkerSettings).fan_out == fan_out
 
 
 def test_command_line_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
@@ -154,8 +160,10 @@ def test_a_file_from_another_system_is_read(tmp_path: Path) -> None:
 
 
 def test_what_a_function_finds_in_its_environment_is_no_misspelt_setting() -> None:
-    handed_down = {"TREADLE_KEY": "00", "TREADLE_FUNCTION_PREFIX": "treadle-x-", "TREADLE_PRELOAD": "json"}
+    handed_down = {"TREADLE_KEYS": "00", "TREADLE_FUNCTION_PREFIX": "treadle-x-", "TREADLE_PRELOAD": "json"}
     assert environment(handed_down).values == {}
+    own = environment({"TREADLE_SIGNING_KEY": "env:TREADLE_TEAM", "TREADLE_TEAM": "00" * 32})
+    assert resolve([own], backend="local").of(LocalSettings).signing_key == "env:TREADLE_TEAM"
 
 
 def test_settings_that_do_not_fit_together_are_told_with_all_their_places(tmp_path: Path) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from compiler.cli.arguments import add_config, add_deployment, add_json, add_redis, settings_for
+from compiler.cli.arguments import add_config, add_deployment, add_json, add_redis, add_settings_of, settings_for
 from compiler.cli.console import BOLD, Console, Exit
 from runtime.addresses import without_password
 from runtime.config import LocalSettings
@@ -27,6 +26,7 @@ examples:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("start", "status", "stop"), help="what to do")
+    add_settings_of(parser)
     add_deployment(parser)
     add_redis(parser)
     add_config(parser)
@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    settings = settings_for(args, console.environ, backend="local", folder=Path()).of(LocalSettings)
+    settings = settings_for(args, console.environ).of(LocalSettings)
     actions = {"start": _start, "status": _status, "stop": _stop}
     return actions[args.action](settings, console)
 

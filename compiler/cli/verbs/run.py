@@ -113,15 +113,15 @@ def _run_bundle(args: argparse.Namespace, texts: Mapping[str, str], console: Con
         if value:
             raise UsageError(f"{option} is decided when a bundle is built", hint="give it to `treadle build`")
     folder = Path(args.file)
-    settings = settings_for(args, console.environ, backend=_backend(args), folder=folder)
+    settings = settings_for(args, console.environ, backend=_backend(args))
     bundle = load_bundle(folder)
     return _execute(bundle, _inputs(bundle, args, texts), args, console, settings, source_root="")
 
 
 def _run_manifest(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> RunResult | None:
-    from compiler.cli.stages import load_build, manifest_settings
+    from compiler.cli.stages import load_build
 
-    settings = manifest_settings(args, console, backend=_backend(args))
+    settings = settings_for(args, console.environ, backend=_backend(args))
     build = load_build(args, console, settings)
     manifest = build.graph.manifest
     inputs = _inputs(build.loaded, args, texts, manifest)

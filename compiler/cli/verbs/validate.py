@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from compiler.cli.arguments import DEFAULT_FILE, UsageError, add_config, add_json, add_set
+from compiler.cli.arguments import DEFAULT_FILE, UsageError, add_config, add_json, add_set, settings_for
 from compiler.cli.console import Console
 from compiler.cli.reports import exit_code, print_diagnostics, show_diagnostics
 from compiler.cli.severities import Severities, read_severities
-from compiler.cli.stages import Request, manifest_settings, read_request
+from compiler.cli.stages import Request, read_request
 from compiler.diagnostics import Diagnostic, ManifestError
 from compiler.manifest.ignores import remarks
 from compiler.manifest.model import Source
@@ -90,7 +90,7 @@ def _format(args: argparse.Namespace) -> str:
 def _check(file: str, args: argparse.Namespace, console: Console, severities: Severities) -> Sequence[Diagnostic]:
     single = argparse.Namespace(**{**vars(args), "file": file})
     try:
-        request = read_request(single, console, manifest_settings(single, console))
+        request = read_request(single, console, settings_for(single, console.environ))
     except ManifestError as err:
         return err.diagnostics
     source = request.source

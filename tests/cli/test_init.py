@@ -1,4 +1,4 @@
-"""`treadle init` and `treadle doctor`."""
+"""`treadle init`, and what is kept before anything runs."""
 
 from __future__ import annotations
 
@@ -47,28 +47,6 @@ def test_init_into_a_file_is_one_message(treadle: Treadle) -> None:
     assert "cannot write to taken/below" in called.err
 
 
-def test_doctor_prints_each_setting_with_its_source(treadle: Treadle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TREADLE_LEASE", "20s")
-    Path("treadle.toml").write_text('[local]\nstart = "exec"\n')
-    answer = treadle("doctor", "--config", "linger=80ms", "--json").json
-    assert answer["ok"] is True
-    assert answer["settings"]["linger"] == {"value": 0.08, "source": "command line", "group": "worker"}
-    assert answer["settings"]["lease"]["source"] == "environment, TREADLE_LEASE"
-    assert answer["settings"]["start"] == {"value": "exec", "source": "treadle.toml:2", "group": "local"}
-    assert answer["settings"]["renew"]["source"] == "default"
-
-
-def test_doctor_finds_redis_missing(treadle: Treadle, tmp_path: Path) -> None:
-    called = treadle("doctor", "--config", f"redis_url=unix://{tmp_path}/none.sock")
-    assert called.code == 4
-    assert "no  Redis" in called.out
-
-
 def test_local_status_tells_that_nothing_is_kept(treadle: Treadle) -> None:
     assert treadle("local", "status", "--json").json == {"running": False, "deployment": "local"}
     assert treadle("local", "stop", "--json").json["stopped"] is False
-
-
-def test_doctor_prints_the_command_for_a_user_of_the_deployment(treadle: Treadle) -> None:
-    told = treadle("doctor", "--acl", "--config", "deployment=team").out
-    assert told.startswith("ACL SETUSER treadle reset on >PASSWORD ~treadle:team:* +@read ")

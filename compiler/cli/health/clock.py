@@ -1,0 +1,47 @@
+"""How far this machine's clock is from Redis's: by the middle of the quickest of a few questions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from compiler.cli.health.findings import Finding, ok, warning
+from runtime.quantities import format_duration
+
+QUESTIONS = 7
+FAR_S = 1.0
+HINT = (
+    "set both clocks by NTP: leases go by Redis's clock alone, but times in spans and `treadle runs` are this"
+    " machine's, and whoever follows a run launched elsewhere counts its deadline with that difference"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offset:
+    """This machine's clock less the server's, in seconds; the truth lies within `bound_s` of it."""
+
+    offset_s: float
+    bound_s: float
+
+
+def measure(ask: Callable[[], float], now: Callable[[], float], elapsed: Callable[[], float]) -> Offset:
+    """`ask` tells the server's time; half of a question's round trip is what nobody can know."""
+    found: list[Offset] = []
+    for _ in range(QUESTIONS):
+        wall, began = now(), elapsed()
+        server = ask()
+        half = (elapsed() - began) / 2
+        found.append(Offset(offset_s=wall + half - server, bound_s=half))
+    return min(found, key=lambda one: one.bound_s)
+
+
+def clock(ask: Callable[[], float]) -> Finding:
+    found = measure(ask, time.time, time.monotonic)
+    side = "ahead of" if found.offset_s > 0 else "behind"
+    text = f"{_text(abs(found.offset_s))} {side} Redis's, within {_text(found.bound_s)}"
+    return warning("clock", text, HINT) if abs(found.offset_s) > FAR_S else ok("clock", text)
+
+
+def _text(seconds: float) -> str:
+    return format_duration(round(seconds, 1)) if seconds >= 1 else f"{round(seconds * 1000, 2):g}ms"

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from runtime import events as ev
 from runtime.calls.calling import Outgoing, in_a_tree, patience_s
@@ -31,9 +32,11 @@ from runtime.ports import (
 )
 from runtime.spans import InputSpan
 from runtime.values.bulk import Bulk, Sealed
-from runtime.values.reading import Chunks, read_stored
+from runtime.values.reading import read_all
 from runtime.values.trust import Packed, Trust
 from runtime.worker import Worker
+
+T = TypeVar("T")
 
 ISOLATED_BYTES = 64 * 1024 * 1024
 """A large value that shares a live array's memory is copied up to this size, else sent before anything else runs."""
@@ -310,14 +313,14 @@ class Exchange:
             self.traffic.bytes_out += len(sealed)
         return self.ports.values.put_large(task, slot[len(task) + 1 :] or None, self.worker.token, sealed)
 
-    def _renewing(self, chunks: Chunks) -> Chunks:
-        """The lease is renewed while a large value travels, however long that takes."""
+    def _renewing(self, pieces: Iterable[T]) -> Iterator[T]:
+        """The lease is renewed while large values travel, however long that takes."""
         renewed = time.monotonic()
-        for chunk in chunks:
+        for piece in pieces:
             if time.monotonic() - renewed > self.worker.settings.renew_s:
                 self.perform(ev.Renew())
                 renewed = time.monotonic()
-            yield chunk
+            yield piece
 
     def _fetch(self, slots: tuple[str, ...]) -> ev.Event:
         began = time.monotonic()
@@ -326,8 +329,7 @@ class Exchange:
             self._admit(slot, self.trust.verify_value(slot, self.inside[slot]), "payload")
         asked = [slot for slot in slots if slot not in self.inside]
         missing: list[str] = []
-        for slot, stored in zip(asked, self.ports.values.fetch(asked) if asked else (), strict=True):
-            value = self._read(slot, stored)
+        for slot, value in self._read(asked):
             if value is None:
                 missing.append(slot)
             else:
@@ -335,8 +337,11 @@ class Exchange:
                 found.append(slot)
         return ev.Fetched(tuple(found), tuple(missing))
 
-    def _read(self, slot: str, stored: bytes | Reference | None) -> Packed | None:
-        return read_stored(self.ports.values, self.trust, slot, stored, passing=self._renewing)
+    def _read(self, slots: Sequence[str]) -> Iterator[tuple[str, Packed | None]]:
+        if not slots:
+            return iter(())
+        found = dict(zip(slots, self.ports.values.fetch(slots), strict=True))
+        return read_all(self.ports.values, self.trust, found, passing=self._renewing)
 
     def _admit(self, slot: str, value: Packed, source: str, began: float | None = None) -> None:
         waited = time.monotonic() - began if began is not None else 0.0
@@ -347,7 +352,7 @@ class Exchange:
 
     def _adopt(self, slot: str, winner: bytes | Reference) -> None:
         """Another incarnation stored this slot first: its value is the one that counts."""
-        value = self._read(slot, winner)
+        ((_, value),) = read_all(self.ports.values, self.trust, {slot: winner}, passing=self._renewing)
         if value is not None:
             with self._lock:
                 if slot in self._values:

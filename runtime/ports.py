@@ -8,7 +8,7 @@ value lies in `out`; a *settled* task has arrived at all its consumers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -383,6 +383,10 @@ class ValueStore(Protocol):
 
     def get_large(self, key: str) -> Sealed | None:
         """What was put under that key, or None; its chunks are read one by one as they are taken."""
+        ...
+
+    def each_large(self, keys: Sequence[str]) -> Iterator[Sealed | None]:
+        """`get_large` of each key, in order, a few of them in one round trip."""
         ...
 
     def delete_large(self, key: str) -> None: ...

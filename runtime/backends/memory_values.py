@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from runtime.backends.memory_state import MemoryState
@@ -50,6 +50,9 @@ class MemoryValues:
     def get_large(self, key: str) -> Sealed | None:
         with self._state.lock:
             return self._state.large.get(key)
+
+    def each_large(self, keys: Sequence[str]) -> Iterator[Sealed | None]:
+        return map(self.get_large, keys)
 
     def delete_large(self, key: str) -> None:
         with self._state.lock:

@@ -6,7 +6,7 @@ references; what they mean is known here and in `keys`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from runtime.backends.keys import CHUNKS_MARK, RunKeys, keys_of
 from runtime.backends.objects import Objects, object_name
@@ -14,6 +14,9 @@ from runtime.backends.redis_link import Link
 from runtime.config import WorkerSettings
 from runtime.values.bulk import Bulk, Sealed, framed, unframed
 from runtime.values.packing import Buffer
+
+HEADS_PER_TRIP = 16
+"""Values or heads that are asked for at one time: none is longer than a chunk."""
 
 
 class LargeValues:
@@ -45,16 +48,27 @@ class LargeValues:
     def _set(self, key: str, data: Buffer) -> None:
         self._link.command("SET", key, data, "EX", self._life)
 
-    def get(self, reference: str) -> Sealed | None:
-        """Chunks are read one by one, as they are taken."""
-        if self._objects is not None and (name := self._name(reference)):
-            read = self._objects.open(name)
-            return None if read is None else unframed(read)
-        head, *places = keys_of(reference)
-        found: bytes | None = self._link.command("GET", head)
-        if found is None or not places:
-            return found
-        return Bulk(found, (self._link.command("GET", place) for place in places))
+    def each(self, references: Sequence[str]) -> Iterator[Sealed | None]:
+        """What they refer to, in order: a few heads at one time, and chunks one by one, as they are taken."""
+        for first in range(0, len(references), HEADS_PER_TRIP):
+            part = references[first : first + HEADS_PER_TRIP]
+            in_redis = [keys_of(reference) for reference in part if not self._name(reference)]
+            heads = iter(self._link.pipeline([("GET", head) for head, *_ in in_redis]) if in_redis else ())
+            for reference in part:
+                if name := self._name(reference):
+                    yield self._object(name)
+                else:
+                    yield self._chunked(next(heads), keys_of(reference)[1:])
+
+    def _object(self, name: str) -> Sealed | None:
+        assert self._objects is not None, "the name is of one of its objects"
+        read = self._objects.open(name)
+        return None if read is None else unframed(read)
+
+    def _chunked(self, head: bytes | None, places: Sequence[str]) -> Sealed | None:
+        if head is None or not places:
+            return head
+        return Bulk(head, (self._link.command("GET", place) for place in places))
 
     def delete(self, reference: str) -> None:
         if self._objects is not None and (name := self._name(reference)):

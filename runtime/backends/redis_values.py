@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from runtime.backends.batch import read_value, write_value
 from runtime.backends.keys import RunKeys
@@ -62,7 +62,11 @@ class RedisValues:
         return self._large.put(task, output, token, sealed)
 
     def get_large(self, key: str) -> Sealed | None:
-        return self._large.get(key)
+        (found,) = self._large.each((key,))
+        return found
+
+    def each_large(self, keys: Sequence[str]) -> Iterator[Sealed | None]:
+        return self._large.each(keys)
 
     def delete_large(self, key: str) -> None:
         self._large.delete(key)

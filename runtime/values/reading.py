@@ -1,34 +1,55 @@
-"""A stored value read whole: fetched where its reference points, verified, not yet unpickled."""
+"""Stored values read whole: fetched where their references point, verified, not yet unpickled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Protocol, TypeVar
 
 from runtime.ports import Reference, ValueStore
-from runtime.values.bulk import Bulk, ChunkGone
-from runtime.values.packing import Buffer
+from runtime.values.bulk import Bulk, ChunkGone, Sealed
 from runtime.values.trust import Packed, Trust
 
-Chunks = Iterable[Buffer | None]
+T = TypeVar("T")
 
 
-def read_stored(
+class Passing(Protocol):
+    """Hands on what comes from the store, piece by piece: whoever reads for long can do something meanwhile."""
+
+    def __call__(self, pieces: Iterable[T], /) -> Iterable[T]: ...
+
+
+def _at_once(pieces: Iterable[T], /) -> Iterable[T]:
+    return pieces
+
+
+def read_all(
     values: ValueStore,
     trust: Trust,
-    slot: str,
-    stored: bytes | Reference | None,
+    found: Mapping[str, bytes | Reference | None],
     *,
-    passing: Callable[[Chunks], Chunks] = lambda chunks: chunks,
-) -> Packed | None:
-    """The value of `slot`; None when it, or a part of it, is not in the store. Chunks come through `passing`.
+    passing: Passing = _at_once,
+) -> Iterator[tuple[str, Packed | None]]:
+    """Each slot with its value; None when it, or a part of it, is not in the store.
 
     Raises `SignatureInvalid` (E606) for anything that is not this slot's value of this run.
     """
-    sealed = values.get_large(stored.key) if isinstance(stored, Reference) else stored
+    large = iter(passing(values.each_large([one.key for one in found.values() if isinstance(one, Reference)])))
+    for slot, stored in found.items():
+        sealed = next(large) if isinstance(stored, Reference) else stored
+        yield slot, None if sealed is None else _verified(trust, slot, sealed, passing)
+
+
+def read_stored(values: ValueStore, trust: Trust, slot: str, stored: bytes | Reference | None) -> Packed | None:
+    """The value of one slot, as `read_all`."""
+    ((_, value),) = read_all(values, trust, {slot: stored})
+    return value
+
+
+def _verified(trust: Trust, slot: str, sealed: Sealed, passing: Passing) -> Packed | None:
     if isinstance(sealed, Bulk):
         sealed = replace(sealed, chunks=passing(sealed.chunks))
     try:
-        return None if sealed is None else trust.verify_value(slot, sealed)
+        return trust.verify_value(slot, sealed)
     except ChunkGone:
         return None

@@ -4,8 +4,8 @@
 
 Every environment makes a share of the values, each of which is stored under a key of its own, and then has one task
 that takes all of them; those tasks wait for one another, so that all environments live at once. Counted by the server:
-connections while the run goes on, looked at every 5 ms, and commands. The bound is `redis_pool.CONNECTIONS` for each
-environment, and as many for the launcher.
+connections while the run goes on, looked at every 5 ms; commands; reads from sockets, which are the round trips. The
+bound is `redis_pool.CONNECTIONS` for each environment, and as many for the launcher.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class Traffic:
     makespan_s: float = 0.0
     counts: list[int] = field(default_factory=list)
     commands: Mapping[str, int] = field(default_factory=dict)
+    reads: int = 0
 
     @property
     def bound(self) -> int:
@@ -109,11 +110,13 @@ def measure(environments: int, inputs: int, size: int, planner: str = "simple") 
 def watched(client: redis.Redis, traffic: Traffic) -> Iterator[None]:
     """Look at the server meanwhile; this client itself does not count."""
     over = threading.Event()
+    own: list[int] = []
 
     def look() -> None:
         while not over.wait(0.005):
             info: Any = client.info("clients")
             traffic.counts.append(info["connected_clients"] - 1)
+            own.append(1)
 
     client.config_resetstat()
     thread = threading.Thread(target=look)
@@ -124,6 +127,8 @@ def watched(client: redis.Redis, traffic: Traffic) -> Iterator[None]:
         over.set()
         thread.join()
     found: Any = client.info("commandstats")
+    stats: Any = client.info("stats")
+    traffic.reads = stats["total_reads_processed"] - len(own) - 2
     traffic.commands = {name.removeprefix("cmdstat_"): row["calls"] for name, row in found.items()}
 
 
@@ -159,7 +164,8 @@ def main() -> int:
 
 
 def print_commands(traffic: Traffic) -> None:
-    """Commands by name beside the number of tasks. Scripts' own commands count too, without a trip."""
+    """Round trips, and commands by name, beside the number of tasks; scripts' own commands make no trip."""
+    print(f"\n{traffic.reads:,} round trips for {traffic.tasks} tasks: {traffic.reads / traffic.tasks:.2f} a task")
     print(f"\ncommands of the last run of {traffic.tasks} tasks (those that only scripts call are left out)\n")
     for name, calls in sorted(traffic.commands.items(), key=lambda row: -row[1]):
         if name not in OF_SCRIPTS and calls > traffic.environments // 2:

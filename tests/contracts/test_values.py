@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import pytest
 
@@ -10,11 +12,13 @@ from runtime.backends.keys import keys_of
 from runtime.ports import Reference, RunEvent, Store
 from runtime.values.bulk import Bulk
 from runtime.values.envelope import Codec, Kind, Place, Signer, seal
-from runtime.values.reading import read_stored
+from runtime.values.reading import read_all, read_stored
 from runtime.values.trust import Trust
 from tests.contracts.world import World, pinned, store
 
 pytestmark = pytest.mark.everywhere
+T = TypeVar("T")
+TRUST = Trust(signer=Signer(b"k" * 32), deployment="test", run="run")
 
 
 def test_blobs_are_kept_under_their_digest_and_outlive_the_run(world: World) -> None:
@@ -162,3 +166,21 @@ def test_a_value_in_chunks_that_came_in_part_is_dangling(world: World) -> None:
         world.client.delete(keys_of(key)[1])
         assert world.values.readable() == (frozenset(), frozenset({"a"}))
         assert read_stored(world.values, trust, "a", Reference(key=key)) is None
+
+
+def test_large_values_are_read_a_few_at_a_time_in_order(world: World) -> None:
+    values = {f"t[{number}]": bytes([number]) * 1000 for number in range(40)}
+    values["t[7]"] = bytes(12_000_000)
+    keys = [world.values.put_large(slot, None, "t1", TRUST.seal_value(slot, value)) for slot, value in values.items()]
+    world.values.delete_large(keys[3])
+    found = {slot: Reference(key=key) for slot, key in zip(values, keys, strict=True)}
+    pieces: list[object] = []
+
+    def passing(given: Iterable[T]) -> Iterator[T]:
+        for piece in given:
+            pieces.append(piece)
+            yield piece
+
+    read = {slot: packed and packed.unpack() for slot, packed in read_all(world.values, TRUST, found, passing=passing)}
+    assert read == values | {"t[3]": None}
+    assert len(pieces) == 40 + 2

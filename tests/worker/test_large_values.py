@@ -145,7 +145,7 @@ def check_that_later_changes_do_not_count(worker: Exchange, backend: MemoryBacke
 
 def test_the_lease_is_renewed_while_a_large_value_travels(backend: MemoryBackend) -> None:
     worker = exchange(backend, "w0", "")
-    worker.worker.settings = WorkerSettings(store_value_bytes=1, renew_s=0.0)
+    worker.worker.settings = WorkerSettings(store_value_bytes=1, renew_s=1e-9)
     worker.keep({"a": bytes(20_000_000)})
     renewals: list[int] = []
     commit_of = backend.coordinator.commit

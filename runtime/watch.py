@@ -7,13 +7,14 @@ launch), what is needed, what is done, what has arrived and what is granted to w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
-from runtime.bundle import LoadedBundle, RunGraph
+from runtime.bundle import PinnedWorker, RunGraph
 from runtime.machine.gates import line_up
-from runtime.plan import flexible_worker
+from runtime.plan import Entry, EnvClass, flexible_worker
 from runtime.ports import RebuildPart, RunEvent, RunStatus, WorkerRow
 from runtime.span_batches import decode_batch
 from runtime.spans import StartUp, TaskSpan
@@ -32,8 +33,23 @@ class RunState:
     rows: tuple[WorkerRow, ...]
 
 
+class Planned(Protocol):
+    """What a rebuild reads of a bundle."""
+
+    @property
+    def classes(self) -> Sequence[EnvClass]: ...
+
+    @property
+    def entries(self) -> Sequence[Entry]: ...
+
+    @property
+    def workers(self) -> Mapping[str, PinnedWorker]: ...
+
+    def graph(self) -> RunGraph: ...
+
+
 def rebuild_state(
-    bundle: LoadedBundle, readable: frozenset[str] = EMPTY, dangling: frozenset[str] = EMPTY, *, fan_out: int
+    bundle: Planned, readable: frozenset[str] = EMPTY, dangling: frozenset[str] = EMPTY, *, fan_out: int
 ) -> RunState:
     """The state that follows from the slots that can be read; `dangling` ones are forgotten. Linear in the graph.
 
@@ -97,7 +113,7 @@ def needed_instances(graph: RunGraph, readable: frozenset[str]) -> list[int]:
     return sorted(found)
 
 
-def _entry_of(bundle: LoadedBundle) -> dict[str, str]:
+def _entry_of(bundle: Planned) -> dict[str, str]:
     return {name: entry.worker for entry in bundle.entries for name in entry.start}
 
 
@@ -114,14 +130,14 @@ def _shared_out(graph: RunGraph, ready: Iterable[int], fan_out: int) -> dict[str
     return workers
 
 
-def _pinned_rows(bundle: LoadedBundle, grants: Mapping[str, Mapping[str, int]]) -> list[WorkerRow]:
+def _pinned_rows(bundle: Planned, grants: Mapping[str, Mapping[str, int]]) -> list[WorkerRow]:
     return [
         WorkerRow(worker=name, env=bundle.classes[row.env], subdag=row.subdag, has_todo=name in grants)
         for name, row in bundle.workers.items()
     ]
 
 
-def _flexible_rows(bundle: LoadedBundle, graph: RunGraph, flexible: Mapping[str, int]) -> list[WorkerRow]:
+def _flexible_rows(bundle: Planned, graph: RunGraph, flexible: Mapping[str, int]) -> list[WorkerRow]:
     return [
         WorkerRow(
             worker=name,

@@ -13,11 +13,11 @@ from typing import Protocol, cast
 
 from compiler.emit.canonical import canonical_json, digest_of
 from compiler.emit.closure import shipped_closure, whole_runtime
-from compiler.emit.gates import family_gates
 from compiler.emit.launch import render_launch
 from compiler.emit.layout import Layout, lay_out
 from compiler.emit.literals import Literals
 from compiler.emit.signature import graph_signature
+from compiler.graph.gates import family_gates
 from compiler.graph.model import Graph
 from compiler.manifest.model import Manifest, Param
 from compiler.manifest.plain import to_plain

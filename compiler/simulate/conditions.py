@@ -1,0 +1,58 @@
+"""What a simulation is told: the conditions on the platform, and what one run draws from the predictions.
+
+Both are plain numbers: where they come from (a target profile, a history, a hint, a default) is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from runtime.plan import EnvClass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """Where workers run, and what coordination costs there. Seconds, bytes, bytes per second.
+
+    `round_trip_s` is that of the store, `environment_bytes_per_s` the link of one environment to it, and
+    `store_bytes_per_s` what the store gives to all. `invoke_s` is the answer of the Invoke API, `deliver_s` the way of
+    an accepted event to an environment that is free.
+    `cores` bound how many environments' tasks run at full speed at one time: inf where each has CPUs of its own.
+    `task_s` is what the worker itself spends on a task, `commit_s` on a commit besides the trip, `decode_s` on a task's
+    record, `serialize_bytes_per_s` on packing and signing a value that leaves it. `page_tasks` is how many records lie
+    in one page of flexible tasks.
+    """
+
+    concurrency: int
+    idle_expiry_s: float = 300.0
+    round_trip_s: float = 0.0
+    environment_bytes_per_s: float = inf
+    store_bytes_per_s: float = inf
+    invoke_s: float = 0.0
+    deliver_s: float = 0.0
+    cores: float = inf
+    task_s: float = 0.0
+    commit_s: float = 0.0
+    decode_s: float = 0.0
+    serialize_bytes_per_s: float = inf
+    page_tasks: int = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """One run's durations and sizes. By instance: `exec_s` on the class that the plan gives it, alone on its CPU, of
+    which `cpu_s` is work and the rest waiting.
+
+    `bytes_of(instance, output)` is the serialised size of an output (-1: the only one). `cold_s` goes from the decision
+    to make an environment, `warm_s` from the delivery of an event to one that is ready, both to the handler's first
+    line; `code_load_s(module)` is spent once in an environment.
+    """
+
+    exec_s: Sequence[float]
+    cpu_s: Sequence[float]
+    bytes_of: Callable[[int, int], int]
+    cold_s: Callable[[EnvClass], float]
+    warm_s: Callable[[EnvClass], float]
+    code_load_s: Callable[[str], float]

@@ -1,0 +1,100 @@
+"""Environments in virtual time, for the dispatcher of the local Lambda service: warm pools, limits and queues are its.
+
+An event is given to an environment that is ready. While a new one starts, one that becomes free may take the event for
+which it was made, as it may in the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from compiler.simulate.virtual_time import VirtualTime
+from runtime.local.environments import State
+from runtime.local.functions import FunctionConfig
+from runtime.local.invocation import Invocation, Outcome
+from runtime.plan import EnvClass
+
+RETURNED = Outcome(body=b"null")
+
+
+class Owner(Protocol):
+    """The dispatcher, as an environment tells it things."""
+
+    def on_free(self, environment: Place) -> None: ...
+
+    def on_done(self, environment: Place, invocation: Invocation, outcome: Outcome) -> None: ...
+
+    def on_ended(self, environment: Place, undelivered: Invocation | None, init_failure: Outcome | None) -> None: ...
+
+    def on_gone(self, environment: Place) -> None: ...
+
+
+class Place:
+    """One environment. `loaded` are the modules that it has imported."""
+
+    def __init__(
+        self,
+        config: FunctionConfig,
+        owner: Owner,
+        time: VirtualTime,
+        cold_s: float,
+        serve: Callable[[Place, Invocation], None],
+    ) -> None:
+        self.config = config
+        self.state = State.STARTING
+        self.invocations = 0
+        self.idle_since = 0.0
+        self.loaded: set[str] = set()
+        self._owner = owner
+        self._time = time
+        self._serve = serve
+        self._current: Invocation | None = None
+        time.call_later(cold_s, self._free)
+
+    @property
+    def is_cold(self) -> bool:
+        """It serves its first event."""
+        return self.invocations == 1
+
+    def deliver(self, invocation: Invocation) -> None:
+        self.state, self._current = State.BUSY, invocation
+        self.invocations += 1
+        invocation.attempts += 1
+        self._serve(self, invocation)
+
+    def returned(self) -> None:
+        """The handler is done."""
+        assert self._current is not None, "it serves an event"
+        invocation, self._current = self._current, None
+        self._owner.on_done(self, invocation, RETURNED)
+        self._free()
+
+    def retire(self) -> None:
+        """End it: idle, or unused."""
+        if self.state is not State.ENDED:
+            self.state = State.ENDED
+            self._owner.on_ended(self, None, None)
+            self._owner.on_gone(self)
+
+    def _free(self) -> None:
+        if self.state is not State.ENDED:
+            self.state, self.idle_since = State.IDLE, self._time.now
+            self._owner.on_free(self)
+
+
+def function_of(env: EnvClass) -> FunctionConfig:
+    """The Lambda function of a class."""
+    return FunctionConfig(
+        name=env.name,
+        handler="simulated",
+        runtime=f"python{env.python}",
+        role="",
+        code_sha256="",
+        code_bytes=0,
+        code=Path(),
+        memory_mb=env.memory_mb,
+        revision=env.name,
+        modified=0.0,
+    )

@@ -20,6 +20,7 @@ VERBS = {
     "logs": "what the tasks of a run wrote",
     "cancel": "end a run that goes on",
     "clean": "remove what is kept of runs",
+    "key": "list, rotate, show or drop the signing keys of a deployment",
     "schema": "print a published JSON Schema, for editors and programs",
     "local": "keep the local Lambda service and Redis running between runs",
     "doctor": "check this machine, print every setting and where it comes from",

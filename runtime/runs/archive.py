@@ -148,10 +148,11 @@ def read_sections(path: Path) -> Iterator[Section]:
         if file.read(len(MAGIC)) != MAGIC:
             raise RuntimeFault(f"{path} is no record of a run", hint="remove it with its folder")
         while head := file.read(HEAD.size):
-            if len(head) < HEAD.size:
+            name_bytes, life_ms, data_bytes = HEAD.unpack(head.ljust(HEAD.size, b"\0"))
+            left = os.fstat(file.fileno()).st_size - file.tell()
+            if len(head) < HEAD.size or name_bytes + data_bytes > left:
                 raise RuntimeFault(f"{path} is cut short", hint="remove it with its folder")
-            name_bytes, life_ms, data_bytes = HEAD.unpack(head)
-            name = file.read(name_bytes).decode()
+            name = file.read(name_bytes).decode(errors="replace")
             yield Section(name, file.read(data_bytes), life_ms)
 
 

@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from runtime.backends.redis_link import Link
@@ -16,7 +17,7 @@ from runtime.config import LocalSettings
 from runtime.errors import RuntimeFault, StoreUnavailable
 from runtime.local.living import LocalStack, live_stacks
 from runtime.local.places import StateFolder
-from runtime.runs.archive import read_sections
+from runtime.runs.archive import Section, read_sections
 from runtime.runs.book import RunBook
 from runtime.runs.record import Entry, RunRecord, open_outcome, open_record
 from runtime.runs.recorded import trust_of
@@ -93,19 +94,22 @@ class Deployment:
         runs = self.runs()
         if name == LAST and runs:
             return runs[0]
-        fitting = [one for one in runs if one.run == name] or [
-            one for one in runs if name and (one.run.startswith(name) or f"_{name}" in one.run)
-        ]
+        fitting = [one for one in runs if one.run == name] or [one for one in runs if name and _fits(one.run, name)]
         if len(fitting) == 1:
             return fitting[0]
+        if name and not fitting:
+            self._open_unreadable(name)
         raise _unknown(name, fitting, runs, self.name)
 
-    def _live(self) -> Iterator[Found]:
+    def _places(self) -> dict[str, LocalStack | None]:
+        """Every Redis where runs may be, with its stack."""
         places: dict[str, LocalStack | None] = {}
         if self.settings.redis_url is not None:
             places[self.settings.redis_url] = None
-        places |= {stack.redis_url: stack for stack in live_stacks(self.name)}
-        for redis_url, stack in places.items():
+        return places | {stack.redis_url: stack for stack in live_stacks(self.name)}
+
+    def _live(self) -> Iterator[Found]:
+        for redis_url, stack in self._places().items():
             # A stack may end while it is looked at; a Redis that the user names must be there.
             with suppress(*(() if redis_url == self.settings.redis_url else (StoreUnavailable,))):
                 with self.book(redis_url) as book:
@@ -119,12 +123,22 @@ class Deployment:
                 yield Found(entry=self._archived_entry(path), redis_url="", stack=None)
 
     def _archived_entry(self, path: Path) -> Entry:
-        sections = read_sections(path)
+        start, outcome = (section.data for section in _first(path, 2))
         run, signer = path.parent.name, self.keys.signer()
-        record = open_record(signer, self.name, run, next(sections).data)
-        outcome = next(sections).data
+        record = open_record(signer, self.name, run, start)
         ended = open_outcome(signer, self.name, run, outcome) if outcome else None
         return Entry(record=record, outcome=ended, is_live=False)
+
+    def _open_unreadable(self, name: str) -> None:
+        """Raise what is wrong with the record of a run of this name, if there is one that cannot be opened."""
+        for redis_url in self._places():
+            with suppress(StoreUnavailable), self.book(redis_url) as book:
+                for run in book.runs():
+                    if _fits(run, name):
+                        book.entry(run)
+        for path in StateFolder.of(self.name).runs.glob("*/record"):
+            if _fits(path.parent.name, name):
+                self._archived_entry(path)
 
     def parts(self, found: Found) -> dict[str, bytes]:
         """What the kept result of a run is made of, sealed."""
@@ -142,6 +156,18 @@ class Deployment:
         with self.book(found.redis_url) as book:
             entry = book.entry(found.run)
         return found if entry is None else replace(found, entry=entry)
+
+
+def _fits(run: str, name: str) -> bool:
+    return run.startswith(name) or f"_{name}" in run
+
+
+def _first(path: Path, count: int) -> list[Section]:
+    """The first sections of a record's file. Raises RuntimeFault when it has fewer."""
+    found = list(islice(read_sections(path), count))
+    if len(found) < count:
+        raise RuntimeFault(f"{path} is cut short", hint="remove it with its folder")
+    return found
 
 
 def _unknown(name: str, fitting: list[Found], runs: list[Found], deployment: str) -> UnknownRun:

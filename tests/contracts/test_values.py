@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from runtime.backends.keys import keys_of
-from runtime.ports import Reference, RunEvent, Store
+from runtime.ports import HEAD_BYTES, Reference, RunEvent, Store
 from runtime.values.bulk import Bulk
 from runtime.values.envelope import Codec, Kind, Place, Signer, seal
 from runtime.values.reading import read_all, read_stored
@@ -36,6 +36,15 @@ def test_a_blob_that_another_key_sealed_is_replaced(world: World) -> None:
     world.values.put_blobs({"d": old})
     world.values.put_blobs({"d": new})
     assert world.values.get_blobs(["d"]) == [new]
+
+
+def test_blob_that_stands_is_not_replaced(world: World) -> None:
+    old, new = b"\x01" * 100, b"\x02" * 100
+    world.values.put_blobs({"d": old})
+    world.values.put_blobs({"d": new, "e": new}, lambda digest, head: (digest, head) == ("d", old[:HEAD_BYTES]))
+    assert world.values.get_blobs(["d", "e"]) == [old, new]
+    world.values.put_blobs({"d": new + b"\x02"}, lambda digest, head: True)
+    assert world.values.get_blobs(["d"]) == [new + b"\x02"]
 
 
 def test_pages_and_graph_belong_to_the_run(world: World) -> None:

@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     if (args.action == "drop") != (args.key is not None):
         raise UsageError("`key drop` takes the id of a key, other actions none", hint="`treadle key` lists the keys")
-    local = settings_for(args, console.environ, backend="local", folder=Path()).of(LocalSettings)
+    local = settings_for(args, console.environ).of(LocalSettings)
     match args.action:
         case "rotate":
             _rotate(local, console)

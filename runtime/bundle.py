@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar, cast
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
 from runtime.given_inputs import InputDeclaration
 from runtime.pages import decode_value, env_from_row
-from runtime.plan import Blob, Entry, EnvClass, Gate, Leaf, Value, map_refs, slot_name
+from runtime.plan import Blob, Entry, EnvClass, Gate, Leaf, Secret, Value, map_refs, slot_name
 from runtime.upload import parse_upload
 from runtime.value_types import parse_type
 
@@ -116,8 +116,9 @@ class LoadedBundle:
 
     `pages[n]` is the digest of page n. `result` is the value tree of `result:` or `outputs:`, whose `Ref.edge` is a
     position in `result_edges`, (instance name, output or None) each; `result_kind` is "result", "outputs" or "sinks".
-    `files` are the executables of commands and the files that they ship. `upload` is the manifest's word on when
-    workers send what they measured, as a setting is written, "" when it says nothing.
+    `secrets` are those of the manifest that tasks take, as references. `files` are the executables of commands and the
+    files that they ship. `upload` is the manifest's word on when workers send what they measured, as a setting is
+    written, "" when it says nothing.
     `closure` is the archive that goes to Lambda, `package` the whole runtime for `launch.py`. `index` are the bytes
     that `digest` names.
     """
@@ -136,6 +137,7 @@ class LoadedBundle:
     files: tuple[str, ...]
     requirements: tuple[str, ...]
     declared_inputs: Mapping[str, InputDeclaration]
+    secrets: tuple[Secret, ...]
     result: Value
     result_edges: tuple[tuple[str, str | None], ...]
     result_kind: str
@@ -292,6 +294,7 @@ def _loaded(document: Any, data: bytes, source: BlobSource) -> LoadedBundle:
         files=tuple(_column(document, "files", str)),
         requirements=tuple(_column(document, "requirements", str)),
         declared_inputs={_text(row["name"]): _input(row) for row in document.get("inputs", ())},
+        secrets=tuple(Secret(*map(_text, row)) for row in document.get("secrets", ())),
         result=decode_value(result["tree"]),
         result_edges=tuple((_text(instance), output) for instance, output in result["edges"]),
         result_kind=_text(result["kind"]),

@@ -30,6 +30,8 @@ from runtime.markers import LogMarks
 from runtime.metrics import InvocationMetrics, MetricsSink
 from runtime.plan import Task
 from runtime.ports import Call, Status
+from runtime.secrecy.log import Log
+from runtime.secrecy.reading import RunSecrets
 from runtime.spans import StartUp
 from runtime.tasks.endings import end_environment
 from runtime.tasks.execute import Execution, TaskFailure, time_limit_failure
@@ -76,6 +78,9 @@ class Driver:
         loader: CodeLoader,
         literals: Callable[[str], object],
         inputs: Callable[[str], object],
+        *,
+        secrets: RunSecrets,
+        log: Log,
     ) -> None:
         self.unfit = ""
         """Why the process should serve no other invocation."""
@@ -84,7 +89,9 @@ class Driver:
         self._worker = invocation.worker
         self._settings = invocation.worker.settings
         self._ports = ports
-        self._execution = Execution(loader, literals, inputs)
+        self._execution = Execution(loader, literals, inputs, secrets)
+        self._hide = secrets.masks.hide
+        self._log = log
         self._lock = threading.Lock()
         self._main_wakes = threading.Condition(self._lock)
         self._io_wakes = threading.Condition(self._lock)
@@ -117,7 +124,7 @@ class Driver:
             self._feed(ev.Begun(begin))
             if not self._over:
                 if self._invocation.may_exit:
-                    self._marks = LogMarks(self._invocation.run, self._worker.worker, self._worker.token)
+                    self._marks = LogMarks(self._invocation.run, self._worker.worker, self._worker.token, self._log)
                 io.start()
                 self._uploader.begin()
                 self._exchange.forward(self._invocation.forward, begin.now)
@@ -416,7 +423,7 @@ class Driver:
         return self._failed(task, run.attempt, time_limit_failure(task, limit_s, stderr))
 
     def _failed(self, task: Task, attempt: int, failure: TaskFailure) -> ev.Failed:
-        return failed_attempt(task, attempt, failure, worker=self._worker.worker)
+        return failed_attempt(task, attempt, failure, worker=self._worker.worker, hide=self._hide)
 
     def _seal(self, seal: ev.Seal) -> ev.Event:
         task = self._worker.tasks[seal.task]

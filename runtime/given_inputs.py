@@ -93,7 +93,7 @@ def _value(name: str, declaration: InputDeclaration, given: Mapping[str, object]
     if not declaration.has_default:
         hint = f"give it with --input {name}=…, a value of type {type_}"
         raise _Wrong("E209", name, f"the input `{name}` has no value", hint)
-    return declaration.default
+    return accept(type_, declaration.default) if type_.name == "secret" else declaration.default
 
 
 def inputs_text(declared: Mapping[str, InputDeclaration]) -> list[str]:

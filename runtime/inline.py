@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import math
-import secrets
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from secrets import token_bytes, token_hex
 
 from runtime.backends.memory import MemoryBackend
 from runtime.bundle import LoadedBundle
@@ -28,6 +29,9 @@ from runtime.plan import EnvClass, InEdge, OutEdge, Task
 from runtime.ports import Call, RebuildPart, WorkerRow
 from runtime.results import Progress, RunResult, Sources, assemble, result_slots
 from runtime.run_inputs import RunInputs, publish_inputs
+from runtime.secrecy.log import Log
+from runtime.secrecy.masking import Masks
+from runtime.secrecy.reading import RunSecrets
 from runtime.values.envelope import Signer
 from runtime.values.reading import read_stored
 from runtime.values.trust import Trust, unpickled
@@ -55,21 +59,22 @@ def run_inline(
     env = bundle.classes[0] if bundle.classes else EnvClass(memory_mb=1769)
     backend = MemoryBackend(settings)
     (call,) = _start(backend, tasks, env)
-    trust = Trust(signer=Signer(secrets.token_bytes(32)), deployment=WORKER, run=run)
+    trust = Trust(signer=Signer(token_bytes(32)), deployment=WORKER, run=run)
     loader = CodeLoader(lambda digests: [bundle.blob(digest) for digest in digests], source_root=source_root)
     publish_inputs(given, backend.values, trust, settings.store_value_bytes)
     literals = {digest: json.loads(bundle.blob(digest)) for digest in bundle.literals}
     progress(Progress(state="running", done=0, total=len(tasks), workers=1))
     try:
         loader.activate(bundle.units)
-        token = secrets.token_hex(8)
+        token = token_hex(8)
         worker = Worker(worker=WORKER, token=token, env=env, settings=settings, tasks=tasks, hold_s=math.inf)
         ports = Ports(
             coordinator=backend.coordinator, values=backend.values, signals=backend.signals, invoke=_invoke_nobody
         )
         invocation = Invocation(worker=worker, run=run, trust=trust, called_at=call.called_at)
         run_inputs = RunInputs(trust, backend.values, {}, {})
-        Driver(invocation, ports, loader, literals.__getitem__, run_inputs.value).run()
+        secrets = RunSecrets(lambda: os.environ, Masks(), {}, is_confided=False)
+        Driver(invocation, ports, loader, literals.__getitem__, run_inputs.value, secrets=secrets, log=Log()).run()
         value = _collect(bundle, backend, trust, literals, given)
     finally:
         loader.close()

@@ -10,9 +10,10 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from runtime.backends.awslambda import LambdaInvoker
@@ -30,6 +31,12 @@ from runtime.payload import Payload, make_payload, read_payload
 from runtime.plan import Task
 from runtime.ports import Coordinator
 from runtime.run_inputs import RunInputs
+from runtime.secrecy.confided import VARIABLE as VAULT_VARIABLE
+from runtime.secrecy.confided import confided
+from runtime.secrecy.log import Log
+from runtime.secrecy.masking import Masks
+from runtime.secrecy.reading import RunSecrets
+from runtime.secret_references import SecretReference
 from runtime.tasks.endings import end_environment
 from runtime.values.envelope import Signer
 from runtime.values.trust import Trust
@@ -41,8 +48,8 @@ PAGE_PREFIX = "page:"
 class Environment:
     """What outlives an invocation: connections, the loaded code and the blobs of this deployment.
 
-    `variables` are the function's: TREADLE_REDIS_URL, TREADLE_DEPLOYMENT, TREADLE_KEYS (the
-    signing keys in hex, with commas between), TREADLE_FUNCTION_PREFIX, and AWS's own.
+    `variables` are the function's: TREADLE_REDIS_URL, TREADLE_DEPLOYMENT, TREADLE_KEYS (the signing keys in hex, with
+    commas between), TREADLE_FUNCTION_PREFIX, at a local service TREADLE_VAULT, and AWS's own.
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
@@ -60,6 +67,10 @@ class Environment:
         self._loader = CodeLoader(self._units)
         self._inputs_of: str = ""
         self._inputs: dict[str, object] = {}
+        self._secrets: dict[SecretReference, str] = {}
+        self._variables = dict(variables)
+        self._log = Log()
+        self._masks = Masks(self._log.hide)
         self._backend: RedisBackend | None = None
         self._trust = Trust(signer=self._signer, deployment=self.deployment, run="")
 
@@ -73,7 +84,8 @@ class Environment:
         run, name = str(event.get("run", "")), str(event.get("worker", ""))
         trust = Trust(signer=self._signer, deployment=self.deployment, run=run)
         coordinator = RedisBackend(self._link, self.deployment, run, WorkerSettings()).coordinator
-        with _failing(coordinator, name, token, called_at=event.get("at")):
+        failing = partial(_failing, coordinator, name, token, self._masks.hide)
+        with failing(called_at=event.get("at")):
             payload = read_payload(event, unseal=trust.open_subdag)
             if payload.key:
                 trust = replace(trust, signer=self._signer.using(payload.key))
@@ -81,7 +93,7 @@ class Environment:
             self._backend, self._trust = backend, trust
             deadline = deadline_in(remaining_s, time.monotonic(), payload.settings.time_margin_s)
             invocation = self._invocation(payload, trust, token, deadline, is_cold=is_cold)
-        with _failing(coordinator, name, token):
+        with failing():
             reason = self._drive(payload, invocation, backend)
         return {"run": run, "worker": name, "reason": reason}
 
@@ -132,21 +144,29 @@ class Environment:
             )
 
         ports = Ports(coordinator=backend.coordinator, values=backend.values, signals=backend.signals, invoke=invoke)
-        inputs = RunInputs(trust, backend.values, payload.inputs, self._inputs_known(payload.run))
-        driver = Driver(invocation, ports, self._loader, self._literal, inputs.value)
+        self._forget_others(payload.run)
+        inputs = RunInputs(trust, backend.values, payload.inputs, self._inputs)
+        secrets = self._run_secrets(payload.run)
+        driver = Driver(invocation, ports, self._loader, self._literal, inputs.value, secrets=secrets, log=self._log)
         try:
             reason = driver.run()
         finally:
             self._sender.wait()
+            self._log.flush()
         if driver.unfit:
             end_environment(driver.unfit)
         return reason
 
-    def _inputs_known(self, run: str) -> dict[str, object]:
-        """The inputs that this environment has read in this run; those of another run are forgotten."""
+    def _forget_others(self, run: str) -> None:
+        """Inputs and secrets that this environment has read in another run are forgotten; what hides secrets stays."""
         if self._inputs_of != run:
-            self._inputs_of, self._inputs = run, {}
-        return self._inputs
+            self._inputs_of, self._inputs, self._secrets = run, {}, {}
+
+    def _run_secrets(self, run: str) -> RunSecrets:
+        vault = self._variables.get(VAULT_VARIABLE)
+        if vault is None:
+            return RunSecrets(lambda: self._variables, self._masks, self._secrets, is_confided=False)
+        return RunSecrets(partial(confided, vault, run), self._masks, self._secrets, is_confided=True)
 
     def _records(self, payload: Payload) -> dict[str, Task]:
         if payload.subdag:
@@ -204,7 +224,9 @@ def _left_to_the_watch(fault: RuntimeFault) -> None:
 
 
 @contextmanager
-def _failing(coordinator: Coordinator, worker: str, token: str, called_at: float | None = None) -> Iterator[None]:
+def _failing(
+    coordinator: Coordinator, worker: str, token: str, hide: Callable[[str], str], called_at: float | None = None
+) -> Iterator[None]:
     """A fault in this block fails the run, if `token` holds the worker; with `called_at` it begins as it first."""
     try:
         yield
@@ -214,7 +236,7 @@ def _failing(coordinator: Coordinator, worker: str, token: str, called_at: float
         text = f"{err.code}: {err.message}" if isinstance(err, RuntimeFault) else f"internal error: {err!r}"
         if called_at is not None:
             coordinator.begin(worker, token, called_at)
-        coordinator.fail(worker, token, f"worker {worker}: {text}")
+        coordinator.fail(worker, token, hide(f"worker {worker}: {text}"))
         raise
 
 

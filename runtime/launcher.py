@@ -16,6 +16,7 @@ from runtime.config import WorkerSettings
 from runtime.given_inputs import resolve_inputs
 from runtime.results import Progress, RunResult
 from runtime.runs.clients import finish_following
+from runtime.runs.confiding import confide_secrets
 from runtime.runs.ending import ends_recorded
 from runtime.runs.following import Follower
 from runtime.runs.publishing import make_record, prepare_functions
@@ -36,13 +37,16 @@ def launch(
 ) -> RunResult:
     """Run the bundle with these inputs on the target to its end and return what it gave.
 
-    `run` is the id of the run when the caller has made it (`new_run_id`). Raises `InputsInvalid` before anything is
-    sent, `RunFailed` with the error records of tasks, `RunCancelled` after Ctrl-C, and the faults of Redis and Lambda.
-    The run's record stays in Redis; of its other keys none does, unless it failed, `keep` is set, or Redis is gone.
+    `run` is the id of the run when the caller has made it (`new_run_id`). Raises `InputsInvalid` and
+    `SecretUnavailable` before anything is sent, `RunFailed` with the error records of tasks, `RunCancelled` after
+    Ctrl-C, and the faults of Redis and Lambda. The run's record stays in Redis; of its other keys none does, unless it
+    failed, `keep` is set, or Redis is gone.
     """
     began = time.monotonic()
     given = resolve_inputs(bundle.inputs, inputs or {})
-    with closing(open_session(run or new_run_id(bundle), bundle, target, settings)) as session:
+    run = run or new_run_id(bundle)
+    confide_secrets(run, bundle, given, target)
+    with closing(open_session(run, bundle, target, settings)) as session:
         follower = Follower(session, make_record(session, given), given, progress)
         with ends_recorded(session, keep=keep):
             follower.tell("starting", force=True)

@@ -19,9 +19,11 @@ compresses well:
      "args":      interned argument trees
      "tasks":     [kind, args, [name, origin, name, origin...], [name, end, name, end...], kwargs or -1?, when?]}
 
-What few tasks have stands by name in `more`: {"environ", "file", "on_error", "is_handler", "is_idempotent", "gate"}.
+What few tasks have stands by name in `more`: {"environ", "file", "on_error", "is_handler", "is_idempotent", "gate",
+"has_secrets"}.
 In a tree a reference is `{"$r": [edge, *path]}`, one to a task with handlers `{"$h": [[edge, *handlers], *path]}`,
-a blob `{"$b": digest}`, an input of the run `{"$i": [name, *path]}` and a condition `{"$c": [operator, *operands]}`;
+a blob `{"$b": digest}`, an input of the run `{"$i": [name, *path]}`, a secret `{"$s": [name, reference, place]}` and a
+condition `{"$c": [operator, *operands]}`;
 a key of the user's that begins with "$" gets one more.
 """
 
@@ -45,6 +47,7 @@ from runtime.plan import (
     OutEdge,
     Ref,
     Retry,
+    Secret,
     SubDag,
     Task,
     Value,
@@ -56,7 +59,7 @@ PAGES_VERSION = 2
 SHORT_ARGS = 24
 """Scalar arguments up to this many characters stand in the record; longer ones and trees are interned."""
 
-_TREES = (Ref, Blob, Input, Condition, list, tuple, dict)
+_TREES = (Ref, Blob, Input, Secret, Condition, list, tuple, dict)
 _DEFAULT_RETRY = Retry()
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
 
@@ -104,6 +107,8 @@ def encode_value(value: Value) -> object:
             return {"$b": value.digest}
         case Input():
             return {"$i": [value.name, *value.path]}
+        case Secret():
+            return {"$s": [value.name, value.reference, value.place]}
         case Condition(operator, operands):
             return {"$c": [operator, *[encode_value(item) for item in operands]]}
         case list() | tuple():
@@ -140,6 +145,8 @@ def decode_value(data: Any) -> Value:
             return Blob(digest)
         if (given := data.get("$i")) is not None:
             return Input(given[0], tuple(given[1:]))
+        if (secret := data.get("$s")) is not None:
+            return Secret(*secret)
         if (handled := data.get("$h")) is not None:
             (edge, *handlers), *path = handled
             return Ref(edge, tuple(path), tuple(handlers))
@@ -215,6 +222,7 @@ class _Encoder:
             id(task.on_error),
             task.is_idempotent,
             task.gate,
+            task.has_secrets,
         )
         index = self._known.get(known)
         if index is None:
@@ -266,6 +274,8 @@ def _more(task: Task) -> dict[str, object]:
         more["is_handler"] = True
     if not task.is_idempotent:
         more["is_idempotent"] = False
+    if task.has_secrets:
+        more["has_secrets"] = True
     if task.gate is not None:
         more["gate"] = [task.gate.name, task.gate.places]
     return more

@@ -18,11 +18,13 @@ from typing import Union, cast
 Key = Union[str, int, bool]
 """One element of a key path: the value itself, or a position."""
 
-Value = Union[None, bool, int, float, str, "Ref", "Blob", "Input", "Condition", list["Value"], dict[str, "Value"]]
+Value = Union[
+    None, bool, int, float, str, "Ref", "Blob", "Input", "Secret", "Condition", list["Value"], dict[str, "Value"]
+]
 """An argument as the manifest wrote it: JSON data in which a reference may stand anywhere; of `when` a condition."""
 
-Variable = Union[str, "Input"]
-"""The value of an environment variable: a text, or an input of the run that is written as one."""
+Variable = Union[str, "Input", "Secret"]
+"""The value of an environment variable: a text, an input of the run that is written as one, or a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,19 @@ class Input:
     path: tuple[str | int, ...] = ()
 
 
-Leaf = Union[Ref, Blob, Input]
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret of the manifest, which the worker reads where `reference` says, such as `env:NAME`.
+
+    `place` is where the manifest declares it, for messages: `workflow.yaml:8`.
+    """
+
+    name: str
+    reference: str
+    place: str = ""
+
+
+Leaf = Union[Ref, Blob, Input, Secret]
 """What stands in a value for something that is elsewhere."""
 
 
@@ -76,13 +90,13 @@ class Condition:
 
 
 def map_refs(value: Value, visit: Callable[[Leaf], object]) -> object:
-    """Copy `value`, with every `Ref`, `Blob` and `Input` at any depth replaced by `visit(it)`.
+    """Copy `value`, with every `Leaf` at any depth replaced by `visit(it)`.
 
     The one walker over nested references: expansion, digests, fetching and substitution all use it.
     Order is that of the lists and dicts.
     """
     match value:
-        case Ref() | Blob() | Input():
+        case Ref() | Blob() | Input() | Secret():
             return visit(value)
         case list():
             return [map_refs(item, visit) for item in value]
@@ -265,7 +279,8 @@ class Task:
     manifest's line, in `file` when that is not the main one: a path from its folder.
     `gate` bounds how many of its family are in work: such a task runs only where it is granted.
     `environ` are the environment variables of the call, (name, value) pairs; Lambda's 4 KB are for those of a
-    function and do not limit these, which travel in the record.
+    function and do not limit these, which travel in the record. `has_secrets`: a secret is among them, or among the
+    arguments, or an input that is one.
     `when` is a condition on the values of its in-edges, or a constant: a task for which it is false is skipped. So is
     a handler (`is_handler`) unless the task of its first in-edge failed.
     """
@@ -291,6 +306,7 @@ class Task:
     when: Value = True
     on_error: OnError = FAIL
     is_handler: bool = False
+    has_secrets: bool = False
 
     @property
     def may_fail(self) -> bool:

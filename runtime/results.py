@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runtime.errors import RunFailed
-from runtime.plan import Blob, Input, Leaf, Value, map_refs, slot_name
+from runtime.plan import Blob, Input, Leaf, Secret, Value, map_refs, slot_name
 from runtime.tasks.remedies import chosen
 from runtime.tasks.selection import SelectionError, select
 
@@ -69,6 +69,8 @@ def assemble(tree: Value, slots: list[str], sources: Sources) -> object:
                 return sources.literals[digest]
             case Input(name, path):
                 return select(sources.inputs[name], path, f"inputs.{name}")
+            case Secret():
+                raise AssertionError("the compiler has seen that no secret is part of a result")
             case _:
                 value = chosen(leaf, lambda edge: sources.values[slots[edge]])
                 return select(value, leaf.path, f"tasks.{slots[leaf.edge]}")

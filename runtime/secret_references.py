@@ -35,6 +35,10 @@ UNKNOWN_CALLER = (
 )
 
 
+ENDPOINTS = {"ssm": "AWS_ENDPOINT_URL_SSM", "secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER"}
+PASSED_ON = (*ENDPOINTS.values(), "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE")
+
+
 class Source(Enum):
     """Where a secret lies."""
 
@@ -147,12 +151,55 @@ def _of_file(reference: SecretReference) -> bytes:
 def aws_client(service: str, region: str | None) -> Any:
     """A client that gives up within some seconds; credentials and region are found as boto3 finds them."""
     import boto3
+
+    return boto3.Session().client(  # type: ignore[call-overload]
+        service, region_name=region or os.environ.get("AWS_REGION") or None, config=_config()
+    )
+
+
+def _config() -> Any:
     from botocore.config import Config
 
-    config = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 2})
-    return boto3.Session().client(  # type: ignore[call-overload]
-        service, region_name=region or os.environ.get("AWS_REGION") or None, config=config
-    )
+    return Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 2})
+
+
+def client_with(variables: Mapping[str, str]) -> ClientOf:
+    """Clients with the credentials, the region and the endpoints that these variables name, and no others."""
+
+    def client_of(service: str, region: str | None) -> Any:
+        import boto3
+
+        endpoint = variables.get(ENDPOINTS[service]) or variables.get("AWS_ENDPOINT_URL")
+        session = boto3.Session(
+            aws_access_key_id=variables.get("AWS_ACCESS_KEY_ID"),
+            aws_secret_access_key=variables.get("AWS_SECRET_ACCESS_KEY"),
+            aws_session_token=variables.get("AWS_SESSION_TOKEN"),
+        )
+        return session.client(  # type: ignore[call-overload]
+            service,
+            region_name=region or variables.get("AWS_REGION"),
+            endpoint_url=endpoint,
+            verify=variables.get("AWS_CA_BUNDLE"),
+            config=_config(),
+        )
+
+    return client_of
+
+
+def caller_variables() -> dict[str, str]:
+    """What `client_with` needs to be this process: credentials, wherever boto3 finds them, region and endpoints."""
+    import boto3
+
+    session = boto3.Session()
+    found = {name: text for name in PASSED_ON if (text := os.environ.get(name))}
+    if region := os.environ.get("AWS_REGION") or session.region_name:
+        found["AWS_REGION"] = region
+    if (credentials := session.get_credentials()) is not None:
+        frozen = credentials.get_frozen_credentials()
+        found |= {"AWS_ACCESS_KEY_ID": frozen.access_key or "", "AWS_SECRET_ACCESS_KEY": frozen.secret_key or ""}
+        if frozen.token:
+            found["AWS_SESSION_TOKEN"] = frozen.token
+    return found
 
 
 def _of_aws(reference: SecretReference, client_of: ClientOf) -> bytes:

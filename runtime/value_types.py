@@ -1,6 +1,7 @@
 """The types of parameters and inputs: `int`, `list[path]`, `dict[str, size]`, and which values they accept.
 
-A size and a duration stay texts (that is what the fields that take them expect); a `float` takes an int.
+A size and a duration stay texts (that is what the fields that take them expect); a `float` takes an int. A value of
+type `secret` is a reference to one, never the secret itself.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from collections import Counter
 from dataclasses import dataclass
 
 from runtime.quantities import parse_duration, parse_size
+from runtime.secret_references import SecretReference, Source, parse_reference
 
 SCALAR_TYPES = ("str", "int", "float", "bool", "size", "duration", "path", "secret", "any")
 _CONTAINER = re.compile(r"\s*(list|dict)\s*\[(.*)\]\s*", re.DOTALL)
 _INT = re.compile(r"[+-]?[0-9]{1,1000}")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _MAX_NESTING = 16
+SECRET_SOURCES = frozenset({Source.ENV.value, Source.SSM.value, Source.SECRETS_MANAGER.value})
+"""Where workers can read a secret; a file of the user's is not where they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ def parse_type(text: str) -> Type:
         inner = "any"
     if inner not in SCALAR_TYPES:
         raise ValueError(f"there is no type `{inner}`")
+    if inner == "secret" and wrappers:
+        raise ValueError("a secret stands alone: declare an input for each")
     made = Type(inner)
     for kind in reversed(wrappers):
         made = Type(kind, made)
@@ -101,11 +107,23 @@ def accept(type_: Type, value: object) -> object:
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise ValueError(_not(type_, value))
             return _to_float(value)
+        case "secret":
+            return _secret(value)
         case _:
             if not isinstance(value, str):
                 raise ValueError(_not(type_, value))
             _check_unit(type_.name, value)
     return value
+
+
+def _secret(value: object) -> SecretReference:
+    """A reference, as a text or a mapping. Raises ValueError, which does not repeat what may be a secret."""
+    if isinstance(value, SecretReference):
+        return value
+    words = [value.partition(":")[0]] if isinstance(value, str) else list(value) if isinstance(value, dict) else []
+    if not isinstance(value, (str, dict)) or not set(words) <= SECRET_SOURCES:
+        raise ValueError("this is no reference to a secret: write env:NAME, ssm:PATH or secretsmanager:ID")
+    return parse_reference(value)
 
 
 def _to_float(value: float) -> float:

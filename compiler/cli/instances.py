@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from compiler.graph.evaluated import on_error_value
+from compiler.graph.evaluated import on_error_value, variable_text
 from compiler.graph.model import Family, Graph
 from compiler.manifest.model import Call, ErrorPolicy
-from runtime.plan import Blob, Input, Key, Leaf, Retry, Value, Variable, map_refs, path_text, slot_name
+from runtime.plan import Blob, Input, Key, Leaf, Retry, Secret, Value, map_refs, path_text, slot_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ def _options(graph: Graph, instance: int, family: Family) -> dict[str, object]:
         "retry": _retry(option.repetition),
         "io": option.io.kind if option.io else None,
         "requirements": list(option.requirements),
-        "env": {name: _variable_text(value) for name, value in option.environ},
+        "env": {name: variable_text(value) for name, value in option.environ},
         "on_error": on_error_value(option.on_error) if option.on_error != ErrorPolicy() else None,
         "idempotent": None if option.is_idempotent else "false",
         **dict(option.other),
@@ -127,10 +127,6 @@ def _retry(retry: Retry) -> dict[str, object]:
     return {name: value for name, value in every.items() if name == "max" or value}
 
 
-def _variable_text(value: Variable) -> str:
-    return f"${{{{ inputs.{value.name}{path_text(value.path)} }}}}" if isinstance(value, Input) else value
-
-
 def slot_of(graph: Graph, producer: int, output: int) -> str:
     """The name of what an edge carries: `split.train`, or the producer's own."""
     family = graph.families[graph.family_of[producer]]
@@ -146,6 +142,8 @@ def named_value(graph: Graph, instance: int, value: Value) -> object:
                 return {"blob": digest}
             case Input(given, path):
                 return {"input": given, "path": list(path)}
+            case Secret(secret, reference):
+                return {"secret": secret, "reference": reference}
         slot, *handlers = [slot_of(graph, *graph.in_edges[instance][edge]) for edge in leaf.edges]
         parts: dict[str, object] = {"path": list(leaf.path)} if leaf.path else {}
         return {"ref": slot, **parts, **({"handlers": handlers} if handlers else {})}

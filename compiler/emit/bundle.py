@@ -16,6 +16,7 @@ from compiler.emit.closure import shipped_closure, whole_runtime
 from compiler.emit.launch import render_launch
 from compiler.emit.layout import Layout, lay_out
 from compiler.emit.literals import Literals
+from compiler.emit.secrets import SecretUse
 from compiler.emit.signature import graph_signature
 from compiler.graph.gates import family_gates
 from compiler.graph.model import Graph
@@ -27,6 +28,7 @@ from compiler.planner.model import Plan
 from runtime.bundle import SCHEMA_VERSION, LoadedBundle, MemoryBlobs, read_index
 from runtime.pages import encode_value, env_row
 from runtime.plan import Function, Gate, Ref, Value, slot_name
+from runtime.secret_references import SecretReference
 from runtime.upload import upload_text
 from runtime.value_types import accept, parse_type
 
@@ -111,6 +113,7 @@ def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
         "requirements": sorted({name for requirements in resolved_requirements(graph) for name in requirements}),
         "inputs": inputs,
         **_upload(graph.manifest),
+        **_secrets(graph),
         "result": _result(graph, names),
         "graph": blobs.add(canonical_json(graph_document(graph, names, functions.fingerprints, gates))),
         "plan": blobs.add(canonical_json(plan_document(plan, names, layout.page_of))),
@@ -151,10 +154,18 @@ def _input(declared: Param, literals: Literals) -> dict[str, object]:
     type_ = parse_type(declared.type)
     row: dict[str, object] = {"name": declared.name, "type": str(type_)}
     if declared.has_default:
-        row["default"] = encode_value(literals.value(cast(Value, accept(type_, declared.default))))
+        default = accept(type_, declared.default)
+        plain = str(default) if isinstance(default, SecretReference) else cast(Value, default)
+        row["default"] = encode_value(literals.value(plain))
     if declared.description:
         row["description"] = declared.description
     return row
+
+
+def _secrets(graph: Graph) -> dict[str, object]:
+    """References to the secrets that tasks take, when there are any."""
+    rows = [[secret.name, secret.reference, secret.place] for secret in SecretUse(graph).declared()]
+    return {"secrets": rows} if rows else {}
 
 
 def _result(graph: Graph, names: Sequence[str]) -> dict[str, object]:

@@ -14,6 +14,7 @@ from os.path import dirname, relpath
 from pathlib import PurePath
 
 from compiler.emit.literals import Literals
+from compiler.emit.secrets import SecretUse
 from compiler.graph.merge import FILES
 from compiler.graph.model import Family, Graph
 from compiler.manifest.model import ErrorPolicy
@@ -109,6 +110,7 @@ class Records:
         self.conditions = {instance: literals.value(value) for instance, value in graph.conditions.items()}
         self.remedies = [_remedy(option.on_error, literals) for option in graph.option_table]
         self.targets = frozenset(graph.targets)
+        self.secrets = SecretUse(graph)
         self.files = [_file(graph, family) for family in graph.families]
 
     def task(self, instance: int) -> Task:
@@ -138,6 +140,7 @@ class Records:
             on_error=self.remedies[graph.options[instance]],
             is_handler=bool(family.handles),
             when=self.conditions.get(instance, True),
+            has_secrets=self.secrets.has(instance),
         )
 
     def _in_edges(self, instance: int) -> tuple[InEdge, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from compiler.emit.canonical import canonical_json, digest_of
-from runtime.plan import Blob, Condition, Input, Ref, Value
+from runtime.plan import Blob, Condition, Input, Ref, Secret, Value
 
 LITERAL_BYTES = 32 * 1024
 """A literal whose canonical JSON is longer than this becomes a blob."""
@@ -50,7 +50,7 @@ def _has_reference(value: Value) -> bool:
     stack = [value]
     while stack:
         match stack.pop():
-            case Ref() | Blob() | Input():
+            case Ref() | Blob() | Input() | Secret():
                 return True
             case list() | tuple() as items:
                 stack.extend(items)

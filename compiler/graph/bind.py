@@ -15,6 +15,7 @@ from compiler.graph.context import Context, Ends
 from compiler.graph.copies import Copies, Part
 from compiler.graph.domains import Domain
 from compiler.graph.report import Stopped
+from compiler.graph.secrets import refuse_secret_inputs
 from compiler.manifest.expressions.budget import MAX_VALUE_DEPTH
 from compiler.manifest.expressions.faults import ExprFault, Poisoned
 from compiler.manifest.expressions.operators import subscript
@@ -33,12 +34,13 @@ from compiler.manifest.expressions.symbols import (
 from compiler.manifest.expressions.templates import TemplateFault, TreeTemplate
 from compiler.manifest.model import Exec
 from compiler.suggest import did_you_mean
-from runtime.plan import Condition, Input, Ref, Value
+from runtime.plan import Condition, Input, Ref, Secret, Value
 
 Edge = tuple[int, int]
 EDGES_PER_INSTANCE = 25
 """The limit of edges is so many times the limit of instances."""
 
+IN_COMMAND = "part of a command line, which others can see", "use it in `env:`, or as `stdin`"
 _PLAIN = (str, int, float, bool, type(None))
 _NO_KWARGS: Mapping[str, Value] = {}
 
@@ -134,6 +136,8 @@ class Binder:
                 return Input(value.name, value.path)
             case Predicate(operator=operator, operands=operands):
                 return Condition(operator, tuple([self.value(item, depth + 1) for item in operands]))
+            case Secret():
+                return value
             case SecretValue():
                 raise ExprFault("E215", f"the secret `{value.name}` cannot be an argument", hint="use it in `env:`")
             case _:
@@ -324,14 +328,16 @@ def _bind(call: _Call, binder: Binder, frame: list[object], local: int) -> Bound
     binder.begin()
     args: list[Value] = []
     kwargs: dict[str, Value] = {}
+    is_command = isinstance(call.domain.task_source.body, Exec)
     if call.domain.guards is not None:
         record = binder.edge((call.domain.guards.first + local, -1))
-        if isinstance(call.domain.task_source.body, Exec):
+        if is_command:
             kwargs["stdin"] = record
         else:
             args.append(record)
     for argument in call.arguments:
-        value = _argument(call.domain, binder, argument.template, frame, local)
+        is_shown = is_command and argument.name != "stdin"
+        value = _argument(call.domain, binder, argument.template, frame, local, is_shown=is_shown)
         if argument.name is None:
             args.append(value)
         else:
@@ -349,13 +355,16 @@ def _argument(
     local: int,
     *,
     is_predicate: bool = False,
+    is_shown: bool = False,
 ) -> Value:
-    """One bound argument; null when it is wrong, which is reported."""
+    """One bound argument; null when it is wrong, which is reported. `is_shown`: it stands in a command line."""
     try:
         value = template.evaluate(frame)
         if is_predicate:
             _check_predicate(value)
-        return binder.value(value)
+            return refuse_secret_inputs(binder.value(value), binder.context, "part of a condition", "decide in a task")
+        bound = binder.value(value)
+        return refuse_secret_inputs(bound, binder.context, *IN_COMMAND) if is_shown else bound
     except (TemplateFault, Poisoned):
         if local < 0:
             binder.context.blame(template.leaves, frame)

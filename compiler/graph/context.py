@@ -30,6 +30,7 @@ from compiler.manifest.expressions.templates import (
 from compiler.manifest.model import ForeachEntry, Manifest
 from compiler.manifest.params import Params, declared_type
 from compiler.manifest.tree import Node, ScalarNode
+from runtime.plan import Secret
 
 Watch = Callable[[int, int], None]
 """Takes, now and then, how many instances are bound to their arguments, and how many there are."""
@@ -48,6 +49,8 @@ class Ends(Protocol):
 
 class Context:
     """The state of one expansion. `symbols` holds what the evaluated families stand for; a poisoned one is not there.
+
+    `secrets` are those declared, by name, None for one that is wrong; `compiler.graph.secrets` fills it.
 
     The contexts of inlined workflows, made by `inner`, share the report, the parsed expressions and the account of
     work with that of the main manifest. One serves all copies of its manifest, one after another: expressions are
@@ -75,6 +78,8 @@ class Context:
         self.families: dict[str, Ends] = {}
         self._let: dict[str, object] = {}
         self._let_poisoned: set[str] = set()
+        self.secrets: dict[str, Secret | None] = {}
+        self.has_secret_inputs = any(declared_type(one).name == "secret" for one in manifest.inputs.values())
         self._namespaces: dict[str, Namespace] = {
             "params": Namespace("param", params.values, params.poisoned),
             "inputs": Namespace(

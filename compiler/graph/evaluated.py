@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from compiler.manifest.model import ErrorPolicy, IoHint, Resources, TaskOptions
-from runtime.plan import Input, Retry, path_text
+from runtime.plan import Input, Retry, Secret, Variable, path_text
 from runtime.quantities import format_duration
 
 Pair = tuple[str, object]
@@ -22,7 +22,7 @@ def evaluated_options(options: TaskOptions) -> dict[str, object]:
     found["idempotent"] = options.is_idempotent
     found |= {"timeout": format_duration(options.timeout_s), "worker": options.worker}
     found["requirements"] = list(options.requirements)
-    found |= {f"env.{name}": _variable(value) for name, value in options.environ}
+    found |= {f"env.{name}": variable_text(value) for name, value in options.environ}
     if options.io is not None:
         found |= dict(_io(options.io))
     found |= dict(_fields("on_error", on_error_value(options.on_error)))
@@ -69,8 +69,15 @@ def _io(hint: IoHint) -> Iterator[Pair]:
     yield "io.of", list(hint.of)
 
 
-def _variable(value: str | Input) -> str:
-    return f"${{{{ inputs.{value.name}{path_text(value.path)} }}}}" if isinstance(value, Input) else value
+def variable_text(value: Variable) -> str:
+    """A variable as the manifest writes it, a secret with the place that it comes from."""
+    match value:
+        case Input():
+            return f"${{{{ inputs.{value.name}{path_text(value.path)} }}}}"
+        case Secret():
+            return f"${{{{ secrets.{value.name} }}}} ({value.reference})"
+        case _:
+            return value
 
 
 def _fields(path: str, value: object) -> Iterator[Pair]:

@@ -21,6 +21,7 @@ from compiler.graph.merge import TaskSource, merge_tasks
 from compiler.graph.model import Family, Graph
 from compiler.graph.order import evaluation_order
 from compiler.graph.report import Report, Stopped
+from compiler.graph.secrets import refuse_secret_inputs
 from compiler.graph.sections import settle_sections
 from compiler.graph.selfref import refuse_self_reference
 from compiler.graph.settings import OptionTable, family_options
@@ -231,7 +232,8 @@ def _fill_result(columns: _Columns, context: Context, binder: Binder) -> None:
 
 def _result(template: TreeTemplate, context: Context, binder: Binder) -> Value:
     try:
-        return binder.value(template.evaluate([]))
+        value = binder.value(template.evaluate([]))
+        return refuse_secret_inputs(value, context, "part of a result", "return what a task made of it")
     except (TemplateFault, Poisoned):
         context.blame(template.leaves, [])
     except ExprFault as fault:

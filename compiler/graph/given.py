@@ -9,12 +9,14 @@ from compiler.diagnostics import ManifestError
 from compiler.graph.bind import select_path
 from compiler.graph.context import Context
 from compiler.graph.domains import Domain
+from compiler.graph.secrets import given_secret, place_of
 from compiler.manifest.expressions.faults import ExprFault, Poisoned
 from compiler.manifest.expressions.symbols import SYMBOLIC, Level
 from compiler.manifest.expressions.templates import TemplateFault, TreeTemplate
 from compiler.manifest.model import Manifest, Workflow
 from compiler.manifest.params import accept_input
-from runtime.plan import path_text
+from runtime.plan import Secret, path_text
+from runtime.secret_references import SecretReference
 
 
 class GivenInputs:
@@ -83,15 +85,24 @@ class GivenInputs:
         except (TemplateFault, Poisoned):
             self._context.blame(template.leaves, frame, *where)
             return _WRONG
-        return value if _is_symbolic(value) else self._accepted(name, value)
+        if not _is_symbolic(value):
+            return self._accepted(name, value)
+        try:
+            return given_secret(declared, value, self._context)
+        except ExprFault as fault:
+            self._context.report.fault(self._context.whole(template.node, fault))
+        except Poisoned:
+            pass
+        return _WRONG
 
     def _accepted(self, name: str, value: object) -> object:
         declared, template = self.called.inputs[name], self._templates.get(name)
-        span = template.node.span if template is not None else declared.default_span or declared.span
-        if declared.type == "secret":
-            return value
+        node_span = template.node.span if template is not None else None
+        span = node_span or declared.default_span or declared.span
+        place = place_of(span, self._context.manifest if node_span is not None else self.called)
         try:
-            return accept_input(declared, value, span)
+            accepted = accept_input(declared, value, span)
+            return Secret(name, str(accepted), place) if isinstance(accepted, SecretReference) else accepted
         except ManifestError as err:
             for diagnostic in err.diagnostics:
                 self._context.report.add(diagnostic)

@@ -1,4 +1,4 @@
-"""The settings of the whole workflow that may hold expressions: `sla`, `optimize`, `workers`, `metrics`, texts.
+"""The settings of the whole workflow that may hold expressions: `sla`, `optimize`, `workers`, `secrets`, texts …
 
 They are evaluated as the options of tasks are, checked again as values, and stand in the manifest of the graph as if
 they had been written so: whoever reads them later finds plain values at the places of the expressions.
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from compiler.graph.context import Context
+from compiler.graph.secrets import check_secrets
 from compiler.graph.settings import evaluate_section
 from compiler.manifest.expressions.templates import scalars
 from compiler.manifest.model import Manifest
@@ -21,6 +22,7 @@ from compiler.manifest.tree import MappingNode, Node
 def settle_sections(context: Context) -> Manifest:
     """The manifest with these sections evaluated. Reports what is wrong with them, and leaves that part out."""
     manifest = context.manifest
+    check_secrets(context)
     sla, optimize, metrics = manifest.sla_node, manifest.optimize, manifest.metrics
     if sla is not None and _has_expression(sla):
         node = evaluate_section("sla", sla, context)

@@ -13,6 +13,7 @@ from itertools import islice
 from compiler.graph.context import Context
 from compiler.graph.domains import Domain
 from compiler.graph.handlers import check_spread, named_handler
+from compiler.graph.secrets import declared_secret
 from compiler.manifest.expressions.faults import ExprFault, Poisoned
 from compiler.manifest.expressions.functions import plain
 from compiler.manifest.expressions.symbols import SYMBOLIC, InputValue, SecretValue, describe
@@ -31,7 +32,7 @@ from compiler.manifest.options import (
 from compiler.manifest.plain import to_node
 from compiler.manifest.schema import check_value
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
-from runtime.plan import Input, path_text
+from runtime.plan import Input, Secret, path_text
 from runtime.value_types import a_type
 
 _TYPED: Mapping[str, tuple[str, Callable[[object], object], str]] = {
@@ -277,18 +278,23 @@ def _is_mapping(option: _Option) -> bool:
 
 
 def _marked(value: object) -> object:
-    """An input in a key: no value of an option has this form."""
-    assert isinstance(value, Input), "an option holds plain data and inputs"
-    return {"$i": [value.name, *value.path]}
+    """An input or a secret in a key: no value of an option has these forms."""
+    match value:
+        case Secret():
+            return {"$s": [value.name, value.reference]}
+        case Input():
+            return {"$i": [value.name, *value.path]}
+        case _:
+            raise AssertionError("an option holds plain data, inputs and secrets")
 
 
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=_marked)
 
 
 def _written_out(value: object) -> object:
-    """The value for a check of its form: an input stands for a text."""
+    """The value for a check of its form: an input and a secret stand for a text."""
     match value:
-        case Input():
+        case Input() | Secret():
             return value.name
         case dict():
             return {name: _written_out(item) for name, item in value.items()}
@@ -307,7 +313,10 @@ def _parse(option: _Option, value: object, context: Context) -> object:
 
 
 def _plain(option: _Option, value: object, context: Context) -> object:
-    """The value without symbols: secrets and inputs in `env` by name. Raises _Refused after reporting all others."""
+    """The value without symbols: secrets and inputs in `env` as such.
+
+    Raises _Refused after reporting all others, Poisoned for a secret that is wrong.
+    """
     node = option.template.node
     if option.template.is_constant:
         return value
@@ -345,7 +354,7 @@ def _parts(node: Node, value: list[object] | dict[str, object]) -> Iterator[tupl
 def _without_symbols(option: _Option, node: Node, value: object, context: Context) -> object:
     match value:
         case SecretValue(name=name):
-            return f"${{{{ secrets.{name} }}}}"
+            return declared_secret(name, context)
         case InputValue():
             return _input(node, value, context)
         case list():

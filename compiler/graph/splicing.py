@@ -22,7 +22,7 @@ from compiler.manifest.expressions.faults import ExprFault, Poisoned
 from compiler.manifest.expressions.operators import as_text
 from compiler.manifest.expressions.symbols import SYMBOLIC, InputValue, describe
 from compiler.manifest.model import Manifest, TaskOptions
-from runtime.plan import Input, Key, Ref, Value, Variable, map_refs
+from runtime.plan import Input, Key, Ref, Secret, Value, Variable, map_refs
 
 FILE_MARK = "-r "
 """How a requirements file stands in the options of an instance."""
@@ -169,6 +169,8 @@ class Splicer:
             found = self._inputs.part(copy, value.name, value.path)
             if isinstance(found, InputValue):
                 return Input(found.name, found.path)
+            if isinstance(found, Secret):
+                return found
             if isinstance(found, SYMBOLIC):
                 message = f"{describe(found)}, cannot be the environment variable `{name}` of the workflow"
                 raise ExprFault("E214", message, hint="give it a value that is known at launch")

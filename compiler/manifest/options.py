@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from compiler.manifest.model import ErrorPolicy, IoHint, Resources, Sla
-from runtime.plan import Input, Retry, Variable
+from runtime.plan import Input, Retry, Secret, Variable
 from runtime.quantities import parse_duration, parse_money, parse_size, size_mb
 
 __all__ = [
@@ -166,7 +166,7 @@ def parse_env(value: object) -> tuple[tuple[str, Variable], ...]:
 
 
 def _variable(name: str, value: object) -> Variable:
-    if isinstance(value, Input):
+    if isinstance(value, (Input, Secret)):
         return value
     text = _text(value, name)
     if "\0" in text:

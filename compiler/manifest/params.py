@@ -139,6 +139,7 @@ def _type(param: Param) -> Type:
         raise _Wrong("E104", str(err), param.type_span or param.span, hint) from err
 
 
+SECRET = Type("secret")
 _SYNONYMS = {
     "integer": "int",
     "string": "str",
@@ -206,8 +207,21 @@ def _check_inputs(manifest: Manifest) -> list[Diagnostic]:
     for declared in manifest.inputs.values():
         try:
             type_ = _type(declared)
-            if declared.has_default and type_.name != "secret":
+            if type_.name == "secret":
+                _check_secret_default(declared)
+            elif declared.has_default:
                 _accept(declared, type_, declared.default, declared.default_span or declared.span, "the default")
         except _Wrong as wrong:
             found.append(wrong.diagnostic)
     return found
+
+
+def _check_secret_default(declared: Param) -> None:
+    """What stands in a manifest is read by everybody. Raises _Wrong (E215)."""
+    if not declared.has_default:
+        return
+    try:
+        accept(SECRET, declared.default)
+    except ValueError as err:
+        message = f"the default of the secret input `{declared.name}`: {err}"
+        raise _Wrong("E215", message, declared.default_span or declared.span) from err

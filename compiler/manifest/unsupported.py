@@ -14,7 +14,7 @@ from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 
 def find_unsupported(manifest: Manifest, tree: MappingNode) -> tuple[tuple[str, Span], ...]:
     """Each feature with its place, in the order of the file."""
-    found = [*_sections(tree), *_secret_inputs(manifest)]
+    found = [*_sections(tree)]
     found += _options(manifest.defaults, manifest.default_spans)
     for function in manifest.functions.values():
         found += _options(function.options, function.option_spans)
@@ -29,12 +29,6 @@ def _sections(tree: MappingNode) -> Iterator[tuple[str, Span]]:
         is_later = _LATER_SECTIONS.get(name)
         if is_later is not None and is_later(value):
             yield name, key.span
-
-
-def _secret_inputs(manifest: Manifest) -> Iterator[tuple[str, Span]]:
-    for declared in manifest.inputs.values():
-        if declared.type.strip() == "secret":
-            yield f"the secret input `{declared.name}`", declared.span
 
 
 def _task(task: TaskDef) -> Iterator[tuple[str, Span]]:
@@ -68,7 +62,6 @@ def _unless(*values: object) -> Callable[[Node], bool]:
 
 
 _LATER_SECTIONS: Mapping[str, Callable[[Node], bool]] = {
-    "secrets": _is_written,
     "optimize": _is_written,
 }
 _LATER_OPTIONS: Mapping[str, Callable[[Node], bool]] = {

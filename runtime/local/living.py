@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from runtime.errors import LambdaUnavailable
 from runtime.local.places import StateFolder, read_stack_record
+from runtime.secrecy.confided import SOCKET
 
 REGION = "us-east-1"
 
@@ -34,6 +35,11 @@ class LocalStack:
     started: bool
     pid: int
     region: str = REGION
+
+    @property
+    def vault(self) -> Path:
+        """The socket for what is confided to the service."""
+        return self.directory / SOCKET
 
     def status(self) -> dict[str, object]:
         """The service's own account of itself. Raises LambdaUnavailable when it does not answer."""

@@ -36,7 +36,9 @@ from runtime.local.listing import ListedStack
 from runtime.local.redis_server import RedisProcess, ask, start_redis
 from runtime.local.spawner import Spawner, base_variables
 from runtime.local.status import describe_service, installed_version
+from runtime.local.vault import Vault
 from runtime.local.wire import HttpServer
+from runtime.secrecy.confided import SOCKET, VARIABLE
 
 QUIET_S = 2.0
 LOOK_S = 0.2
@@ -131,6 +133,7 @@ class Service:
             clock=self._loop.time,
         )
         self._server = HttpServer(api.handle)
+        self._vault = Vault(folder / SOCKET)
         self._listed = ListedStack(options.deployment, folder, is_kept=options.is_kept)
 
     @property
@@ -140,6 +143,7 @@ class Service:
     async def run(self) -> None:
         """Serve until stopped. Raises LambdaUnavailable when the port is taken."""
         await self._listen()
+        await self._vault.start()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
         if self._options.has_lifeline:
@@ -184,6 +188,7 @@ class Service:
 
     async def _close(self) -> None:
         self._server.close()
+        self._vault.close()
         self._dispatcher.close()
         try:
             async with asyncio.timeout(QUIET_S):
@@ -221,12 +226,13 @@ class Service:
         self._spawner.retire(in_use)
 
     def _site_variables(self) -> dict[str, str]:
-        """Credentials that sign but open nothing, and this service as the Lambda that boto3 finds."""
+        """Credentials that sign but open nothing, this service as the Lambda that boto3 finds, and its vault."""
         return {
             **base_variables(self._options.directory / "home"),
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_ENDPOINT_URL_LAMBDA": self.endpoint,
+            VARIABLE: str(self._vault.path),
         }
 
     def _status(self) -> dict[str, object]:

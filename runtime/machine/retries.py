@@ -16,6 +16,10 @@ OUT_OF_MEMORY = "OutOfMemory"
 NAMES_OF_A_DEATH = (KILLED, OUT_OF_MEMORY)
 """What the end of a process in mid-attempt is called: nobody says what killed it, and often it was its memory."""
 
+SECRET_UNAVAILABLE, SECRET_RETURNED = "SecretUnavailable", "SecretReturned"
+PERMANENT = frozenset({SECRET_UNAVAILABLE, SECRET_RETURNED})
+"""What another attempt would not change: repeated only where `on` names it."""
+
 LONGEST_WAIT_S = 24 * 3600.0
 DECORRELATED_FACTOR = 3.0
 
@@ -24,7 +28,9 @@ def repeats(retry: Retry, names: Collection[str]) -> bool:
     """Whether a failure that goes by these names is one that `retry` repeats, as long as attempts are left."""
     if retry.kills_only:
         return KILLED in names
-    return not retry.on or not set(retry.on).isdisjoint(names)
+    if not retry.on:
+        return PERMANENT.isdisjoint(names)
+    return not set(retry.on).isdisjoint(names)
 
 
 def wait_s(retry: Retry, failed: int, seed: str) -> float:

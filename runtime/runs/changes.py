@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
+from typing import cast
 
 from runtime.bundle import LoadedBundle
 from runtime.display import safe_repr
 from runtime.pages import decode_subdag, encode_value
-from runtime.plan import Input, Leaf, Task, Value, map_refs, parse_instance_name
+from runtime.plan import Input, Leaf, Secret, Task, Value, map_refs, parse_instance_name
 
 CODE, ARGUMENTS, VARIABLES, CONDITION = "code", "arguments", "variables", "condition"
 PLACE, OPTIONS = "place", "options"
@@ -81,7 +82,8 @@ def _reason(now: Digest, earlier: Digest, before: Mapping[str, Digest], after: M
 
 def _parts(task: Task, marks: Mapping[str, str], inputs: Mapping[str, str], passed: Collection[str]) -> dict[str, str]:
     def written(value: Value) -> object:
-        return encode_value(value), [_input(leaf, inputs) for leaf in _leaves(value) if isinstance(leaf, Input)]
+        given = [_input(leaf, inputs) for leaf in _leaves(value) if isinstance(leaf, Input)]
+        return encode_value(_without_places(value)), given
 
     edges = [(edge.producer, edge.output) for edge in task.in_edges]
     function = task.function
@@ -97,6 +99,11 @@ def _parts(task: Task, marks: Mapping[str, str], inputs: Mapping[str, str], pass
         CONDITION: _hashed(written(task.when)),
         OPTIONS: _hashed([remedy, *rest]),
     }
+
+
+def _without_places(value: Value) -> Value:
+    """A secret that is declared on another line is the same one."""
+    return cast(Value, map_refs(value, lambda leaf: replace(leaf, place="") if isinstance(leaf, Secret) else leaf))
 
 
 def _input(leaf: Input, inputs: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from runtime.local.hold import StackEnding
 from runtime.local.living import LocalStack
 from runtime.local.stack import hold_kept, start_kept
 from runtime.results import Progress
+from runtime.runs.confiding import confide_secrets
 from runtime.runs.ending import ends_recorded
 from runtime.runs.following import Follower
 from runtime.runs.publishing import make_record, prepare_functions
@@ -51,7 +52,9 @@ def launch_detached(
     given = resolve_inputs(bundle.inputs, inputs)
     with lasting_stack(local) as stack:
         target = target_on(stack, local)
-        with closing(open_session(new_run_id(bundle), bundle, target, settings)) as session:
+        run = new_run_id(bundle)
+        confide_secrets(run, bundle, given, target)
+        with closing(open_session(run, bundle, target, settings)) as session:
             follower = Follower(session, make_record(session, given), given, progress)
             with ends_recorded(session, keep=keep):
                 follower.tell("starting", force=True)
@@ -98,4 +101,5 @@ def target_on(stack: LocalStack, local: LocalSettings) -> Target:
         deployment=local.deployment,
         time_limit_s=int(local.time_limit_s),
         signing_key=local.signing_key,
+        vault=str(stack.vault),
     )

@@ -14,6 +14,7 @@ from runtime.errors import RunCancelled, RunFailed, RuntimeFault, StoreUnavailab
 from runtime.ports import RunEnd
 from runtime.results import RunResult
 from runtime.runs.book import Ending
+from runtime.runs.confiding import take_secrets_back
 from runtime.runs.following import RunOver
 from runtime.runs.kept import KEPT_BYTES, kept_parts, result_edges
 from runtime.runs.record import Outcome, RunState
@@ -101,6 +102,7 @@ def _record_cancelled(session: Session, reason: str, *, keep: bool) -> None:
 
 
 def _close(session: Session, ending: Ending) -> None:
+    take_secrets_back(session.run, session.target)
     session.book.close(session.run, ending, session.settings.life_s)
 
 

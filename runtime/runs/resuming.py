@@ -27,6 +27,7 @@ from runtime.results import Progress, RunResult
 from runtime.runs.archive import leaves_record, restore
 from runtime.runs.changes import digests, reasons
 from runtime.runs.clients import finish_following
+from runtime.runs.confiding import confide_secrets
 from runtime.runs.detaching import target_on
 from runtime.runs.ending import ends_recorded
 from runtime.runs.finding import Deployment, Found
@@ -112,12 +113,14 @@ def resume(deployment: Deployment, found: Found, stack: LocalStack, request: Req
         check_installed(bundle.requirements)
         wanted = {**{name: recorded[name] for name in recorded if name in bundle.inputs}, **(request.inputs or {})}
         inputs = resolve_inputs(bundle.inputs, wanted, request.texts or {})
+        target = target_on(stack, deployment.settings)
+        confide_secrets(found.run, bundle, inputs, target)
         with closing(
             make_session(
                 bundle,
                 backend,
                 trust,
-                target=target_on(stack, deployment.settings),
+                target=target,
                 settings=request.settings,
                 keys=deployment.keys,
             )

@@ -21,7 +21,8 @@ from runtime.values.trust import Trust
 class Target:
     """Where a bundle runs. `lambda_endpoint` None is AWS itself; `time_limit_s` is the functions' `Timeout`.
 
-    `signing_key` is a reference to the deployment's keys, None for those of this user.
+    `signing_key` is a reference to the deployment's keys, None for those of this user. `vault` is the socket
+    of a local service for what is confided to it, "" for none.
     """
 
     redis_url: str
@@ -31,6 +32,7 @@ class Target:
     role: str = "arn:aws:iam::000000000000:role/local"
     time_limit_s: int = 900
     signing_key: str | None = None
+    vault: str = ""
 
     @property
     def function_prefix(self) -> str:

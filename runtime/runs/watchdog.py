@@ -29,6 +29,7 @@ from runtime.runs.finding import Deployment
 from runtime.runs.following import Follower, RunOver
 from runtime.runs.recorded import open_recorded, recorded_inputs
 from runtime.runs.session import Target
+from runtime.secrecy.confided import SOCKET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ def watch_to_the_end(job: Job, ready: Callable[[], None]) -> None:
         region=job.region,
         deployment=job.deployment,
         signing_key=job.signing_key,
+        vault=str(Path(job.directory) / SOCKET),
     )
     with held(Path(job.directory)), deployment.book(job.redis_url) as book:
         entry = book.entry(job.run)

@@ -17,13 +17,17 @@ from math import inf
 
 from runtime.code import CodeLoader, user_traceback
 from runtime.errors import RuntimeFault, ValueUnreadable
-from runtime.plan import Blob, Input, Leaf, Ref, Task, Variable, map_refs, slot_name
+from runtime.machine.retries import SECRET_RETURNED, SECRET_UNAVAILABLE
+from runtime.plan import Blob, Input, Leaf, Ref, Secret, Task, Variable, map_refs, slot_name
+from runtime.secrecy.reading import RunSecrets
+from runtime.secrecy.returned import holds_secret
+from runtime.secret_references import SecretReference, SecretUnavailable
 from runtime.tasks.command_fault import CommandFault
 from runtime.tasks.conditions import ConditionFault, holds
 from runtime.tasks.environ import VariableError, Variables, variable_text
 from runtime.tasks.failure_names import names_of
 from runtime.tasks.forks import end_fork
-from runtime.tasks.process import TERM_GRACE_S
+from runtime.tasks.process import STDERR_TAIL_BYTES, TERM_GRACE_S
 from runtime.tasks.remedies import FailedTask, chosen, skipped, substitutes
 from runtime.tasks.selection import SelectionError, select
 from runtime.tasks.stderr_tail import StderrTail
@@ -60,11 +64,18 @@ class Execution:
     `literals(digest)` returns a large literal of the manifest, `inputs(name)` the value of an input of the run.
     """
 
-    def __init__(self, loader: CodeLoader, literals: Callable[[str], object], inputs: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        loader: CodeLoader,
+        literals: Callable[[str], object],
+        inputs: Callable[[str], object],
+        secrets: RunSecrets,
+    ) -> None:
         self._loader = loader
         self._literals = literals
         self._inputs = inputs
-        self._stderr = StderrTail()
+        self._secrets = secrets
+        self._stderr = StderrTail(secrets.masks)
         self._limit = TimeLimit()
         self._pid = os.getpid()
         self._surroundings: Surroundings | None = None
@@ -92,8 +103,10 @@ class Execution:
         try:
             if (task.when is not True or task.is_handler) and self._is_skipped(task, inputs):
                 return Outcome(outputs=skipped(task))
+            given = self._read_secrets(task) if task.has_secrets else ()
             result = self._command(task, inputs) if task.function.kind == "exec" else self._call(task, inputs)
-            outcome = self._outputs(task, result)
+            is_secret = given and holds_secret(result, given)
+            outcome = self._secret_returned(task) if is_secret else self._outputs(task, result)
         except TaskTimeout:
             message = f"{task.name} ran longer than its timeout of {task.timeout_s:g} s"
             outcome = replace(self._ended("Timeout", message), is_cut=is_short)
@@ -110,10 +123,16 @@ class Execution:
         except CommandFault as err:
             outcome = Outcome(
                 failure=TaskFailure(
-                    kind=err.kind, message=err.message, hint=err.hint, stderr=err.stderr, names=err.names
+                    kind=err.kind,
+                    message=err.message,
+                    hint=err.hint,
+                    stderr=self._end_of_stderr(err.stderr),
+                    names=err.names,
                 ),
                 is_cut=is_short and err.kind == "Timeout",
             )
+        except SecretUnavailable as fault:
+            outcome = Outcome(failure=TaskFailure(kind=SECRET_UNAVAILABLE, message=fault.message, hint=fault.hint))
         except RuntimeFault:
             raise
         except BaseException as err:  # the boundary to user code
@@ -168,6 +187,33 @@ class Execution:
         """The values that stand for the outputs of a task that has failed for good, by slot."""
         return substitutes(task, record, self._constant)
 
+    def _read_secrets(self, task: Task) -> tuple[str, ...]:
+        """Every secret that the task takes, read before any of its code runs. Raises SecretUnavailable."""
+        found: list[str] = []
+
+        def visit(leaf: Leaf) -> object:
+            if isinstance(leaf, Secret):
+                found.append(self._secrets.of_manifest(leaf))
+            elif isinstance(leaf, Input) and isinstance(reference := self._inputs(leaf.name), SecretReference):
+                found.append(self._secrets.of_input(leaf.name, reference))
+            return leaf
+
+        with self._limit.within(self._time_s):
+            map_refs([*task.args, *task.kwargs.values(), *(value for _, value in task.environ)], visit)
+        if self._surroundings is not None:
+            self._surroundings.accept_streams()
+        return tuple(found)
+
+    def _secret_returned(self, task: Task) -> Outcome:
+        message = f"{task.name} returns a secret that it was given, and results are stored and shown"
+        hint = "return what you made of it; a task that needs the secret takes it itself"
+        return Outcome(failure=TaskFailure(kind=SECRET_RETURNED, message=message, hint=hint))
+
+    def _end_of_stderr(self, text: str) -> str:
+        """What a command wrote, which may be the end of more: its bytes were counted, and a letter has four at most."""
+        is_cut = len(text) >= STDERR_TAIL_BYTES // 4
+        return self._secrets.masks.hide_in_tail(text, len(text), is_cut=is_cut)
+
     def _is_skipped(self, task: Task, inputs: dict[str, object]) -> bool:
         if task.is_handler and not isinstance(self._unpacked(inputs, task.in_edges[0].slot), FailedTask):
             return True
@@ -216,7 +262,13 @@ class Execution:
 
     def _constant(self, leaf: Leaf) -> object:
         assert not isinstance(leaf, Ref), "what no task gives stands here"
-        return self._literals(leaf.digest) if isinstance(leaf, Blob) else self._input(leaf)
+        match leaf:
+            case Blob():
+                return self._literals(leaf.digest)
+            case Secret():
+                return self._secrets.of_manifest(leaf)
+            case _:
+                return self._input(leaf)
 
     def _unpacked(self, inputs: dict[str, object], slot: str) -> object:
         value = inputs[slot]
@@ -234,14 +286,17 @@ class Execution:
             raise unreadable(slot, why) from None
 
     def _input(self, leaf: Input) -> object:
-        return select(self._inputs(leaf.name), leaf.path, f"inputs.{leaf.name}")
+        value = self._inputs(leaf.name)
+        if isinstance(value, SecretReference):
+            return self._secrets.of_input(leaf.name, value)
+        return select(value, leaf.path, f"inputs.{leaf.name}")
 
     def _environ(self, task: Task) -> dict[str, str]:
         return {name: self._variable(name, value) for name, value in task.environ}
 
     def _variable(self, name: str, value: Variable) -> str:
         try:
-            return variable_text(self._input(value) if isinstance(value, Input) else value)
+            return variable_text(value if isinstance(value, str) else self._constant(value))
         except VariableError as err:
             raise VariableError(f"the environment variable `{name}` {err}") from err
 

@@ -74,6 +74,10 @@ class Surroundings:
         if not self.spoiled:
             os.close(self._folder)
 
+    def accept_streams(self) -> None:
+        """The standard streams go elsewhere from now on, by treadle's own doing."""
+        self._files = tuple(map(file_of, STANDARD))
+
     def restore(self, task: str, took_s: float) -> None:
         """Put back what `task` has changed, and note what cannot be."""
         os.umask(self._mask)

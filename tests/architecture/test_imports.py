@@ -17,7 +17,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 OWN = ("compiler", "runtime", "schemas")
 
-VOCABULARY = ("runtime.errors", "runtime.plan", "runtime.config", "runtime.quantities", "runtime.value_types")
+VOCABULARY = (
+    "runtime.errors",
+    "runtime.plan",
+    "runtime.config",
+    "runtime.quantities",
+    "runtime.secret_references",
+    "runtime.value_types",
+)
 FRONT = ("compiler.diagnostics", "compiler.suggest", "compiler.manifest", *VOCABULARY)
 
 IMPORTS: dict[str, tuple[str, ...]] = {

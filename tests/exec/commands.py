@@ -13,6 +13,7 @@ from runtime.code import CodeLoader
 from runtime.plan import EnvClass, Function, Task, Value
 from runtime.tasks.executable import ShippedFile, encode_executable
 from runtime.tasks.execute import Execution, Outcome, TaskFailure
+from tests.secrecy import secrets_in
 
 PYTHON = sys.executable
 NOW_S = 60.0
@@ -62,7 +63,7 @@ class Bench:
             outputs=outputs,
             environ=tuple((environ or {}).items()),
         )
-        return Execution(self.loader, _nothing, _nothing).run(task, {})
+        return Execution(self.loader, _nothing, _nothing, secrets_in()).run(task, {})
 
     def run(self, *argv: object, **more: object) -> object:
         outcome = self.outcome(*argv, **more)  # type: ignore[arg-type]

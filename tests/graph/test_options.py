@@ -8,7 +8,7 @@ import pytest
 
 from compiler.manifest.model import Call, ErrorPolicy, Resources, Source
 from compiler.pipeline import check
-from runtime.plan import Input, Retry
+from runtime.plan import Input, Retry, Secret
 from tests.graph.manifests import HEAD, codes, graph_of
 
 
@@ -113,14 +113,14 @@ def test_what_later_issues_execute_is_kept_for_display() -> None:
     assert dict(graph.option_of(1).other) == {"when": '"${{ tasks.a == 1 }}"'}
 
 
-def test_a_secret_in_env_is_kept_by_name() -> None:
+def test_a_secret_in_env_is_kept_as_a_reference() -> None:
     graph = graph_of(
         """
         secrets: {key: {env: KEY}}
         tasks: {a: {call: "m:f", env: {K: "${{ secrets.key }}"}}}
         """
     )
-    assert graph.option_of(0).environ == (("K", "${{ secrets.key }}"),)
+    assert graph.option_of(0).environ == (("K", Secret("key", "env:KEY", "workflow.yaml:3")),)
 
 
 def test_variables_are_merged_key_by_key_and_may_be_inputs_or_texts_of_each_instance() -> None:

@@ -57,7 +57,12 @@ class Bench:
     @property
     def target(self) -> Target:
         stack = self.stack
-        return Target(redis_url=stack.redis_url, lambda_endpoint=stack.lambda_endpoint, deployment=DEPLOYMENT)
+        return Target(
+            redis_url=stack.redis_url,
+            lambda_endpoint=stack.lambda_endpoint,
+            deployment=DEPLOYMENT,
+            vault=str(stack.vault),
+        )
 
     def run(
         self,

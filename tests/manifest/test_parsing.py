@@ -147,7 +147,6 @@ tasks:
 """
     found = [(name, span.start.line) for name, span in parse(text).unsupported]
     assert found == [
-        ("the secret input `b`", 3),
         ("optimize", 4),
         ("metrics", 5),
         ("cache", 14),

@@ -14,6 +14,7 @@ import pytest
 from runtime.code import CodeLoader
 from runtime.plan import Blob, EnvClass, Function, InEdge, Input, Ref, Task, Value, Variable
 from runtime.tasks.execute import Execution, Outcome
+from tests.secrecy import secrets_in
 
 INPUTS: Mapping[str, object] = {
     "name": "Ada",
@@ -52,7 +53,7 @@ def run(
         timeout_s=timeout_s,
     )
     loader = cast(CodeLoader, OneFunction(function))
-    execution = Execution(loader, {"d": [7]}.__getitem__, INPUTS.__getitem__)
+    execution = Execution(loader, {"d": [7]}.__getitem__, INPUTS.__getitem__, secrets_in())
     with execution.listening():
         return execution.run(task, given or {})
 

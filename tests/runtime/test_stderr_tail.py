@@ -8,11 +8,12 @@ from contextlib import redirect_stderr
 
 import pytest
 
+from runtime.secrecy.masking import Masks
 from runtime.tasks.stderr_tail import LIMIT, StderrTail
 
 
 def test_what_is_written_is_kept_and_passed_on() -> None:
-    tail, under = StderrTail(), io.StringIO()
+    tail, under = StderrTail(Masks()), io.StringIO()
     with redirect_stderr(under), tail.listening():
         print("before", file=sys.stderr)
         tail.clear()
@@ -23,7 +24,7 @@ def test_what_is_written_is_kept_and_passed_on() -> None:
 
 
 def test_of_much_the_end_is_kept() -> None:
-    tail, under = StderrTail(), io.StringIO()
+    tail, under = StderrTail(Masks()), io.StringIO()
     with redirect_stderr(under), tail.listening():
         sys.stderr.write("x" * 100_000)
         for number in range(5_000):
@@ -34,7 +35,7 @@ def test_of_much_the_end_is_kept() -> None:
 
 
 def test_a_stream_that_was_put_in_its_place_stays() -> None:
-    tail, other = StderrTail(), io.StringIO()
+    tail, other = StderrTail(Masks()), io.StringIO()
     with redirect_stderr(io.StringIO()):
         with tail.listening():
             sys.stderr = other
@@ -43,7 +44,7 @@ def test_a_stream_that_was_put_in_its_place_stays() -> None:
 
 def test_without_an_error_output_there_is_nothing_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
-    tail = StderrTail()
+    tail = StderrTail(Masks())
     with tail.listening():
         assert sys.stderr is None
     assert tail.text() == ""

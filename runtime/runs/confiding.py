@@ -1,0 +1,60 @@
+"""What a launcher gives to a local service for one run so that its workers can read secrets: variables, never a file.
+
+Of `env:NAME` that is the variable NAME, of `ssm:` and `secretsmanager:` the AWS credentials of this process. A variable
+that is not set is found here, before anything is launched. On AWS workers have their function's own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+
+from runtime.bundle import LoadedBundle
+from runtime.errors import LambdaUnavailable
+from runtime.runs.session import Target
+from runtime.secrecy.confided import confide, take_back
+from runtime.secret_references import (
+    SecretReference,
+    SecretUnavailable,
+    Source,
+    caller_variables,
+    parse_reference,
+    resolve,
+)
+
+
+def confide_secrets(run: str, bundle: LoadedBundle, inputs: Mapping[str, object], target: Target) -> None:
+    """Raises SecretUnavailable when a variable is not set, LambdaUnavailable."""
+    if target.vault and (variables := needed_variables(bundle, inputs)):
+        confide(target.vault, run, variables)
+
+
+def take_secrets_back(run: str, target: Target) -> None:
+    """The run is over: its variables are forgotten. A service that is gone has forgotten them."""
+    if target.vault:
+        with suppress(LambdaUnavailable):
+            take_back(target.vault, run)
+
+
+def needed_variables(bundle: LoadedBundle, inputs: Mapping[str, object]) -> dict[str, str]:
+    """What the secrets of a run are read with. Raises SecretUnavailable."""
+    found: dict[str, str] = {}
+    references = dict(_references(bundle, inputs))
+    if any(reference.source in (Source.SSM, Source.SECRETS_MANAGER) for reference in references):
+        found |= caller_variables()
+    for reference, what in references.items():
+        if reference.source is Source.ENV:
+            try:
+                found[reference.name] = resolve(reference, os.environ)
+            except SecretUnavailable as fault:
+                raise SecretUnavailable(f"{what} cannot be had: {fault.message}", hint=fault.hint) from fault
+    return found
+
+
+def _references(bundle: LoadedBundle, inputs: Mapping[str, object]) -> Iterator[tuple[SecretReference, str]]:
+    for secret in bundle.secrets:
+        yield parse_reference(secret.reference), f"the secret `{secret.name}` ({secret.place})"
+    for name, value in inputs.items():
+        if isinstance(value, SecretReference):
+            yield value, f"the input `{name}`"

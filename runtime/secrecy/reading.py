@@ -1,0 +1,68 @@
+"""The secrets of one run in one environment: read when the first task needs them, kept in memory, hidden before use.
+
+`env:NAME` is a variable of the Lambda function. A local environment inherits nothing, so that there it is the
+variable NAME of whoever launched the run, which came through `runtime.secrecy.confided`: the value is in no file, no
+payload and no configuration of a function; on AWS it is the function's configuration that must have it. `ssm:` and
+`secretsmanager:` are read with the credentials of the function's role, locally with those of the launcher.
+
+What cannot be read fails the task that needs it before its code runs, and is not tried again in this invocation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from runtime.plan import Secret
+from runtime.secrecy.masking import LEAST_CHARS, Masks
+from runtime.secret_references import SecretReference, SecretUnavailable, client_with, parse_reference, resolve
+
+Known = dict[SecretReference, str]
+
+
+class RunSecrets:
+    """Values by reference; `known` are those read before in this run.
+
+    `variables` gives the environment that references are read in. `is_confided`: it is another's, AWS credentials too.
+    """
+
+    def __init__(
+        self, variables: Callable[[], Mapping[str, str]], masks: Masks, known: Known, *, is_confided: bool
+    ) -> None:
+        self.masks = masks
+        self._variables = variables
+        self._known = known
+        self._is_confided = is_confided
+        self._refused: dict[SecretReference, SecretUnavailable] = {}
+
+    def of_manifest(self, secret: Secret) -> str:
+        """A secret that the manifest declares. Raises SecretUnavailable."""
+        return self._value(parse_reference(secret.reference), f"the secret `{secret.name}` ({secret.place})")
+
+    def of_input(self, name: str, reference: SecretReference) -> str:
+        """An input of type secret. Raises SecretUnavailable."""
+        return self._value(reference, f"the input `{name}`")
+
+    def _value(self, reference: SecretReference, what: str) -> str:
+        if reference in self._refused:
+            raise self._refused[reference]
+        if reference not in self._known:
+            try:
+                self._known[reference] = self._read(reference)
+            except SecretUnavailable as fault:
+                said = SecretUnavailable(f"{what} cannot be had: {fault.message}", hint=fault.hint)
+                self._refused[reference] = said
+                raise said from None
+        return self._known[reference]
+
+    def _read(self, reference: SecretReference) -> str:
+        variables = self._variables()
+        text = resolve(reference, variables, client_with(variables) if self._is_confided else None)
+        if not text.strip():
+            raise SecretUnavailable(f"{reference} is empty", hint="give it a value")
+        if len(text.strip()) < LEAST_CHARS:
+            message = f"{reference} has fewer than {LEAST_CHARS} characters, and cannot be kept out of logs"
+            raise SecretUnavailable(message, hint="use a longer one")
+        if "\0" in text:
+            raise SecretUnavailable(f"{reference} holds a NUL character", hint="store it as text: base64, for example")
+        self.masks.add(text)
+        return text

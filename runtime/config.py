@@ -2,6 +2,10 @@
 
 One type per backend, each with only its own fields, and one `WorkerSettings` shared by all. What does not fit is a
 ValueError with a line for each mistake, which begins with the setting's name in backticks.
+
+What belongs to a task or a workflow is no setting: memory (1,769 MB), a task's timeout (5 m), its retries (2, for kills
+only) and the objective (`sla`) are said in the manifest, for a task or under `defaults`, so that a manifest means the
+same on every machine.
 """
 
 from __future__ import annotations
@@ -17,6 +21,9 @@ from runtime.secret_references import Source, parse_reference
 from runtime.upload import parse_upload
 
 KIB = 1024
+INLINE_MAX_BYTES = 640 * KIB
+"""What may travel inside an invocation, of the 1 MiB that Lambda takes: encoded, it grows by a third."""
+
 HOUR_S = 3600.0
 S3_SCHEME = "s3://"
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
@@ -68,6 +75,12 @@ class WorkerSettings:
         yield from _too_few(self, "max_tries", "fan_out")
         if not self.renew_s < self.lease_s:
             yield f"`renew` ({self.renew_s:g}s) must be shorter than `lease` ({self.lease_s:g}s)"
+        inline = self.inline_subdag_bytes + 2 * self.inline_values_bytes
+        if inline > INLINE_MAX_BYTES:
+            yield (
+                "`inline_subdag_bytes` and twice `inline_values_bytes` (values of tasks, and inputs) are "
+                f"{inline:,} bytes; an invocation has room for {INLINE_MAX_BYTES:,}"
+            )
         if self.object_store is not None and not _is_object_store(self.object_store):
             yield f"`object_store` is {self.object_store!r}; write s3://BUCKET/PREFIX, or the whole path of a folder"
         if self.metrics_upload is not None:

@@ -189,7 +189,9 @@ def resolve(layers: Sequence[Layer], *, backend: str) -> Settings:
                 mistakes.append(f"{where}: `{name}`: {err}")
     typed = _typed(slots, chosen, backend, mistakes)
     if mistakes:
-        raise SettingsInvalid("\n".join(mistakes), hint="`treadle doctor` prints every setting and where it comes from")
+        raise SettingsInvalid(
+            "\n".join(sorted(mistakes, key=_line)), hint="`treadle doctor` prints every setting and where it comes from"
+        )
     follows = _followed(typed, chosen)
     every = []
     for slot in slots.values():
@@ -198,6 +200,12 @@ def resolve(layers: Sequence[Layer], *, backend: str) -> Settings:
         text = f"({slot.unset})" if value is None else text_of(value, slot.field)
         every.append(Setting(name=slot.name, value=value, text=text, source=source, group=slot.group))
     return Settings(backend=backend, all=tuple(every), _typed=typed)
+
+
+def _line(mistake: str) -> int:
+    """Mistakes in the file come last, from its top to its end."""
+    found = re.match(r"[^`]*?toml:(\d+):", mistake)
+    return int(found[1]) if found else 0
 
 
 def _named_by_references(layers: Sequence[Layer]) -> set[str]:

@@ -100,12 +100,12 @@ def test_setting_of_another_backend_is_an_error_in_every_layer(tmp_path: Path) -
     own = command_line({"redis_url": "redis://:pw@h"})
     said = refusal(own, environment({"TREADLE_CONCURRENCY_LIMIT": "3"}), file, backend="inline")
     whose = "is a setting of the backend local, and this is inline"
-    assert set(said) == {
-        f"{tmp_path}/treadle.toml:4: `lambda_port` {whose}",
-        f"{tmp_path}/treadle.toml:2: `retries` {whose}",
+    assert said == [
         f"environment, TREADLE_CONCURRENCY_LIMIT: `concurrency_limit` {whose}",
         f"command line: `redis_url` {whose}",
-    }
+        f"{tmp_path}/treadle.toml:2: `retries` {whose}",
+        f"{tmp_path}/treadle.toml:4: `lambda_port` {whose}",
+    ]
 
 
 def test_table_of_another_backend_does_not_apply_but_is_checked(tmp_path: Path) -> None:
@@ -177,6 +177,11 @@ def test_settings_that_do_not_fit_together_are_told_with_all_their_places(tmp_pa
         "command line: `deployment` is '../x'; write a name of letters, digits, '-', '_' and '.'",
         "command line: `lambda_port` is 70000; a port is a number up to 65535",
     ]
+
+
+def test_what_travels_inside_fits_an_invocation() -> None:
+    (said,) = refusal(command_line({"inline_values_bytes": "1MiB"}))
+    assert said.endswith("are 2,228,224 bytes; an invocation has room for 655,360")
 
 
 def test_keys_of_a_run_outlive_its_deadline() -> None:

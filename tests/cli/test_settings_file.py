@@ -1,0 +1,87 @@
+"""Which `treadle.toml` counts: one rule for every verb that has settings, and for a bundle's `launch.py`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from compiler.cli.completing import command_line
+from tests.cli.conftest import MANIFESTS, Treadle
+from tests.shell import shell_at
+
+WRONG = 'lingr = "1s"\n'
+SAID = "treadle.toml:1: there is no setting `lingr`; did you mean `linger`?"
+BESIDE_FILE: dict[str, tuple[str, ...]] = {"explain": ("FILE", "greet")}
+"""The words of verbs that take more than FILE."""
+
+BY_OPTION: dict[str, tuple[str, ...]] = {
+    "cancel": ("last",),
+    "clean": ("last",),
+    "doctor": (),
+    "errors": ("last",),
+    "local": ("status",),
+    "logs": ("last",),
+    "runs": (),
+}
+"""Verbs that take no FILE, with the words that they need."""
+
+
+def options(verb: str) -> set[str]:
+    parser = next(iter(command_line()._subparsers._group_actions)).choices[verb]  # type: ignore[union-attr,index]
+    return {option for action in parser._actions for option in action.option_strings}
+
+
+def with_settings() -> list[str]:
+    root = command_line()
+    verbs = next(iter(root._subparsers._group_actions)).choices  # type: ignore[union-attr]
+    return [verb for verb in verbs or () if "--config" in options(verb)]
+
+
+@pytest.mark.parametrize("verb", with_settings())
+def test_the_file_beside_the_manifest_counts_and_that_of_the_folder_only_without_one(
+    treadle: Treadle, tmp_path: Path, verb: str
+) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    manifest = there / "workflow.yaml"
+    manifest.write_text((MANIFESTS / "hello" / "workflow.yaml").read_text())
+    (there / "treadle.toml").write_text(WRONG)
+    if verb in BY_OPTION:
+        assert "--file" in options(verb)
+        words = (verb, *BY_OPTION[verb])
+        called = treadle(*words, "--file", manifest)
+    else:
+        words = (verb, *BESIDE_FILE.get(verb, ("FILE",)))
+        called = treadle(*(str(manifest) if word == "FILE" else word for word in words))
+    assert (called.code, called.out) == (2, "")
+    assert f"{there}/{SAID}" in called.err
+
+    (there / "treadle.toml").rename("treadle.toml")
+    if verb in BY_OPTION:
+        assert f": {SAID}" in treadle(*words).err
+    else:
+        Path("workflow.yaml").write_text(manifest.read_text())
+        assert f": {SAID}" in treadle(*("workflow.yaml" if word == "FILE" else word for word in words)).err
+
+
+def test_a_bundle_has_a_file_of_its_own_for_run_runs_and_launch(tmp_path: Path) -> None:
+    shell = shell_at(tmp_path / "home")
+    bundle = tmp_path / "bundle"
+    assert shell.call("build", MANIFESTS / "hello" / "workflow.yaml", "-o", bundle)[0] == 0
+
+    def launch() -> tuple[int, str, str]:
+        command = [sys.executable, bundle / "launch.py"]
+        done = subprocess.run(command, env=shell.environ, capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    (bundle / "treadle.toml").write_text('deployment = "team"\n')
+    assert launch()[:2] == (0, "Hello, world!\n")
+    assert [run["state"] for run in shell.json("runs", "--file", bundle)] == ["succeeded"]
+    assert shell.json("runs") == []
+
+    (bundle / "treadle.toml").write_text(WRONG)
+    for code, _, told in (launch(), shell.call("run", bundle)):
+        assert code == 2 and f"{bundle}/{SAID}" in told

@@ -20,13 +20,11 @@ BESIDE_FILE: dict[str, tuple[str, ...]] = {"explain": ("FILE", "greet")}
 BY_OPTION: dict[str, tuple[str, ...]] = {
     "cancel": ("last",),
     "clean": ("last",),
-    "doctor": (),
     "errors": ("last",),
     "local": ("status",),
     "logs": ("last",),
-    "runs": (),
 }
-"""Verbs that take no FILE, with the words that they need."""
+"""The words that verbs with `--file` need."""
 
 
 def options(verb: str) -> set[str]:
@@ -49,9 +47,9 @@ def test_the_file_beside_the_manifest_counts_and_that_of_the_folder_only_without
     manifest = there / "workflow.yaml"
     manifest.write_text((MANIFESTS / "hello" / "workflow.yaml").read_text())
     (there / "treadle.toml").write_text(WRONG)
-    if verb in BY_OPTION:
-        assert "--file" in options(verb)
-        words = (verb, *BY_OPTION[verb])
+    is_option = "--file" in options(verb)
+    if is_option:
+        words = (verb, *BY_OPTION.get(verb, ()))
         called = treadle(*words, "--file", manifest)
     else:
         words = (verb, *BESIDE_FILE.get(verb, ("FILE",)))
@@ -60,7 +58,7 @@ def test_the_file_beside_the_manifest_counts_and_that_of_the_folder_only_without
     assert f"{there}/{SAID}" in called.err
 
     (there / "treadle.toml").rename("treadle.toml")
-    if verb in BY_OPTION:
+    if is_option:
         assert f": {SAID}" in treadle(*words).err
     else:
         Path("workflow.yaml").write_text(manifest.read_text())

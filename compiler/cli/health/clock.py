@@ -39,7 +39,8 @@ def measure(ask: Callable[[], float], now: Callable[[], float], elapsed: Callabl
 def clock(ask: Callable[[], float]) -> Finding:
     found = measure(ask, time.time, time.monotonic)
     side = "ahead of" if found.offset_s > 0 else "behind"
-    text = f"{_text(abs(found.offset_s))} {side} Redis's, within {_text(found.bound_s)}"
+    apart = f"{_text(abs(found.offset_s))} {side} Redis's" if abs(found.offset_s) > found.bound_s else "that of Redis"
+    text = f"{apart}, within {_text(found.bound_s)}"
     return warning("clock", text, HINT) if abs(found.offset_s) > FAR_S else ok("clock", text)
 
 

@@ -1,8 +1,4 @@
-"""The door of the service: routes of Lambda's REST API, its errors, and the checks that keep strangers out.
-
-Requests are not authenticated: the port is bound to loopback, and `Host` and `Origin` must name it, so that no
-web page can reach it through a browser. Signatures of AWS clients are accepted unread.
-"""
+"""The front of the service: routes of Lambda's REST API, and its errors. Who may call is `runtime.local.callers`'."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from runtime.local.dispatch import Dispatcher
 from runtime.local.functions import ApiError, FunctionRegistry, plain_name
@@ -20,7 +16,6 @@ from runtime.local.invocation import MAX_ASYNC_BYTES, MAX_SYNC_BYTES, Invocation
 from runtime.local.management import Json, Management, parse_object
 from runtime.local.wire import Reply, Request, Response
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 RESOURCE = re.compile(
     r"/20\d\d-\d\d-\d\d/functions(?:/([^/]+)(?:/(code|configuration|concurrency|event-invoke-config))?)?/?"
@@ -37,14 +32,6 @@ def error_response(error: ApiError) -> Response:
     if error.retry_after_s >= 1:
         headers.append(("Retry-After", f"{math.ceil(error.retry_after_s)}"))
     return Response(status=error.status, body=json.dumps(body).encode(), headers=tuple(headers))
-
-
-def check_origin(request: Request) -> None:
-    """Only loopback names may be called, and only from loopback pages. Raises ApiError (403)."""
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname
-    origin = request.headers.get("origin")
-    if host not in LOOPBACK or (origin is not None and urlsplit(origin).hostname not in LOOPBACK):
-        raise ApiError(403, "AccessDeniedException", "the local service answers on loopback only")
 
 
 class InvokeApi:
@@ -67,7 +54,6 @@ class InvokeApi:
 
     def handle(self, request: Request, reply: Reply) -> None:
         try:
-            check_origin(request)
             matched = INVOKE.fullmatch(request.path)
             if matched is not None and request.method == "POST":
                 self._invoke(unquote(matched[1]), request, reply)
@@ -129,7 +115,7 @@ class InvokeApi:
         body = request.body or b"{}"
         try:
             json.loads(body)
-        except ValueError as err:
+        except (ValueError, RecursionError) as err:
             message = f"Could not parse request body into json: {err}"
             raise ApiError(400, "InvalidRequestContentException", message) from err
         return body

@@ -26,7 +26,7 @@ def parse_object(body: bytes) -> Json:
     """A JSON object. Raises ApiError."""
     try:
         parsed = json.loads(body or b"{}")
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise ApiError(400, "InvalidRequestContentException", f"Could not parse request body into json: {err}") from err
     if not isinstance(parsed, dict):
         raise ApiError(400, "InvalidRequestContentException", "the request body is no JSON object")

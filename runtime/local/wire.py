@@ -1,13 +1,14 @@
 """HTTP/1.1 as the local service needs it: bytes in, `Request` values out, one `Response` for each, in order.
 
 A callback per request instead of a coroutine: a long poll is answered whenever its owner calls `reply`.
-httptools parses when it is installed, `PlainParser` otherwise; both obey the same limits. Routing and
-meaning are `invoke_api` and `runtime_api`; there is no TLS, no compression and no HTTP/2.
+httptools parses when it is installed, `PlainParser` otherwise; both obey the same limits. Strangers get a 403 here
+(`callers`). Routing and meaning are `invoke_api` and `runtime_api`; there is no TLS, no compression and no HTTP/2.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
 
+from runtime.local.callers import Door
 from runtime.local.plain_parser import BadRequest, PlainParser, RawRequest
 
 try:
@@ -139,6 +141,13 @@ class HttpConnection(asyncio.Protocol):
             self._transport.write(response.encode(keep_alive=keep_alive))
 
 
+def _forbidden(why: str) -> Response:
+    """A refusal in the words of both APIs."""
+    body = {"Type": "User", "Message": why, "message": why, "errorType": "AccessDenied", "errorMessage": why}
+    headers = (("x-amzn-ErrorType", "AccessDeniedException"),)
+    return Response(status=HTTPStatus.FORBIDDEN, body=json.dumps(body).encode(), headers=headers)
+
+
 class HttpServer:
     """A listening loopback port and its connections."""
 
@@ -146,6 +155,7 @@ class HttpServer:
         self._handle = handle
         self._connections: set[HttpConnection] = set()
         self._server: asyncio.Server | None = None
+        self._door = Door(0)
         self.port = 0
 
     async def start(self, port: int = 0, backlog: int = 1024) -> None:
@@ -159,10 +169,17 @@ class HttpServer:
             listener.close()
             raise
         self.port = listener.getsockname()[1]
+        self._door = Door(self.port)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: HttpConnection(self._handle, self._connections), sock=listener, backlog=backlog
+            lambda: HttpConnection(self._admit, self._connections), sock=listener, backlog=backlog
         )
+
+    def _admit(self, request: Request, reply: Reply) -> None:
+        if why := self._door.refuses(request.headers):
+            reply(_forbidden(why))
+        else:
+            self._handle(request, reply)
 
     def close(self) -> None:
         if self._server is not None:

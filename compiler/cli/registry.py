@@ -20,6 +20,7 @@ VERBS = {
     "logs": "what the tasks of a run wrote",
     "cancel": "end a run that goes on",
     "clean": "remove what is kept of runs",
+    "history": "what runs took: show it, take it elsewhere, forget it",
     "key": "list, rotate, show or drop the signing keys of a deployment",
     "schema": "print a published JSON Schema, for editors and programs",
     "local": "keep the local Lambda service and Redis running between runs",

@@ -40,8 +40,9 @@ class Head:
     functions: frozenset[str]
 
     @classmethod
-    def of(cls, graph: GraphHistory) -> Head:
-        functions = frozenset(fingerprint[:SHORT] for fingerprint in graph.fingerprints)
+    def of(cls, graph: GraphHistory, fingerprints: frozenset[str] | None = None) -> Head:
+        """`fingerprints` are those of all tasks, where they are known."""
+        functions = frozenset(fingerprint[:SHORT] for fingerprint in fingerprints or graph.fingerprints)
         return cls(signature=graph.signature, workflow=graph.workflow, seen_at=graph.seen_at, functions=functions)
 
 

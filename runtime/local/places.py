@@ -47,20 +47,26 @@ def write_stack_record(path: Path, record: Mapping[str, object]) -> None:
 class StateFolder:
     """A deployment's lasting state: the record of its kept stack, its Redis file, what ended stacks left of runs.
 
-    `stacks` has a record of each stack that lives with a run, `runs` a folder of each run whose stack has ended.
+    `stacks` has a record of each stack that lives with a run, `runs` a folder of each run whose stack has ended,
+    `history` what runs took whose Redis ended with them.
     """
 
     record: Path
     redis_data: Path
     stacks: Path
     runs: Path
+    history: Path
 
     @classmethod
     def of(cls, deployment: str) -> StateFolder:
         name = re.sub(r"[^A-Za-z0-9._-]", "_", deployment).lstrip(".") or "_"
         own = state_home() / name
         return cls(
-            record=state_home() / f"{name}.json", redis_data=own / "redis", stacks=own / "stacks", runs=own / "runs"
+            record=state_home() / f"{name}.json",
+            redis_data=own / "redis",
+            stacks=own / "stacks",
+            runs=own / "runs",
+            history=own / "history",
         )
 
     def read_record(self) -> dict[str, object] | None:

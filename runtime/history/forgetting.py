@@ -36,7 +36,7 @@ def named(heads: Sequence[Head], name: str) -> tuple[Head, ...]:
     if found:
         return found
     workflows = sorted({head.workflow for head in heads})
-    hint = f"there are {', '.join(workflows)}" if 0 < len(workflows) <= 8 else "`treadle history` lists them"
+    hint = f"the workflows are {', '.join(workflows)}" if 0 < len(workflows) <= 8 else "`treadle history` lists them"
     raise UnknownHistory(f"there is no history of `{name}`", hint=hint if heads else "runs leave one")
 
 

@@ -51,7 +51,7 @@ def graph_object(graph: GraphHistory, size: int) -> dict[str, object]:
         "states": dict(graph.states),
         "tasks": len({task for task, _ in graph.families}),
         "makespans": [
-            {"planner": planner, "sla": sla, **sketch_object(sketch)}
+            {"planner": planner, "sla": sla, "seconds": sketch_object(sketch)}
             for (planner, sla), sketch in graph.makespans.items()
         ],
         "bytes": size,
@@ -99,7 +99,7 @@ def times(family: FamilyHistory) -> Relation:
 
 def environment_lines(environments: Mapping[str, EnvironmentHistory]) -> Iterator[str]:
     """A head and a line for each kind of time in each class of environments."""
-    rows = [("ENVIRONMENT", "KIND", "SAMPLES", "P50", "P90", "P99")]
+    rows: list[tuple[str, ...]] = [("ENVIRONMENT", "KIND", "SAMPLES", "P50", "P90", "P99")]
     for env, environment in environments.items():
         for kind, relation in environment.kinds.items():
             rows.append((env, kind, f"{relation.count:,}", *_texts(relation.whole())))
@@ -154,8 +154,7 @@ def task_object(row: Task) -> dict[str, object]:
         "cut_s": sketch_object(family.cut),
         "skipped": family.skipped,
         "by_input_bytes": [
-            {"below": 4**bucket if bucket else 1, **(sketch_object(sketch) or {})}
-            for bucket, sketch in family.execs.buckets.items()
+            {"below": 4**bucket, "seconds": sketch_object(sketch)} for bucket, sketch in family.execs.buckets.items()
         ],
         "power": None if fit is None else fit.power,
         "output_bytes": {name: sketch_object(relation.whole()) for name, relation in family.outputs.items()},

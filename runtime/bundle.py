@@ -250,6 +250,12 @@ def read_run_graph(graph: bytes, plan: bytes) -> RunGraph:
     return _checked("graph", lambda: _run_graph(data, placed))
 
 
+def read_classes(plan: bytes) -> tuple[EnvClass, ...]:
+    """The classes that a plan's `envs` are indexes into. Raises as `read_run_graph`."""
+    placed = _document(plan, "plan")
+    return _checked("plan", lambda: tuple([env_from_row(row) for row in placed["classes"]]))
+
+
 def _document(data: bytes, what: str) -> Any:
     """JSON of this major version, whole."""
     try:

@@ -5,7 +5,8 @@ deployment's state folder; of a run that can be resumed also its keys, as Redis 
 `restore` brings such a run into another Redis. Nothing here opens what is sealed.
 
     runs/<run>/record    sections: "start", "outcome", "blobs", "timeline" and "part <name>" as they are, "graph" and
-                         "plan" compressed, "key <name>" dumped
+                         "plan" compressed, "key <name>" dumped; "spans" of a run that has no timeline, compressed;
+                         "logs" of one that was imported
     runs/<run>/logs/     logs of the environments of the run's stack, the newest 16 MiB at most
 
 Only the newest 200 are kept; keys are restored within their time only.
@@ -23,7 +24,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.backends.keys import escape_glob
+from runtime.backends.keys import RunKeys, escape_glob
 from runtime.backends.redis_link import Link
 from runtime.config import LocalSettings
 from runtime.errors import RuntimeFault
@@ -94,7 +95,7 @@ def archive(link: Link, deployment: str, run: str, *, logs: Path) -> None:
         own = _own_keys(link, deployment, run)
         needed = [f"treadle:{deployment}:blob:{digest}" for digest in blobs.decode().split("\n")] if own else []
         sections = [Section("start", start), Section("outcome", outcome or b""), Section("blobs", blobs)]
-        sections += [Section("timeline", timeline)] if timeline else []
+        sections += [Section("timeline", timeline)] if timeline else _spans(link, deployment, run)
         sections += _kept(link, deployment, keeps.decode().split("\n"))
         write_sections(folder / run, [*sections, *_parts(link, keys), *_dumped(link, [*own, *needed])])
         keep_logs(deployment, run, logs)
@@ -167,12 +168,28 @@ def _own_keys(link: Link, deployment: str, run: str) -> list[str]:
     return [key.decode() for tail in ("}:*", "/*") for found in link.scan(head + tail) for key in found]
 
 
+def _spans(link: Link, deployment: str, run: str) -> list[Section]:
+    """What workers had measured of a run that nobody saw end."""
+    texts = link.command("LRANGE", RunKeys(deployment, run).fixed("spans"), 0, -1)
+    return [Section("spans", zlib.compress(b"\n".join(texts), 1))] if texts else []
+
+
 def _kept(link: Link, deployment: str, digests: list[str]) -> Iterator[Section]:
     """Graph and plan; one that Redis has lost is left out."""
     found = link.pipeline([("GET", f"treadle:{deployment}:blob:{digest}") for digest in digests])
     for name, sealed in zip(("graph", "plan"), found, strict=True):
         if sealed is not None:
-            yield Section(name, zlib.compress(sealed, 1))
+            yield Section(name, pack_blob(sealed))
+
+
+def pack_blob(sealed: bytes) -> bytes:
+    """A sealed graph or plan as its section holds it."""
+    return zlib.compress(sealed, 1)
+
+
+def unpack_blob(data: bytes) -> bytes:
+    """The inverse of `pack_blob`."""
+    return zlib.decompress(data)
 
 
 def _parts(link: Link, keys: RecordKeys) -> Iterator[Section]:

@@ -68,6 +68,10 @@ class Deployment:
     def trust(self, record: RunRecord) -> Trust:
         return trust_of(record, self.name, self.keys)
 
+    def own_trust(self, run: str) -> Trust:
+        """What this deployment seals and opens itself, whoever signed the values of the run."""
+        return Trust(signer=self.keys.signer(), deployment=self.name, run=run)
+
     @contextmanager
     def book(self, redis_url: str) -> Iterator[RunBook]:
         """The records behind a URL. Raises `StoreUnavailable`."""

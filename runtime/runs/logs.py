@@ -11,12 +11,13 @@ import difflib
 import json
 import platform
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from runtime.errors import RuntimeFault
 from runtime.plan import Key, parse_instance_name
+from runtime.runs.archive import read_sections
 from runtime.runs.finding import Deployment, Found
 
 MARKED = re.compile(rb"\x1e(\{[^\n]*\})\n")
@@ -64,15 +65,38 @@ class _Mark:
 
 def logs_of(deployment: Deployment, found: Found, task: str = "") -> list[Written]:
     """What the tasks of a run wrote, by task and attempt; `task` is an instance, `t[3]`, or all of `t`."""
-    folder = _folder(deployment, found)
-    pieces = [piece for path in sorted(folder.glob("*/*.log")) for piece in read_log(path)]
+    is_imported = found.entry.record.is_imported
+    pieces = _imported(deployment, found) if is_imported else _written(_folder(deployment, found))
     wanted = [one for one in pieces if one.run == found.run and is_of(one.task, task)]
     return sorted(wanted, key=lambda one: (_natural(one.task), one.attempt))
+
+
+def _written(folder: Path) -> Iterator[Written]:
+    for path in sorted(folder.glob("*/*.log")):
+        yield from read_log(path)
+
+
+def _imported(deployment: Deployment, found: Found) -> Iterator[Written]:
+    for section in read_sections(deployment.folder(found.run) / "record"):
+        if section.name == "logs":
+            yield from decode_logs(section.data)
+
+
+def encode_logs(written: Iterable[Written]) -> bytes:
+    """JSON of what was written, for `decode_logs`."""
+    return json.dumps([asdict(one) for one in written], ensure_ascii=False).encode()
+
+
+def decode_logs(data: bytes) -> list[Written]:
+    """Raises ValueError, TypeError, KeyError on what is none."""
+    return [Written(**{**document, "keys": tuple(document["keys"])}) for document in json.loads(data)]
 
 
 def logs_elsewhere(deployment: Deployment, found: Found) -> str:
     """The machine that has the logs, when this one has none of the run: environments write files where they live."""
     host = found.entry.record.host
+    if found.entry.record.is_imported:
+        return ""
     return host if host != platform.node() and not _folder(deployment, found).is_dir() else ""
 
 

@@ -106,23 +106,32 @@ class Entry:
 
 
 def seal_record(signer: Signer, deployment: str, record: RunRecord) -> bytes:
-    document = {"v": VERSION, **asdict(record), "settings": _changed(record.settings)}
-    return _seal(signer, deployment, record.run, START, document)
+    return _seal(signer, deployment, record.run, START, record_document(record))
 
 
 def open_record(signer: Signer, deployment: str, run: str, sealed: bytes) -> RunRecord:
     """Raises `SignatureInvalid` (E606), `RecordUnreadable`."""
-    return _open(signer, _place(deployment, run, START), sealed, _record)
+    return _open(signer, _place(deployment, run, START), sealed, record_of)
 
 
-def _record(document: dict[str, Any]) -> RunRecord:
+def record_document(record: RunRecord) -> dict[str, object]:
+    """As JSON holds it; of the settings those that are not at their defaults."""
+    return {**asdict(record), "settings": changed_settings(record.settings)}
+
+
+def record_of(document: dict[str, Any]) -> RunRecord:
+    """The inverse of `record_document`. Raises KeyError, TypeError, ValueError on what is none."""
     lists = {name: tuple(document[name]) for name in ("blobs", "inputs")}
     return RunRecord(**{**document, **lists, "settings": WorkerSettings(**document["settings"])})
 
 
 def seal_outcome(signer: Signer, deployment: str, run: str, outcome: Outcome) -> bytes:
-    document = {
-        "v": VERSION,
+    return _seal(signer, deployment, run, OUTCOME, outcome_document(outcome))
+
+
+def outcome_document(outcome: Outcome) -> dict[str, object]:
+    """As JSON holds it."""
+    return {
         "state": outcome.state.value,
         "ended": outcome.ended,
         "code": outcome.code,
@@ -134,16 +143,16 @@ def seal_outcome(signer: Signer, deployment: str, run: str, outcome: Outcome) ->
         "edges": outcome.edges,
         "is_kept": outcome.is_kept,
     }
-    return _seal(signer, deployment, run, OUTCOME, document)
 
 
 def open_outcome(signer: Signer, deployment: str, run: str, sealed: bytes) -> Outcome:
     """Raises `SignatureInvalid` (E606), `RecordUnreadable`."""
-    return _open(signer, _place(deployment, run, OUTCOME), sealed, _outcome)
+    return _open(signer, _place(deployment, run, OUTCOME), sealed, outcome_of)
 
 
-def _outcome(document: dict[str, Any]) -> Outcome:
-    result = document.pop("result")
+def outcome_of(document: dict[str, Any]) -> Outcome:
+    """The inverse of `outcome_document`. Raises KeyError, TypeError, ValueError on what is none."""
+    result = document["result"]
     return Outcome(
         **{
             **document,
@@ -166,7 +175,8 @@ def open_timeline(signer: Signer, deployment: str, run: str, sealed: bytes) -> b
     return zlib.decompress(open_sealed(signer, _place(deployment, run, TIMELINE), sealed)[1])
 
 
-def _changed(settings: WorkerSettings) -> dict[str, object]:
+def changed_settings(settings: WorkerSettings) -> dict[str, object]:
+    """Those that are not at their defaults."""
     default = WorkerSettings()
     values = {item.name: getattr(settings, item.name) for item in fields(WorkerSettings)}
     return {name: value for name, value in values.items() if value != getattr(default, name)}
@@ -177,7 +187,9 @@ def _place(deployment: str, run: str, part: str) -> Place:
 
 
 def _seal(signer: Signer, deployment: str, run: str, part: str, document: Mapping[str, object]) -> bytes:
-    data = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    data = json.dumps({"v": VERSION, **document}, ensure_ascii=False, separators=(",", ":")).encode(
+        "utf-8", "surrogatepass"
+    )
     return seal(signer, _place(deployment, run, part), data, Codec.JSON)
 
 

@@ -43,14 +43,15 @@ def cancel_run(deployment: Deployment, found: Found) -> None:
 
 def remove_run(deployment: Deployment, found: Found) -> None:
     """Remove everything of a run, wherever it is. One that is live is cancelled first."""
+    record = found.entry.record
     if found.entry.outcome is None and found.redis_url:
         cancel_run(deployment, found)
     if found.redis_url:
         with deployment.book(found.redis_url) as book:
-            RedisBackend(book.link, deployment.name, found.run, found.entry.record.settings).coordinator.finish()
+            RedisBackend(book.link, deployment.name, found.run, record.settings).coordinator.finish()
             book.remove(found.run)
-    elif (address := found.entry.record.settings.object_store) is not None:
-        objects_of(address, deployment.name, found.run).clear()
+    elif not record.is_imported and record.settings.object_store is not None:
+        objects_of(record.settings.object_store, deployment.name, found.run).clear()
     shutil.rmtree(deployment.folder(found.run), ignore_errors=True)
 
 

@@ -86,6 +86,8 @@ def check_resumable(found: Found) -> None:
 
 def resume_somewhere(deployment: Deployment, found: Found, request: Request) -> RunResult:
     """Go on with a run where it lies; one that is a file, on the kept stack or one of its own. Raises as `resume`."""
+    if found.entry.record.is_imported:
+        raise RunRefuses(f"the run {found.run} was imported: it goes on only where it was launched")
     local = deployment.settings
     if found.redis_url and found.stack is None:
         local = replace(local, redis_url=found.redis_url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -11,6 +12,7 @@ from runtime.report import fault_object
 from runtime.runs.ending import fault_of
 from runtime.runs.finding import Found
 from runtime.runs.record import RunState
+from runtime.summary_views import seconds_text
 
 UNWATCHED_AFTER_S = 10.0
 
@@ -20,6 +22,7 @@ def run_object(found: Found) -> dict[str, object]:
     record, outcome = found.entry.record, found.entry.outcome
     return {
         "run": record.run,
+        "makespan_s": None if outcome is None or outcome.result is None else outcome.result.makespan_s,
         "state": found.entry.state.value,
         "workflow": record.workflow,
         "planner": record.planner,
@@ -30,7 +33,6 @@ def run_object(found: Found) -> dict[str, object]:
         "is_live": found.entry.is_live,
         "reason": "" if outcome is None else outcome.reason,
         "failed_tasks": [] if outcome is None else [one.get("task") for one in outcome.records],
-        "makespan_s": None if outcome is None or outcome.result is None else outcome.result.makespan_s,
     }
 
 
@@ -67,10 +69,15 @@ def details(found: Found, now: float | None = None) -> Iterator[str]:
     at = time.time() if now is None else now
     record, outcome = found.entry.record, found.entry.outcome
     _, state, tasks, started, took = _row(found, at)
-    yield f"run       {record.run}"
+    yield f"run       {record.run}{', imported' if record.is_imported else ''}"
     yield f"state     {state}"
-    yield f"workflow  {record.workflow}, {tasks} tasks, planned by {record.planner}"
+    noun = "task" if record.tasks == 1 else "tasks"
+    yield f"workflow  {record.workflow}, {tasks} {noun}, planned by {record.planner}"
     yield f"started   {started}, took {took}" if outcome is not None else f"started   {started}"
+    if outcome is not None and outcome.result is not None:
+        yield f"makespan  {seconds_text(outcome.result.makespan_s)}"
+    if record.host and record.host != platform.node():
+        yield f"launched  on {record.host}"
     if outcome is not None and outcome.reason:
         yield f"reason    {outcome.reason}"
     for line in _advice(found):
@@ -79,6 +86,8 @@ def details(found: Found, now: float | None = None) -> Iterator[str]:
 
 def _advice(found: Found) -> Iterator[str]:
     run = found.run
+    if found.entry.record.is_imported:
+        return
     match found.entry.state:
         case RunState.RUNNING:
             yield f"treadle run --attach {run}"

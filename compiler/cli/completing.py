@@ -10,6 +10,7 @@ import argparse
 import shtab
 
 from compiler.cli.arguments import Parser
+from compiler.cli.completing_runs import RUNS, RUNS_OR_FILES
 from compiler.cli.registry import VERBS, verb_module
 from compiler.cli.verbs.schema import names
 from compiler.diagnostics import CODES
@@ -52,6 +53,10 @@ def _describe(verb: str, action: argparse.Action) -> None:
         action.choices = UPLOADS
     elif verb == "schema" and metavar == "NAME":
         action.choices = names()
+    elif metavar == "RUN":
+        action.complete = RUNS  # type: ignore[attr-defined]
+    elif "RUN" in metavar and "FILE" in metavar:
+        action.complete = RUNS_OR_FILES  # type: ignore[attr-defined]
     elif "FILE" in metavar:
         action.complete = shtab.FILE  # type: ignore[attr-defined]
     elif "DIR" in metavar:

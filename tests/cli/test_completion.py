@@ -60,6 +60,19 @@ def test_bash_completes(script: Path, tmp_path: Path, words: list[str], offered:
     assert completed(script, tmp_path, *words) == offered
 
 
+def test_bash_completes_runs_that_are_kept_as_files(
+    script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "my state"))
+    assert completed(script, tmp_path, "treadle", "logs", "") == {"last"}
+    for run in ("1795_a_b_c", "1796_a_b_c"):
+        (tmp_path / "my state" / "treadle" / "local" / "other" / "runs" / run).mkdir(parents=True)
+    (tmp_path / "1795.zip").write_text("")
+    assert completed(script, tmp_path, "treadle", "logs", "") == {"last", "1795_a_b_c", "1796_a_b_c"}
+    assert completed(script, tmp_path, "treadle", "run", "--resume", "1795") == {"1795_a_b_c"}
+    assert completed(script, tmp_path, "treadle", "runs", "export", "1795") == {"1795_a_b_c", "1795.zip"}
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_gets_a_script_with_every_verb(treadle: Treadle, shell: str) -> None:
     script = treadle("completion", shell).out

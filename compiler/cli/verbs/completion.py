@@ -10,7 +10,7 @@ from compiler.cli.console import Console, Exit
 SHELLS = ("bash", "zsh", "fish")
 
 DESCRIPTION = """\
-Prints a script that completes treadle's verbs, options, choices, codes and file names. The script is complete
+Prints a script that completes treadle's verbs, options, choices, codes, runs and file names. The script is complete
 in itself: pressing Tab starts no treadle. Print it again after an update."""
 EPILOG = """\
 install it:

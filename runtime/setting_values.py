@@ -12,7 +12,7 @@ import typing
 from typing import Any, Literal, get_args, get_origin
 
 from runtime.addresses import without_password
-from runtime.quantities import format_duration, format_size, parse_duration, parse_size
+from runtime.quantities import format_duration, parse_duration, parse_size
 
 
 def convert(value: object, kind: Any, field: str) -> object:
@@ -93,7 +93,15 @@ def text_of(value: object, field: str) -> str:
     if field.endswith("_s") and isinstance(value, (int, float)):
         return format_duration(value)
     if field.endswith("_bytes") and isinstance(value, int):
-        return format_size(value)
+        return _size(value)
     if field.endswith("_url"):
         return without_password(str(value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _size(size: int) -> str:
+    """Exactly, in the largest unit that has no remainder."""
+    for power, unit in ((3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if size and size % 1024**power == 0:
+            return f"{size // 1024**power}{unit}"
+    return f"{size}B"

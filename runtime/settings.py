@@ -40,10 +40,20 @@ S = TypeVar("S")
 
 
 class SettingsInvalid(RuntimeFault):
-    """A setting is unknown, belongs to another backend, or has a wrong value: all of them at once."""
+    """A setting is unknown, belongs to another backend, or has a wrong value: all of them at once.
+
+    `rest` is what the right ones come to.
+    """
 
     code = "settings-invalid"
     exit_code = 2
+
+    def __init__(self, mistakes: Sequence[str], rest: Settings) -> None:
+        super().__init__(
+            "\n".join(mistakes), hint="`treadle doctor` prints every setting that is there, and where it comes from"
+        )
+        self.mistakes = tuple(mistakes)
+        self.rest = rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,11 +197,16 @@ def resolve(layers: Sequence[Layer], *, backend: str) -> Settings:
                 chosen[name] = (convert(value, slots[name].kind, slots[name].field), where)
             except ValueError as err:
                 mistakes.append(f"{where}: `{name}`: {err}")
-    typed = _typed(slots, chosen, backend, mistakes)
+    settings = _assembled(slots, chosen, backend, mistakes)
     if mistakes:
-        raise SettingsInvalid(
-            "\n".join(sorted(mistakes, key=_line)), hint="`treadle doctor` prints every setting and where it comes from"
-        )
+        raise SettingsInvalid(sorted(mistakes, key=_line), settings)
+    return settings
+
+
+def _assembled(
+    slots: Mapping[str, _Slot], chosen: dict[str, tuple[object, str]], backend: str, mistakes: list[str]
+) -> Settings:
+    typed = _typed(slots, chosen, backend, mistakes)
     follows = _followed(typed, chosen)
     every = []
     for slot in slots.values():
@@ -216,9 +231,9 @@ def _named_by_references(layers: Sequence[Layer]) -> set[str]:
 
 
 def _typed(
-    slots: Mapping[str, _Slot], chosen: Mapping[str, tuple[object, str]], backend: str, mistakes: list[str]
+    slots: Mapping[str, _Slot], chosen: dict[str, tuple[object, str]], backend: str, mistakes: list[str]
 ) -> dict[type, object]:
-    """Each type with its chosen values; what does not fit together joins the mistakes."""
+    """Each type with its chosen values; what does not fit together joins the mistakes, and is chosen no more."""
     typed: dict[type, object] = {}
     for owner in (*SHARED, BACKENDS[backend]):
         own = [slot for slot in slots.values() if slot.owner is owner and slot.name in chosen]
@@ -226,6 +241,9 @@ def _typed(
             typed[owner] = owner(**{slot.field: chosen[slot.name][0] for slot in own})
         except ValueError as err:
             mistakes += [f"{_places(line, chosen)}{line}" for line in str(err).splitlines()]
+            typed[owner] = owner()
+            for slot in own:
+                del chosen[slot.name]
     return typed
 
 

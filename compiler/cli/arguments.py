@@ -160,6 +160,8 @@ def settings_for(args: argparse.Namespace, environ: Mapping[str, str], *, backen
     for option in ("planner", "workers", "redis_url", "deployment", "max_file_size_bytes", "max_instances"):
         value = getattr(args, option, None)
         if value is not None:
+            if option in own:
+                raise UsageError(f"`{option}` is given twice: by --config, and by an option of its own")
             own[option] = value
     file = getattr(args, "settings_of" if hasattr(args, "settings_of") else "file", None)
     layers = [command_line(own), environment(environ), settings_file(settings_folder(file), backend=backend)]

@@ -23,6 +23,7 @@ CLIENT_SIDE = (
     "requirements",
     "results",
     "runs",
+    "setting_meanings",
     "setting_values",
     "settings",
     "settings_file",

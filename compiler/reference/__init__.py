@@ -2,8 +2,8 @@
 
 What the schema cannot say (expressions, references, instances, diagnostics) stands in `template.md`; there a line
 `<!-- fields: task.retry -->` is replaced by the table of the fields there, found by following keys from the root, or
-from a definition when the path begins with its name. `treadle schema --reference` prints the page, and
-`schemas/REFERENCE.md` is a copy of it.
+from a definition when the path begins with its name; `<!-- settings: worker -->` is replaced by the table of a group
+of settings. `treadle schema --reference` prints the page, and `schemas/REFERENCE.md` is a copy of it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from typing import Any
 import yaml
 
 from compiler.manifest.schema import manifest_schema
+from runtime.setting_meanings import DEFAULTS, MEANINGS
+from runtime.settings import resolve
 
 Schema = Mapping[str, Any]
 
 _MARK = re.compile(r"<!-- fields: (?P<path>[\w.\[\]-]+)(?: but (?P<but>[\w, ]+))? -->")
+_SETTINGS = re.compile(r"<!-- settings: (?P<group>\w+) -->")
 _NAMED = {"value": "any value", "size": "a size", "duration": "a duration", "identifier": "a name"}
 _TYPES = {
     "null": "nothing",
@@ -34,7 +37,23 @@ _MAX_EXAMPLES = 2
 def reference_page() -> str:
     """The whole page, in Markdown."""
     template = (files(__name__) / "template.md").read_text(encoding="utf-8")
-    return _MARK.sub(lambda found: _table(found["path"], re.split(r",\s*", found["but"] or "")), template)
+    page = _MARK.sub(lambda found: _table(found["path"], re.split(r",\s*", found["but"] or "")), template)
+    return _SETTINGS.sub(lambda found: _settings_table(found["group"]), page)
+
+
+def _settings_table(group: str) -> str:
+    """The settings of a group, with their defaults as users write them."""
+    rows = ["| setting | default | meaning |", "|---|---|---|"]
+    for setting in resolve([], backend="local").all:
+        if setting.group == group:
+            default = DEFAULTS.get(setting.name) or _default(setting.text)
+            rows.append(f"| `{setting.name}` | {default} | {MEANINGS[setting.name]} |")
+    assert len(rows) > 2, f"no settings of {group}"
+    return "\n".join(rows)
+
+
+def _default(text: str) -> str:
+    return text[1:-1] if text.startswith("(") else f"`{text}`"
 
 
 def shown_paths() -> frozenset[str]:

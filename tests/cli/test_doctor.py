@@ -47,9 +47,11 @@ def test_each_setting_is_printed_with_its_source(treadle: Treadle, monkeypatch: 
     monkeypatch.setenv("TREADLE_LEASE", "20s")
     Path("treadle.toml").write_text('[local]\nstart = "exec"\n')
     answer = treadle("doctor", "--config", "linger=80ms", "--json").json
-    assert answer["settings"]["linger"] == {"value": 0.08, "source": "command line", "group": "worker"}
+    meaning = "how long a pinned worker waits for inputs before it leaves"
+    linger = {"value": 0.08, "source": "command line", "group": "worker", "meaning": meaning}
+    assert answer["settings"]["linger"] == linger
     assert answer["settings"]["lease"]["source"] == "environment, TREADLE_LEASE"
-    assert answer["settings"]["start"] == {"value": "exec", "source": "treadle.toml:2", "group": "local"}
+    assert (answer["settings"]["start"]["value"], answer["settings"]["start"]["source"]) == ("exec", "treadle.toml:2")
     assert answer["settings"]["renew"]["source"] == "default"
 
 
@@ -66,6 +68,21 @@ def test_what_is_wrong_is_told_with_what_to_do_and_without_a_password(treadle: T
     assert (told.code, told.json["ok"]) == (4, False)
     assert told.json["settings"]["redis_url"]["value"] == "redis://127.0.0.1:1/0"
     assert "a-secret" not in called.out + called.err + told.out + told.err
+
+
+def test_settings_that_are_wrong_are_told_and_the_others_looked_at(
+    treadle: Treadle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TREADLE_LEASE", "redis://:a-secret@h")
+    Path("treadle.toml").write_text('linger = "80ms"\nlingr = "1s"\n')
+    called = treadle("doctor", "--json")
+    assert (called.code, called.json["ok"]) == (2, False)
+    wrong = [check["text"] for check in called.json["checks"] if check["of"] == "settings"]
+    assert [text.partition(":")[0] for text in wrong] == ["environment, TREADLE_LEASE", "treadle.toml"]
+    assert called.json["settings"]["linger"]["value"] == 0.08
+    assert called.json["settings"]["lease"]["source"] == "default"
+    assert checks(called)["server"]["level"] == "ok"
+    assert "a-secret" not in called.out
 
 
 def test_the_command_for_a_user_of_the_deployment(treadle: Treadle) -> None:

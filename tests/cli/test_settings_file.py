@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from compiler.cli.completing import command_line
-from tests.cli.conftest import MANIFESTS, Treadle
+from tests.cli.conftest import MANIFESTS, Called, Treadle
 from tests.shell import shell_at
 
 WRONG = 'lingr = "1s"\n'
@@ -25,6 +25,11 @@ BY_OPTION: dict[str, tuple[str, ...]] = {
     "logs": ("last",),
 }
 """The words that verbs with `--file` need."""
+
+
+def told(called: Called) -> str:
+    """Without the ends of lines: doctor's are no longer than a screen."""
+    return " ".join((called.out + called.err).split())
 
 
 def options(verb: str) -> set[str]:
@@ -54,15 +59,15 @@ def test_the_file_beside_the_manifest_counts_and_that_of_the_folder_only_without
     else:
         words = (verb, *BESIDE_FILE.get(verb, ("FILE",)))
         called = treadle(*(str(manifest) if word == "FILE" else word for word in words))
-    assert (called.code, called.out) == (2, "")
-    assert f"{there}/{SAID}" in called.err
+    assert called.code == 2
+    assert f"{there}/{SAID}" in told(called)
 
     (there / "treadle.toml").rename("treadle.toml")
     if is_option:
-        assert f": {SAID}" in treadle(*words).err
+        assert f" {SAID}" in told(treadle(*words))
     else:
         Path("workflow.yaml").write_text(manifest.read_text())
-        assert f": {SAID}" in treadle(*("workflow.yaml" if word == "FILE" else word for word in words)).err
+        assert f" {SAID}" in told(treadle(*("workflow.yaml" if word == "FILE" else word for word in words)))
 
 
 def test_a_bundle_has_a_file_of_its_own_for_run_runs_and_launch(tmp_path: Path) -> None:

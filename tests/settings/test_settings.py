@@ -10,6 +10,7 @@ import pytest
 from runtime.addresses import mask_passwords, without_password
 from runtime.config import CompileSettings, LocalSettings, WorkerSettings
 from runtime.quantities import format_duration, format_size, parse_duration, parse_size
+from runtime.setting_meanings import DEFAULTS, MEANINGS
 from runtime.settings import Layer, Settings, SettingsInvalid, command_line, environment, resolve, settings_file
 
 
@@ -184,6 +185,16 @@ def test_what_travels_inside_fits_an_invocation() -> None:
     assert said.endswith("are 2,228,224 bytes; an invocation has room for 655,360")
 
 
+def test_sizes_are_printed_as_they_are_written() -> None:
+    for size in ("0B", "1000B", "64KiB", "1536KiB", "2GiB"):
+        (shown,) = [
+            one
+            for one in resolve([command_line({"object_store_bytes": size})], backend="local").all
+            if one.name == "object_store_bytes"
+        ]
+        assert shown.text == size
+
+
 def test_keys_of_a_run_outlive_its_deadline() -> None:
     settings = resolve([command_line({"deadline": "10d"})], backend="local").of(WorkerSettings)
     assert settings.life_s == 11 * 24 * 3600
@@ -245,3 +256,8 @@ def test_sizes_are_written_for_people() -> None:
         "1.5 MiB",
         "5,120.0 GiB",
     ]
+
+
+def test_every_setting_has_a_meaning() -> None:
+    assert list(MEANINGS) == [setting.name for setting in resolve([], backend="local").all]
+    assert set(DEFAULTS) <= set(MEANINGS)

@@ -12,19 +12,22 @@ from textwrap import wrap
 
 from compiler.cli.arguments import add_config, add_deployment, add_json, add_redis, add_settings_of, settings_for
 from compiler.cli.console import GREEN, RED, YELLOW, Console, Exit
-from compiler.cli.health.findings import Finding, Level, Subject, look_at
+from compiler.cli.health.findings import Finding, Level, Subject, error, look_at
 from compiler.cli.health.machine import machine
 from compiler.cli.health.object_store import object_store
 from compiler.cli.health.redis_server import redis_server
 from compiler.cli.health.service import local_service
+from runtime.addresses import mask_passwords
 from runtime.backends.redis_rights import acl_line
 from runtime.config import LocalSettings, WorkerSettings
-from runtime.settings import Settings
+from runtime.setting_meanings import MEANINGS
+from runtime.settings import Settings, SettingsInvalid
 
 DESCRIPTION = """\
 Checks what a local run needs (Python, packages, folders, Redis and the rights in it, the object store, the local
 Lambda service, the clock), says what to do, and prints every setting with its value and where that comes from:
-command line, environment, treadle.toml, default. No check takes longer than 20 s. Exit code 4 when a run would fail."""
+command line, environment, treadle.toml, default. No check takes longer than 20 s. Exit code 4 when a run would fail,
+2 when a setting is wrong."""
 EPILOG = """\
 Any setting can be given as --config NAME=VALUE, as TREADLE_NAME in the environment, or in treadle.toml beside the
 manifest. Durations and sizes have units: 50ms, 10s, 64KiB. A password is never printed.
@@ -54,24 +57,41 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    backend = "local" if args.acl else args.backend
-    settings = settings_for(args, console.environ, backend=backend)
     if args.acl:
-        line = acl_line(settings.of(LocalSettings).deployment)
-        if console.is_json:
-            console.json({"acl": line})
-        else:
-            console.say(line)
-        return Exit.OK
-    found = dict(look_at(_subjects(settings)))
-    worst = [one.level for findings in found.values() for one in findings]
+        return _print_acl(settings_for(args, console.environ), console)
+    settings, found = _settings(args, console)
+    has_mistakes = bool(found)
+    found |= look_at(_subjects(settings))
+    levels = [one.level for findings in found.values() for one in findings]
     if console.is_json:
-        console.json(_as_json(found, settings, is_healthy=Level.ERROR not in worst))
+        console.json(_as_json(found, settings, is_healthy=Level.ERROR not in levels))
     else:
         _show(found, console)
         _show_settings(settings, console)
-        console.say(_summary(worst))
-    return Exit.ENVIRONMENT if Level.ERROR in worst else Exit.OK
+        console.say(_summary(levels))
+    if has_mistakes:
+        return Exit.USAGE
+    return Exit.ENVIRONMENT if Level.ERROR in levels else Exit.OK
+
+
+def _print_acl(settings: Settings, console: Console) -> int:
+    line = acl_line(settings.of(LocalSettings).deployment)
+    if console.is_json:
+        console.json({"acl": line})
+    else:
+        console.say(line)
+    return Exit.OK
+
+
+def _settings(args: argparse.Namespace, console: Console) -> tuple[Settings, dict[str, list[Finding]]]:
+    """The settings, and what is wrong in environment and file: the others are looked at nevertheless."""
+    try:
+        return settings_for(args, console.environ, backend=args.backend), {}
+    except SettingsInvalid as err:
+        if any(one.startswith("command line") for one in err.mistakes):
+            raise
+        hint = "correct it, or leave it out"
+        return err.rest, {"settings": [error("setting", mask_passwords(one), hint) for one in err.mistakes]}
 
 
 def _subjects(settings: Settings) -> dict[str, Subject]:
@@ -95,7 +115,12 @@ def _as_json(found: Mapping[str, Sequence[Finding]], settings: Settings, *, is_h
             for one in findings
         ],
         "settings": {
-            setting.name: {"value": setting.shown, "source": setting.source, "group": setting.group}
+            setting.name: {
+                "value": setting.shown,
+                "source": setting.source,
+                "group": setting.group,
+                "meaning": MEANINGS[setting.name],
+            }
             for setting in settings.all
         },
     }

@@ -142,28 +142,22 @@ def _family(row: Any, seen: Sequence[tuple[float, str]]) -> FamilyHistory:
 
 
 def _family_run(row: Any, seen: Sequence[tuple[float, str]]) -> FamilyRun:
+    _check_numbers(row)
     place, count, mean, square, *samples = row
     at, run = seen[_natural(place)]
-    return FamilyRun(
-        at=at,
-        run=run,
-        count=_natural(count),
-        log_mean=_number(mean),
-        log_square=_number(square),
-        samples=_samples(samples),
-    )
+    return FamilyRun(at=at, run=run, count=_natural(count), log_mean=mean, log_square=square, samples=_samples(samples))
 
 
 def _sample_row(samples: tuple[Sample, ...]) -> list[object]:
     return [value for sample in samples for value in (sample.input_bytes, sample.exec_s, sample.output_bytes)]
 
 
-def _samples(row: Any) -> tuple[Sample, ...]:
+def _samples(row: list[Any]) -> tuple[Sample, ...]:
+    """Of numbers, in threes."""
+    if not all(type(item) is int and item >= 0 for item in (*row[::3], *row[2::3])):
+        raise ValueError("bytes are whole numbers")
     triples = zip(row[::3], row[1::3], row[2::3], strict=True)
-    return tuple(
-        Sample(input_bytes=_natural(size), exec_s=_number(exec_s), output_bytes=_natural(given))
-        for size, exec_s, given in triples
-    )
+    return tuple([Sample(input_bytes=size, exec_s=exec_s, output_bytes=given) for size, exec_s, given in triples])
 
 
 def _environment_row(environment: EnvironmentHistory) -> list[object]:
@@ -230,19 +224,21 @@ def _sketch(row: Any) -> Sketch:
     if not row:
         return Sketch()
     zeros, minimum, maximum, total, steps, counts = row
-    if not all(type(item) is int for item in (*steps, *counts)):
-        raise TypeError("bins are whole numbers")
+    _check_numbers([minimum, maximum])
+    if {*map(type, steps), *map(type, counts)} - {int} or min(counts, default=1) < 1 or min(steps[1:], default=1) < 1:
+        raise ValueError("bins are whole numbers, in order")
     bins = dict(zip(accumulate(steps), counts, strict=True))
-    if bins and not (
-        min(bins) >= LOWEST_BIN and max(bins) <= HIGHEST_BIN and min(counts) > 0 and min(steps[1:], default=1) > 0
-    ):
-        raise ValueError("bins beyond their range or out of order")
-    found = Sketch(
-        bins=bins, zeros=_natural(zeros), minimum=_number(minimum), maximum=_number(maximum), total=_natural(total)
-    )
-    if not found.count or found.minimum > found.maximum:
+    if bins and not (steps[0] >= LOWEST_BIN and sum(steps) <= HIGHEST_BIN):
+        raise ValueError("bins beyond their range")
+    found = Sketch(bins=bins, zeros=_natural(zeros), minimum=minimum, maximum=maximum, total=_natural(total))
+    if not found.count or minimum > maximum:
         raise ValueError("a sketch of nothing")
     return found
+
+
+def _check_numbers(row: list[Any]) -> None:
+    if {*map(type, row)} - {int, float} or not math.isfinite(sum(row)):
+        raise TypeError(f"{row!r:.80} are no numbers")
 
 
 def _text(value: Any) -> str:

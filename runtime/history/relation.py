@@ -36,11 +36,11 @@ class LogSums:
         rows = [(_log(1 + size), _log(measure)) for size, measure in points if measure * UNITS >= 1]
         return cls(
             n=len(rows),
-            x=sum(x for x, _ in rows),
-            y=sum(y for _, y in rows),
-            xx=sum(x * x for x, _ in rows),
-            xy=sum(x * y for x, y in rows),
-            yy=sum(y * y for _, y in rows),
+            x=sum([x for x, _ in rows]),
+            y=sum([y for _, y in rows]),
+            xx=sum([x * x for x, _ in rows]),
+            xy=sum([x * y for x, y in rows]),
+            yy=sum([y * y for _, y in rows]),
         )
 
     def fit(self) -> Fit | None:

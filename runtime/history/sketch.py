@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -52,15 +51,19 @@ class Sketch:
     def of(cls, values: Iterable[float]) -> Sketch:
         """The sketch of these values; what is negative or not finite is taken for the nearest that can be."""
         fitting = [fit(value) for value in values]
-        found = Counter(bin_of(value) for value in fitting if value > SMALLEST)
         if not fitting:
             return cls()
+        bins: dict[int, int] = {}
+        for value in fitting:
+            if value > SMALLEST:
+                number = bin_of(value)
+                bins[number] = bins.get(number, 0) + 1
         return cls(
-            bins=dict(sorted(found.items())),
-            zeros=len(fitting) - found.total(),
-            minimum=min(fitting),
-            maximum=max(fitting),
-            total=sum(round(value * UNITS) for value in fitting),
+            bins=dict(sorted(bins.items())),
+            zeros=len(fitting) - sum(bins.values()),
+            minimum=nine_digits(min(fitting)),
+            maximum=nine_digits(max(fitting)),
+            total=sum([round(value * UNITS) for value in fitting]),
         )
 
     @property
@@ -102,10 +105,10 @@ def merge_sketches(sketches: Iterable[Sketch]) -> Sketch:
     parts = [sketch for sketch in sketches if sketch.count]
     if len(parts) < 2:
         return parts[0] if parts else Sketch()
-    bins: Counter[int] = Counter()
+    bins: dict[int, int] = {}
     for part in parts:
         for number, count in part.bins.items():
-            bins[number] += count
+            bins[number] = bins.get(number, 0) + count
     return Sketch(
         bins=dict(sorted(bins.items())),
         zeros=sum(part.zeros for part in parts),
@@ -116,10 +119,13 @@ def merge_sketches(sketches: Iterable[Sketch]) -> Sketch:
 
 
 def fit(value: float) -> float:
-    """`value` as a sketch takes it: from 0 to `LARGEST`, nine digits."""
-    if not value > 0:
-        return 0.0
-    return LARGEST if value >= LARGEST else float(f"{value:.9g}")
+    """`value` as a sketch takes it: from 0 to `LARGEST`."""
+    return min(value, LARGEST) if value > 0 else 0.0
+
+
+def nine_digits(value: float) -> float:
+    """`value` as it is written."""
+    return float(f"{value:.9g}")
 
 
 def bin_of(value: float) -> int:

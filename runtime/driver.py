@@ -39,6 +39,7 @@ from runtime.tasks.failed import failed_attempt
 from runtime.tasks.time_limit import leave_alarms_to_main
 from runtime.upload import parse_upload
 from runtime.uploader import Uploader
+from runtime.values.copying import CONSTANTS
 from runtime.values.trust import Packed, Trust
 from runtime.worker import Worker
 
@@ -384,12 +385,13 @@ class Driver:
         if self._marks is not None and run.attempt > 1:
             self._marks.runs(run.task, run.attempt)
         inputs = self._exchange.inputs_of(task)
-        packed = [slot for slot, value in inputs.items() if isinstance(value, Packed)]
+        shared = self._shared(task, inputs)
+        packed = [slot for slot in shared if isinstance(inputs[slot], Packed)]
         if self._deadline is None:
-            outcome = self._execution.run(task, inputs)
+            outcome = self._execution.run(task, inputs, shared)
         else:
             left_s = max(MOMENT_S, self._deadline.until - began)
-            outcome = self._execution.run(task, inputs, left_s, self._deadline.grace_s)
+            outcome = self._execution.run(task, inputs, shared, left_s, self._deadline.grace_s)
         exec_s = monotonic() - began
         if self._marks is not None:
             self._marks.ended(run.task, run.attempt)
@@ -414,6 +416,16 @@ class Driver:
             return
         self._exchange.keep(outcome.outputs)
         self._feed(ev.Executed(task.name))
+
+    def _shared(self, task: Task, inputs: Mapping[str, object]) -> frozenset[str]:
+        """The slots that may be taken again here, of those whose values could be changed."""
+        changeable = [slot for slot, value in inputs.items() if type(value) not in CONSTANTS]
+        if not changeable:
+            return frozenset()
+        with self._lock:
+            shared = frozenset(slot for slot in changeable if self._worker.shares(task.name, slot))
+        self._exchange.give_away(slot for slot in changeable if slot not in shared)
+        return shared
 
     def _cut(self, run: ev.RunTask, limit_s: int, stderr: str) -> ev.Cut | ev.Failed:
         """The invocation's end has cut an attempt: a failure, when no fresh invocation has more time for it."""

@@ -78,6 +78,7 @@ class Exchange:
     _sealed: dict[str, Sealed] = field(default_factory=dict)
     _put: dict[str, str] = field(default_factory=dict)
     _sources: dict[str, InputSpan] = field(default_factory=dict)
+    _given_away: set[str] = field(default_factory=set)
     _has_left: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -86,7 +87,25 @@ class Exchange:
     def inputs_of(self, task: Task) -> dict[str, object]:
         """The values of a task's in-edges, by slot; what is still packed is a `Packed`."""
         with self._lock:
-            return {edge.slot: self._values.get(edge.slot) for edge in task.in_edges}
+            found = {edge.slot: self._values.get(edge.slot) for edge in task.in_edges}
+            given = self._given_away and self._given_away.intersection(found)
+        return found | self._read_anew(given) if given else found
+
+    def give_away(self, slots: Iterable[str]) -> None:
+        """One task alone takes these values, and may change them; what came from the store is not kept for it."""
+        with self._lock:
+            for slot in slots:
+                self._given_away.add(slot)
+                if isinstance(self._values.get(slot), Packed):
+                    del self._values[slot]
+
+    def _read_anew(self, slots: Iterable[str]) -> dict[str, object]:
+        """Values that a task was given alone, before it was known that another needs them."""
+        anew: dict[str, object] = {slot: value for slot, value in self._read(tuple(slots)) if value is not None}
+        with self._lock:
+            self._values.update(anew)
+            self._given_away.difference_update(anew)
+        return anew
 
     def sources_of(self, task: Task) -> tuple[InputSpan, ...]:
         """Where those of a task's inputs came from that were not made here."""
@@ -108,6 +127,7 @@ class Exchange:
         with self._lock:
             for slot in slots:
                 self._values.pop(slot, None)
+                self._given_away.discard(slot)
                 self._sources.pop(slot, None)
 
     def clear(self) -> None:

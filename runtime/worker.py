@@ -122,6 +122,11 @@ class Worker:
         """The attempt of `task` that runs would be repeated, and not count, if the invocation ended now."""
         return self._remaining.may_repeat(self.tasks[task])
 
+    def shares(self, task: str, slot: str) -> bool:
+        """What `task` takes may be taken again here: by another task, or by its own next attempt."""
+        retry = self.tasks[task].retry
+        return (retry.max > 0 and not retry.kills_only) or not self._inputs.is_for_one(slot)
+
     def _take(self, event: ev.Event) -> None:
         match event:
             case ev.Begun():

@@ -48,6 +48,10 @@ class Inputs:
         """The registered tasks that need `slot` and have not run."""
         return tuple(self._needs.get(slot, ()))
 
+    def is_for_one(self, slot: str) -> bool:
+        """At most one registered task will take `slot`, and nothing else keeps it in memory."""
+        return len(self._needs.get(slot, ())) < 2 and slot not in self._held and slot not in self._fetching
+
     def lacking(self, task: Task) -> set[str]:
         """The slots that `task` waits for; from its first asking on it is kept up to date by `arrived`."""
         found = self._lacking.get(task.name)

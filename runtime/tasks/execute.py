@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -34,6 +34,7 @@ from runtime.tasks.stderr_tail import StderrTail
 from runtime.tasks.surroundings import Surroundings
 from runtime.tasks.time_limit import OwnAlarm, TaskTimeout, TimeLimit
 from runtime.tasks.user_errors import class_name, error_text, format_place, message_of
+from runtime.values.copying import own_copy
 from runtime.values.trust import Packed, unreadable
 
 
@@ -91,11 +92,19 @@ class Execution:
             finally:
                 surroundings.close()
 
-    def run(self, task: Task, inputs: dict[str, object], left_s: float = inf, grace_s: float = TERM_GRACE_S) -> Outcome:
+    def run(
+        self,
+        task: Task,
+        inputs: dict[str, object],
+        shared: Collection[str] = (),
+        left_s: float = inf,
+        grace_s: float = TERM_GRACE_S,
+    ) -> Outcome:
         """Call the task's function, or run its command, with the values of its in-edges (slot → value or `Packed`).
 
-        After `left_s` it is interrupted, though its `timeout` may be longer; a command has `grace_s` to end then.
-        Values that were packed stand unpacked in `inputs` afterwards. A task whose `when` is false gives null.
+        Of the `shared` slots, and of constants, a function gets copies of its own. After `left_s` it is interrupted,
+        though its `timeout` may be longer; a command has `grace_s` to end then. Values that were packed stand unpacked
+        in `inputs` afterwards. A task whose `when` is false gives null.
         """
         self._stderr.clear()
         is_short = left_s < task.timeout_s
@@ -104,7 +113,7 @@ class Execution:
             if (task.when is not True or task.is_handler) and self._is_skipped(task, inputs):
                 return Outcome(outputs=skipped(task))
             given = self._read_secrets(task) if task.has_secrets else ()
-            result = self._command(task, inputs) if task.function.kind == "exec" else self._call(task, inputs)
+            result = self._command(task, inputs) if task.function.kind == "exec" else self._call(task, inputs, shared)
             is_secret = given and holds_secret(result, given)
             outcome = self._secret_returned(task) if is_secret else self._outputs(task, result)
         except TaskTimeout:
@@ -222,10 +231,10 @@ class Execution:
         with self._limit.within(self._time_s):
             return not holds(task.when, self._values(task, inputs))
 
-    def _call(self, task: Task, inputs: dict[str, object]) -> object:
+    def _call(self, task: Task, inputs: dict[str, object], shared: Collection[str]) -> object:
         function = self._loader.load(task.function)
         with self._limit.within(self._time_s):
-            args, kwargs = self._bind(task, inputs)
+            args, kwargs = self._bind(task, self._own_values(task, inputs, shared))
             if not task.environ:
                 return function(*args, **kwargs)
             with Variables(self._environ(task)):
@@ -234,15 +243,25 @@ class Execution:
     def _command(self, task: Task, inputs: dict[str, object]) -> object:
         """A command keeps its own time, so that its processes end with it."""
         command = self._loader.command(task.function)
-        words, options = self._bind(task, inputs)
+        words, options = self._bind(task, self._values(task, inputs))
         return command.run(words, options, self._environ(task), self._time_s, self._grace_s)
 
-    def _bind(self, task: Task, inputs: dict[str, object]) -> tuple[list[object], dict[str, object]]:
-        value_of = self._values(task, inputs)
+    def _bind(self, task: Task, value_of: Callable[[Leaf], object]) -> tuple[list[object], dict[str, object]]:
         return (
             [map_refs(arg, value_of) for arg in task.args],
             {name: map_refs(arg, value_of) for name, arg in task.kwargs.items()},
         )
+
+    def _own_values(self, task: Task, inputs: dict[str, object], shared: Collection[str]) -> Callable[[Leaf], object]:
+        """As `_values`, for a function, which may change what it gets."""
+        value_of = self._values(task, inputs)
+
+        def own(leaf: Leaf) -> object:
+            value = value_of(leaf)
+            is_alone = isinstance(leaf, Ref) and not any(task.in_edges[edge].slot in shared for edge in leaf.edges)
+            return value if is_alone else own_copy(value)
+
+        return own
 
     def _values(self, task: Task, inputs: dict[str, object]) -> Callable[[Leaf], object]:
         """What the leaves of a task's arguments, and of its `when`, stand for."""

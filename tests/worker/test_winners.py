@@ -71,3 +71,16 @@ def test_value_read_from_the_store_stays_when_its_task_runs_here_again() -> None
     assert value.unpack() == "theirs"
     exchange.seal("a", ["a"])
     assert TRUST.open_value("a", exchange._sealed["a"]) == "theirs"
+
+
+def test_a_value_that_one_task_was_given_alone_is_read_again_for_the_next() -> None:
+    exchange, _ = make_exchange()
+    store_first(exchange, "theirs")
+    bundle = bundle_of({"a": [], "b": ["a"], "c": ["a"]}, "simple", pins={"a": "p", "b": "q", "c": "q"})
+    first, second = decode_subdag(bundle.subdag("q")).tasks.values()
+    exchange.perform(ev.Fetch(("a",)))
+    exchange.inputs_of(first)
+    exchange.give_away(["a"])
+    value = exchange.inputs_of(second)["a"]
+    assert isinstance(value, Packed)
+    assert value.unpack() == "theirs"

@@ -62,6 +62,7 @@ def run_inline(
     trust = Trust(signer=Signer(token_bytes(32)), deployment=WORKER, run=run)
     loader = CodeLoader(lambda digests: [bundle.blob(digest) for digest in digests], source_root=source_root)
     publish_inputs(given, backend.values, trust, settings.store_value_bytes)
+    log = Log()
     literals = {digest: json.loads(bundle.blob(digest)) for digest in bundle.literals}
     progress(Progress(state="running", done=0, total=len(tasks), workers=1))
     try:
@@ -73,11 +74,12 @@ def run_inline(
         )
         invocation = Invocation(worker=worker, run=run, trust=trust, called_at=call.called_at)
         run_inputs = RunInputs(trust, backend.values, {}, {})
-        secrets = RunSecrets(lambda: os.environ, Masks(), {}, is_confided=False)
-        Driver(invocation, ports, loader, literals.__getitem__, run_inputs.value, secrets=secrets, log=Log()).run()
+        secrets = RunSecrets(lambda: os.environ, Masks(log.hide), {}, is_confided=False)
+        Driver(invocation, ports, loader, literals.__getitem__, run_inputs.value, secrets=secrets, log=log).run()
         value = _collect(bundle, backend, trust, literals, given)
     finally:
         loader.close()
+        log.close()
     elapsed = time.monotonic() - began
     progress(Progress(state="collecting", done=len(tasks), total=len(tasks)))
     return RunResult(

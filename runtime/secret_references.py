@@ -39,6 +39,10 @@ ENDPOINTS = {"ssm": "AWS_ENDPOINT_URL_SSM", "secretsmanager": "AWS_ENDPOINT_URL_
 PASSED_ON = (*ENDPOINTS.values(), "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE")
 
 
+NO_REGION = "no AWS region is set", "set AWS_REGION"
+NO_CREDENTIALS = "no AWS credentials were found", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+
+
 class Source(Enum):
     """Where a secret lies."""
 
@@ -202,6 +206,17 @@ def caller_variables() -> dict[str, str]:
     return found
 
 
+def check_caller(reference: SecretReference, variables: Mapping[str, str]) -> None:
+    """Raises SecretUnavailable when `caller_variables` lack what reading a secret of AWS needs."""
+    if "AWS_ACCESS_KEY_ID" not in variables:
+        message, hint = NO_CREDENTIALS
+    elif "AWS_REGION" not in variables and not ARN_REGION.match(reference.name):
+        message, hint = NO_REGION
+    else:
+        return
+    raise SecretUnavailable(f"the secret {reference} cannot be read: {message}", hint=hint)
+
+
 def _of_aws(reference: SecretReference, client_of: ClientOf) -> bytes:
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -239,9 +254,9 @@ def _unreached(reference: SecretReference, err: Exception) -> NoReturn:
 
     match err:
         case NoRegionError():
-            message, hint = "no AWS region is set", "set AWS_REGION"
+            message, hint = NO_REGION
         case NoCredentialsError() | PartialCredentialsError():
-            message, hint = "no AWS credentials were found", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            message, hint = NO_CREDENTIALS
         case _:
             message, hint = str(err), "check the network"
     raise SecretUnavailable(f"the secret {reference} cannot be read: {message}", hint=hint) from err

@@ -31,6 +31,8 @@ HANDLER = "runtime.lambda_handler.handler"
 AHEAD = ("cloudpickle", "redis", "botocore.auth", "botocore.awsrequest")
 PRELOAD = (*AHEAD, "runtime.lambda_handler")
 """What a local fork server imports before it forks (`AHEAD`: before it has any code); on AWS it has no effect."""
+OWN_VARIABLES = ("TREADLE_", "AWS_")
+"""Prefixes of the variables that the launcher gives to functions."""
 STALE = (http.client.RemoteDisconnected, http.client.CannotSendRequest, BrokenPipeError, ConnectionResetError)
 TIMEOUT_S = 30.0
 
@@ -178,7 +180,8 @@ def ensure_functions(
 ) -> tuple[str, ...]:
     """Make the function of every class what it should be, changing only what differs; returns their names.
 
-    Functions that are right already keep their warm environments. Raises LambdaUnavailable.
+    Functions that are right already keep their warm environments, and every one keeps variables that somebody else
+    gave it: secrets may be among them. Raises LambdaUnavailable.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -225,8 +228,10 @@ def _ensure_function(
     if now["CodeSha256"] != base64.b64encode(hashlib.sha256(closure_zip).digest()).decode():
         client.update_function_code(FunctionName=name, ZipFile=closure_zip, Architectures=[arch])
         client.get_waiter("function_updated_v2").wait(FunctionName=name)
+    known = now.get("Environment", {}).get("Variables", {})
+    variables = {name: text for name, text in known.items() if not name.startswith(OWN_VARIABLES)} | variables
     wished = (HANDLER, env.memory_mb, timeout_s, variables)
-    if wished != (now["Handler"], now["MemorySize"], now["Timeout"], now.get("Environment", {}).get("Variables", {})):
+    if wished != (now["Handler"], now["MemorySize"], now["Timeout"], known):
         client.update_function_configuration(
             FunctionName=name,
             Runtime=runtime,

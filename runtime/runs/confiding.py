@@ -14,18 +14,19 @@ from runtime.bundle import LoadedBundle
 from runtime.errors import LambdaUnavailable
 from runtime.runs.session import Target
 from runtime.secrecy.confided import confide, take_back
+from runtime.secrecy.reading import read, told
 from runtime.secret_references import (
     SecretReference,
     SecretUnavailable,
     Source,
     caller_variables,
+    check_caller,
     parse_reference,
-    resolve,
 )
 
 
 def confide_secrets(run: str, bundle: LoadedBundle, inputs: Mapping[str, object], target: Target) -> None:
-    """Raises SecretUnavailable when a variable is not set, LambdaUnavailable."""
+    """Raises SecretUnavailable when a variable is not set or holds no secret, LambdaUnavailable."""
     if target.vault and (variables := needed_variables(bundle, inputs)):
         confide(target.vault, run, variables)
 
@@ -40,21 +41,23 @@ def take_secrets_back(run: str, target: Target) -> None:
 def needed_variables(bundle: LoadedBundle, inputs: Mapping[str, object]) -> dict[str, str]:
     """What the secrets of a run are read with. Raises SecretUnavailable."""
     found: dict[str, str] = {}
-    references = dict(_references(bundle, inputs))
-    if any(reference.source in (Source.SSM, Source.SECRETS_MANAGER) for reference in references):
-        found |= caller_variables()
-    for reference, what in references.items():
-        if reference.source is Source.ENV:
-            try:
-                found[reference.name] = resolve(reference, os.environ)
-            except SecretUnavailable as fault:
-                raise SecretUnavailable(f"{what} cannot be had: {fault.message}", hint=fault.hint) from fault
-    return found
+    callers: dict[str, str] | None = None
+    references = {reference: (what, place) for reference, what, place in _references(bundle, inputs)}
+    for reference, (what, place) in references.items():
+        try:
+            if reference.source is Source.ENV:
+                found[reference.name] = read(reference, os.environ)
+            else:
+                callers = caller_variables() if callers is None else callers
+                check_caller(reference, callers)
+        except SecretUnavailable as fault:
+            raise told(fault, reference, what, place) from fault
+    return {**(callers or {}), **found}
 
 
-def _references(bundle: LoadedBundle, inputs: Mapping[str, object]) -> Iterator[tuple[SecretReference, str]]:
+def _references(bundle: LoadedBundle, inputs: Mapping[str, object]) -> Iterator[tuple[SecretReference, str, str]]:
     for secret in bundle.secrets:
-        yield parse_reference(secret.reference), f"the secret `{secret.name}` ({secret.place})"
+        yield parse_reference(secret.reference), f"the secret `{secret.name}`", secret.place
     for name, value in inputs.items():
         if isinstance(value, SecretReference):
-            yield value, f"the input `{name}`"
+            yield value, f"the input `{name}`", ""

@@ -65,6 +65,7 @@ class Log:
 
     def close(self) -> None:
         """Everything is in the log, and the filter gone."""
+        _flush_streams()
         self.flush()
         with self._lock:
             for stream, log in self._saved:
@@ -90,17 +91,19 @@ class Log:
         if self._control is None:
             return
         data = marshal.dumps(message)
-        self._control.sendall(len(data).to_bytes(LENGTH_BYTES) + data)
-        if not self._control.recv(1):
+        try:
+            self._control.sendall(len(data).to_bytes(LENGTH_BYTES) + data)
+            answer = self._control.recv(1)
+        except ConnectionError:
+            answer = b""
+        if not answer:
             raise OSError("its filter has ended")
 
     def _start(self) -> None:
         import fcntl
         import socket
 
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(AttributeError, OSError, ValueError):
-                stream.flush()
+        _flush_streams()
         streams = [[STDOUT, STDERR]] if file_of(STDOUT) == file_of(STDERR) else [[STDOUT], [STDERR]]
         self._saved = [(stream, os.dup(stream)) for stream in (STDOUT, STDERR)]
         logs = dict(self._saved)
@@ -118,6 +121,12 @@ class Log:
                 os.dup2(write, stream)
             os.close(write)
         self._control, self.descriptor = ours, logs[STDOUT]
+
+
+def _flush_streams() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()
 
 
 def _run_filter(control: int, ends: Sequence[int]) -> None:

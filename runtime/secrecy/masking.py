@@ -36,15 +36,16 @@ class Masks:
         self._all: tuple[str, ...] = ()
 
     def add(self, secret: str) -> None:
-        """Hide this one from now on."""
+        """Hide this one from now on. Raises what `on_new` raises: then it is not known, and nobody is to get it."""
         if secret in self._spelled:
             return
-        self._spelled[secret] = new = spellings(secret)
+        new = spellings(secret)
+        self._on_new(new)
+        self._spelled[secret] = new
         while len(self._spelled) > KEPT_SECRETS:
             del self._spelled[next(iter(self._spelled))]
         self._all = tuple(sorted({text for texts in self._spelled.values() for text in texts}))
         self.longest = max(map(len, self._all))
-        self._on_new(new)
 
     def hide(self, text: str) -> str:
         """The text with a mask for each secret in it."""

@@ -14,7 +14,15 @@ from collections.abc import Callable, Mapping
 
 from runtime.plan import Secret
 from runtime.secrecy.masking import LEAST_CHARS, Masks
-from runtime.secret_references import SecretReference, SecretUnavailable, client_with, parse_reference, resolve
+from runtime.secret_references import (
+    ClientOf,
+    SecretReference,
+    SecretUnavailable,
+    Source,
+    client_with,
+    parse_reference,
+    resolve,
+)
 
 Known = dict[SecretReference, str]
 
@@ -36,33 +44,48 @@ class RunSecrets:
 
     def of_manifest(self, secret: Secret) -> str:
         """A secret that the manifest declares. Raises SecretUnavailable."""
-        return self._value(parse_reference(secret.reference), f"the secret `{secret.name}` ({secret.place})")
+        return self._value(parse_reference(secret.reference), f"the secret `{secret.name}`", secret.place)
 
     def of_input(self, name: str, reference: SecretReference) -> str:
         """An input of type secret. Raises SecretUnavailable."""
         return self._value(reference, f"the input `{name}`")
 
-    def _value(self, reference: SecretReference, what: str) -> str:
+    def _value(self, reference: SecretReference, what: str, place: str = "") -> str:
         if reference in self._refused:
             raise self._refused[reference]
         if reference not in self._known:
             try:
                 self._known[reference] = self._read(reference)
             except SecretUnavailable as fault:
-                said = SecretUnavailable(f"{what} cannot be had: {fault.message}", hint=fault.hint)
-                self._refused[reference] = said
+                self._refused[reference] = said = told(fault, reference, what, place)
                 raise said from None
         return self._known[reference]
 
     def _read(self, reference: SecretReference) -> str:
         variables = self._variables()
-        text = resolve(reference, variables, client_with(variables) if self._is_confided else None)
-        if not text.strip():
-            raise SecretUnavailable(f"{reference} is empty", hint="give it a value")
-        if len(text.strip()) < LEAST_CHARS:
-            message = f"{reference} has fewer than {LEAST_CHARS} characters, and cannot be kept out of logs"
-            raise SecretUnavailable(message, hint="use a longer one")
-        if "\0" in text:
-            raise SecretUnavailable(f"{reference} holds a NUL character", hint="store it as text: base64, for example")
+        if not self._is_confided and reference.source is Source.ENV and reference.name not in variables:
+            message = f"the secret {reference} is not there: the function has no variable {reference.name}"
+            raise SecretUnavailable(message, hint="add it to the function's configuration")
+        text = read(reference, variables, client_with(variables) if self._is_confided else None)
         self.masks.add(text)
         return text
+
+
+def read(reference: SecretReference, variables: Mapping[str, str], client_of: ClientOf | None = None) -> str:
+    """A secret that can be kept. Raises SecretUnavailable."""
+    text = resolve(reference, variables, client_of)
+    if not text.strip():
+        raise SecretUnavailable(f"the secret {reference} is empty", hint="give it a value")
+    if len(text.strip()) < LEAST_CHARS:
+        message = f"the secret {reference} has fewer than {LEAST_CHARS} characters, and cannot be kept out of logs"
+        raise SecretUnavailable(message, hint="use a longer one")
+    if "\0" in text:
+        raise SecretUnavailable(f"the secret {reference} holds a NUL character", hint="store it as base64")
+    return text
+
+
+def told(fault: SecretUnavailable, reference: SecretReference, what: str, place: str = "") -> SecretUnavailable:
+    """The same in the manifest's words: what it is there, and where that is written."""
+    message = fault.message.removeprefix(f"the secret {reference} ")
+    where = f"{reference}, {place}" if place else str(reference)
+    return SecretUnavailable(f"{what} ({where}) {message}", hint=fault.hint)

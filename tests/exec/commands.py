@@ -13,7 +13,7 @@ from runtime.code import CodeLoader
 from runtime.plan import EnvClass, Function, Task, Value
 from runtime.tasks.executable import ShippedFile, encode_executable
 from runtime.tasks.execute import Execution, Outcome, TaskFailure
-from tests.secrecy import secrets_in
+from tests.secrecy.given import secrets_in
 
 PYTHON = sys.executable
 NOW_S = 60.0

@@ -14,7 +14,7 @@ import pytest
 from runtime.code import CodeLoader
 from runtime.plan import Blob, EnvClass, Function, InEdge, Input, Ref, Task, Value, Variable
 from runtime.tasks.execute import Execution, Outcome
-from tests.secrecy import secrets_in
+from tests.secrecy.given import secrets_in
 
 INPUTS: Mapping[str, object] = {
     "name": "Ada",

@@ -60,6 +60,9 @@ def _as_json(bundle: LoadedBundle, sizes: dict[str, int]) -> dict[str, object]:
         ],
         "requirements": bundle.requirements,
         "inputs": {name: _input_json(declaration) for name, declaration in bundle.inputs.items()},
+        "secrets": [
+            {"name": secret.name, "reference": secret.reference, "place": secret.place} for secret in bundle.secrets
+        ],
         "result": bundle.result_kind,
         "blobs": len(sizes),
         "bytes": sum(sizes.values()),
@@ -86,6 +89,8 @@ def _show(bundle: LoadedBundle, sizes: dict[str, int], console: Console) -> None
     row("requirements", ", ".join(bundle.requirements) or "none")
     for number, text in enumerate(inputs_text(bundle.inputs)):
         row("" if number else "inputs", text)
+    for number, secret in enumerate(bundle.secrets):
+        row("" if number else "secrets", f"{secret.name}: {secret.reference} ({secret.place})")
     row("code units", total(bundle.units))
     row("shipped files", total(bundle.files))
     row("pages", total(bundle.pages))

@@ -255,7 +255,7 @@ def describe(value: object) -> str:
         case Given():
             return f"the input `{value.name}` of `{value.caller.task}`, known only at run time"
         case SecretValue():
-            return f"the secret `{value.name}`"
+            return f"the secret `{value.name}`, read by workers"
         case Predicate():
             return "a condition on results, known only at run time"
         case _:

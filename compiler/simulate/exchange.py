@@ -15,7 +15,7 @@ from compiler.simulate.conditions import Conditions
 from runtime.config import WorkerSettings
 from runtime.plan import Task
 from runtime.ports import Arrival, Item, Store
-from runtime.spans import InputSpan, OutputSpan
+from runtime.spans import InputSpan
 
 ENVELOPE_BYTES = 61
 """What a signed envelope adds to a pickle."""
@@ -29,7 +29,7 @@ def zeros(size: int) -> bytes:
 
 @dataclass(slots=True)
 class VirtualExchange:
-    """Slots in memory with their sizes. `inside` came with the payload."""
+    """Slots in memory with their sizes. `inside` came with the payload; `arrived`: when others' values came."""
 
     settings: WorkerSettings
     conditions: Conditions
@@ -39,8 +39,8 @@ class VirtualExchange:
     bytes_in: int = 0
     bytes_out: int = 0
     commits: int = 0
+    arrived: dict[str, float] = field(default_factory=dict)
     _sources: dict[str, InputSpan] = field(default_factory=dict)
-    _outputs: dict[str, OutputSpan] = field(default_factory=dict)
 
     def size(self, slot: str) -> int:
         """Bytes of a slot's value as it is stored."""
@@ -59,8 +59,9 @@ class VirtualExchange:
             return replace(item, reference=f"{item.slot}:{self.token}")
         return replace(item, value=zeros(self.size(item.slot)))
 
-    def admit(self, slot: str, source: str, fetch_s: float = 0.0) -> None:
+    def admit(self, slot: str, source: str, now: float, fetch_s: float = 0.0) -> None:
         """A value came."""
+        self.arrived.setdefault(slot, now)
         self.bytes_in += self.size(slot)
         self._sources[slot] = InputSpan(slot=slot, bytes=self.size(slot), source=source, fetch_s=fetch_s)
 

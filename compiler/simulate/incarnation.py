@@ -20,6 +20,7 @@ from runtime.calls.calling import in_a_tree
 from runtime.plan import Task, slot_name
 from runtime.ports import Answer, Begin, Call, Commit, HintMessage, Item, Reference, Status, Store
 from runtime.spans import InputSpan, OutputSpan, StartUp, TaskSpan
+from runtime.timeline import InvocationSpans
 from runtime.worker import Worker
 
 if TYPE_CHECKING:
@@ -30,14 +31,29 @@ Then = Callable[[], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One invocation on its way. `values` are the slots that travel in its payload, `forward` the calls that it is to
-    send on; `from_launcher`: its records travel inside."""
+    """One invocation on its way. `sender` is the incarnation that sent it, "" for the launcher. `values` are the slots
+    that travel in its payload, `forward` the calls that it is to send on; `from_launcher`: its records travel inside.
+    """
 
     call: Call
     sent_at: float
+    sender: str = ""
     values: frozenset[str] = frozenset()
     forward: tuple[Call, ...] = ()
     from_launcher: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """Why things happened in one incarnation when they did, beside its spans.
+
+    `place` numbers its environment, `start` are the grants for which it was called, `arrived` says when each slot that
+    was made elsewhere was at hand.
+    """
+
+    place: int
+    start: tuple[str, ...]
+    arrived: Mapping[str, float]
 
 
 @dataclass(slots=True)
@@ -131,14 +147,20 @@ class Incarnation:
 
     def _forward(self) -> None:
         for call in self.delivery.forward:
-            self.world.invoke(Delivery(call=call, sent_at=self.world.time.now, values=self.delivery.values))
+            self.world.invoke(Delivery(call=call, sent_at=0.0, sender=self.machine.token, values=self.delivery.values))
 
     def _leave(self, reason: str) -> None:
         """What was measured is sent, then the handler returns."""
         self._over = reason
         self._note_idle()
         world = self.world
-        world.left(self, self._start_up(), tuple(map(self._span, self._ran.values())))
+        world.left(
+            self,
+            InvocationSpans(
+                start_up=self._start_up(), spans=tuple(map(self._span, self._ran.values())), is_complete=True
+            ),
+            Trace(place=self.place.number, start=self.delivery.call.start, arrived=self._exchange.arrived),
+        )
         world.time.call_later(self._trip_s(), self.place.returned)
 
     # ---- the machine ------------------------------------------------------------------------------------
@@ -338,6 +360,7 @@ class Incarnation:
             Delivery(
                 call=call,
                 sent_at=0.0,
+                sender=self.machine.token,
                 values=self._exchange.start_inputs([name for one in (call, *rest) for name in one.start], items),
                 forward=rest,
             )
@@ -359,7 +382,7 @@ class Incarnation:
         inside = [slot for slot in slots if slot in self._exchange.inside]
         asked = [slot for slot in slots if slot not in self._exchange.inside]
         for slot in inside:
-            self._exchange.admit(slot, "payload")
+            self._exchange.admit(slot, "payload", began)
         missing: list[str] = []
         found: list[str] = []
 
@@ -373,7 +396,7 @@ class Incarnation:
 
         def done() -> None:
             for slot in found:
-                self._exchange.admit(slot, "store", world.time.now - began)
+                self._exchange.admit(slot, "store", world.time.now, world.time.now - began)
             free()
             self._feed(ev.Fetched((*inside, *found), tuple(missing)))
 
@@ -427,7 +450,7 @@ class Incarnation:
         if self._over:
             return
         for slot in message.arrived:
-            self._exchange.admit(slot, "hint")
+            self._exchange.admit(slot, "hint", self.world.time.now)
         self._feed(ev.Hinted(tuple(message.arrived)))
 
     # ---- what happened ----------------------------------------------------------------------------------

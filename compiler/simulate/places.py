@@ -39,9 +39,12 @@ class Place:
         config: FunctionConfig,
         owner: Owner,
         time: VirtualTime,
-        cold_s: float,
         serve: Callable[[Place, Invocation], None],
+        *,
+        number: int,
+        cold_s: float,
     ) -> None:
+        self.number = number
         self.config = config
         self.state = State.STARTING
         self.invocations = 0

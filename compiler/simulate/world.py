@@ -18,7 +18,7 @@ from functools import partial
 from typing import cast
 
 from compiler.simulate.conditions import Conditions, Draw
-from compiler.simulate.incarnation import Delivery, Incarnation
+from compiler.simulate.incarnation import Delivery, Incarnation, Trace
 from compiler.simulate.places import Owner, Place, function_of
 from compiler.simulate.virtual_time import Shared, VirtualTime
 from compiler.simulate.workload import Workload
@@ -32,7 +32,6 @@ from runtime.local.functions import FunctionConfig
 from runtime.local.invocation import Invocation
 from runtime.plan import Task
 from runtime.ports import Answer, Call, Commit, HintMessage, Store
-from runtime.spans import StartUp, TaskSpan
 from runtime.timeline import InvocationSpans, Timeline
 from runtime.watch import rebuild_state
 
@@ -54,9 +53,10 @@ class Deadlock(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """What came of it. `timeline` begins at 0 with the first invocation sent."""
+    """What came of it. `timeline` begins at 0 with the first invocation sent; `traces` are those of its invocations."""
 
     timeline: Timeline
+    traces: tuple[Trace, ...]
 
     @property
     def makespan_s(self) -> float:
@@ -117,7 +117,7 @@ class World:
         self._env_of = {env.name: env for env in workload.classes}
         self._on_their_way: dict[str, Delivery] = {}
         self._running: dict[str, Incarnation] = {}
-        self._found: list[InvocationSpans] = []
+        self._found: list[tuple[InvocationSpans, Trace]] = []
         self._missing = {
             slot
             for instance, is_target in enumerate(workload.graph().targets)
@@ -139,7 +139,8 @@ class World:
         if not self.time.run(lambda: not self._missing):
             raise self._deadlock()
         self.time.run(lambda: not self._running)
-        return Simulation(timeline=self._timeline())
+        self._found.sort(key=lambda found: found[0].start_up.start_time)
+        return Simulation(timeline=self._timeline(), traces=tuple([trace for _, trace in self._found]))
 
     def next_token(self) -> str:
         self._tokens += 1
@@ -185,8 +186,8 @@ class World:
         self.time.call_later(self.conditions.deliver_s, self._dispatcher.invoke, invocation)
 
     def _make(self, config: FunctionConfig, identity: str, owner: Owner) -> Place:
-        del identity
-        return Place(config, owner, self.time, self._draw.cold_s(self._env_of[config.name]), self._serve)
+        cold_s = self._draw.cold_s(self._env_of[config.name])
+        return Place(config, owner, self.time, self._serve, number=int(identity), cold_s=cold_s)
 
     def _serve(self, place: Place, invocation: Invocation) -> None:
         delivery = self._on_their_way[invocation.request_id]
@@ -214,11 +215,11 @@ class World:
         )
         return {name: task for number in numbers for name, task in self.workload.pages[number].items()}
 
-    def left(self, incarnation: Incarnation, start_up: StartUp, spans: tuple[TaskSpan, ...]) -> None:
+    def left(self, incarnation: Incarnation, invocation: InvocationSpans, trace: Trace) -> None:
         """An incarnation is over."""
         if self._running.get(incarnation.machine.worker) is incarnation:
             del self._running[incarnation.machine.worker]
-        self._found.append(InvocationSpans(start_up=start_up, spans=spans, is_complete=True))
+        self._found.append((invocation, trace))
 
     # ---- user code --------------------------------------------------------------------------------------
 
@@ -246,7 +247,6 @@ class World:
     # ---- what came of it --------------------------------------------------------------------------------
 
     def _timeline(self) -> Timeline:
-        self._found.sort(key=lambda one: one.start_up.start_time)
         return Timeline(
             run=self.run_id,
             workflow=self.workload.source.name,
@@ -255,7 +255,7 @@ class World:
             graph_signature="",
             invoked_at=0.0,
             last_commit=self._state.last_stored,
-            invocations=tuple(self._found),
+            invocations=tuple([invocation for invocation, _ in self._found]),
         )
 
     def _deadlock(self) -> Deadlock:

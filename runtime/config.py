@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -27,6 +28,7 @@ INLINE_MAX_BYTES = 640 * KIB
 HOUR_S = 3600.0
 S3_SCHEME = "s3://"
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+DEPLOYMENT_NAME = "a name of at most 28 letters a to z, digits, '-' and '_'"
 TLS_FILES = {"redis_ca_file": "ssl_ca_certs", "redis_cert_file": "ssl_certfile", "redis_key_file": "ssl_keyfile"}
 
 
@@ -188,7 +190,7 @@ class LocalSettings:
 
     def _mistakes(self) -> Iterator[str]:
         if not is_deployment_name(self.deployment):
-            yield f"`deployment` is {self.deployment!r}; write a name of letters, digits, '-', '_' and '.'"
+            yield f"`deployment` is {self.deployment!r}; write {DEPLOYMENT_NAME}"
         if self.signing_key is not None:
             yield from _bad_reference(self.signing_key)
         if self.concurrency_limit < 1:
@@ -210,8 +212,8 @@ class LocalSettings:
 
 
 def is_deployment_name(name: str) -> bool:
-    """Whether it can be part of keys, of functions' names and of files."""
-    return bool(name) and name[0] != "." and all(char.isalnum() or char in "-_." for char in name)
+    """Whether it can be part of keys, of files and of functions' names, which have 64 characters at most."""
+    return re.fullmatch(r"[A-Za-z0-9_-]{1,28}", name) is not None
 
 
 def _misfits(url: str, files: Mapping[str, str]) -> Iterator[str]:

@@ -199,7 +199,7 @@ def resolve(layers: Sequence[Layer], *, backend: str) -> Settings:
                 mistakes.append(f"{where}: `{name}`: {err}")
     settings = _assembled(slots, chosen, backend, mistakes)
     if mistakes:
-        raise SettingsInvalid(sorted(mistakes, key=_line), settings)
+        raise SettingsInvalid([_tame(one) for one in sorted(mistakes, key=_line)], settings)
     return settings
 
 
@@ -215,6 +215,11 @@ def _assembled(
         text = f"({slot.unset})" if value is None else text_of(value, slot.field)
         every.append(Setting(name=slot.name, value=value, text=text, source=source, group=slot.group))
     return Settings(backend=backend, all=tuple(every), _typed=typed)
+
+
+def _tame(mistake: str) -> str:
+    """A name in the file may hold what steers a terminal."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in mistake)
 
 
 def _line(mistake: str) -> int:

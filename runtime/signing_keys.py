@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runtime.config import is_deployment_name
+from runtime.config import DEPLOYMENT_NAME, is_deployment_name
 from runtime.errors import RuntimeFault
 from runtime.secret_references import Source, parse_reference, resolve_bytes
 from runtime.values.envelope import Signer, key_id
@@ -90,7 +90,7 @@ def load_keys(deployment: str, reference: str | None, environ: Mapping[str, str]
 def default_key_path(deployment: str) -> Path:
     """`$XDG_CONFIG_HOME/treadle/keys/<deployment>.key`, under ~/.config by default."""
     if not is_deployment_name(deployment):
-        raise RuntimeFault(f"{deployment!r} is no deployment name", hint="use letters, digits, '-', '_' and '.'")
+        raise RuntimeFault(f"{deployment!r} is no deployment name", hint=f"write {DEPLOYMENT_NAME}")
     home = os.environ.get("XDG_CONFIG_HOME") or ""
     base = Path(home) if os.path.isabs(home) else Path.home() / ".config"
     return base / "treadle" / "keys" / f"{deployment}.key"

@@ -74,19 +74,22 @@ def read_request(args: argparse.Namespace, console: Console, settings: Settings)
 
 
 def _planned(args: argparse.Namespace, console: Console, settings: Settings) -> Planned:
-    _check_planner(settings.of(CompileSettings).planner)
+    check_planner(settings)
     request = read_request(args, console, settings)
     planned = plan_workflow(request.source, request.options)
     show_diagnostics(planned.warnings, console)
     return planned
 
 
-def _check_planner(name: str) -> None:
+def check_planner(settings: Settings) -> None:
+    """Raises UsageError for a planner that does not exist."""
     from compiler.planner.strategies import STRATEGIES
 
+    name = settings.of(CompileSettings).planner
     if name not in STRATEGIES:
+        (source,) = [setting.source for setting in settings.all if setting.name == "planner"]
         hint = f"the planners are {', '.join(sorted(STRATEGIES))}"
-        raise UsageError(f"there is no planner `{name}`{meant(name, STRATEGIES)}", hint=hint)
+        raise UsageError(f"{source}: there is no planner `{name}`{meant(name, STRATEGIES)}", hint=hint)
 
 
 def _local(settings: Settings) -> LocalSettings:

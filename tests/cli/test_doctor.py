@@ -74,11 +74,12 @@ def test_settings_that_are_wrong_are_told_and_the_others_looked_at(
     treadle: Treadle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TREADLE_LEASE", "redis://:a-secret@h")
-    Path("treadle.toml").write_text('linger = "80ms"\nlingr = "1s"\n')
+    Path("treadle.toml").write_text('linger = "80ms"\nlingr = "1s"\nplanner = "simpel"\n')
     called = treadle("doctor", "--json")
     assert (called.code, called.json["ok"]) == (2, False)
     wrong = [check["text"] for check in called.json["checks"] if check["of"] == "settings"]
-    assert [text.partition(":")[0] for text in wrong] == ["environment, TREADLE_LEASE", "treadle.toml"]
+    assert [text.partition(":")[0] for text in wrong] == ["environment, TREADLE_LEASE", "treadle.toml", "treadle.toml"]
+    assert wrong[-1] == "treadle.toml:3: there is no planner `simpel`; did you mean `simple`?"
     assert called.json["settings"]["linger"]["value"] == 0.08
     assert called.json["settings"]["lease"]["source"] == "default"
     assert checks(called)["server"]["level"] == "ok"

@@ -145,6 +145,17 @@ def test_a_file_that_is_wrong_is_one_message_with_its_place(tmp_path: Path, text
     assert refusal(settings_file(tmp_path, backend="local")) == [f"{tmp_path}/treadle.toml{said}"]
 
 
+@pytest.mark.parametrize("name", ["", "a.b", "té", "a b", "x" * 29, "a:b"])
+def test_a_deployment_is_part_of_functions_names(name: str) -> None:
+    (said,) = refusal(command_line({"deployment": name}))
+    assert said.endswith("it is empty" if not name else "letters a to z, digits, '-' and '_'")
+
+
+def test_a_name_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    (said,) = refusal(in_file(tmp_path, '"\\u001b[31mx" = 1\n'))
+    assert said.isprintable()
+
+
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "a" / "treadle.toml").mkdir(parents=True)
     (tmp_path / "b").mkdir()
@@ -175,7 +186,7 @@ def test_settings_that_do_not_fit_together_are_told_with_all_their_places(tmp_pa
     assert said == [
         "environment, TREADLE_WORKERS: `workers` is 0; a plan needs at least 1",
         "command line and environment, TREADLE_LEASE: `renew` (20s) must be shorter than `lease` (15s)",
-        "command line: `deployment` is '../x'; write a name of letters, digits, '-', '_' and '.'",
+        "command line: `deployment` is '../x'; write a name of at most 28 letters a to z, digits, '-' and '_'",
         "command line: `lambda_port` is 70000; a port is a number up to 65535",
     ]
 

@@ -10,13 +10,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from textwrap import wrap
 
-from compiler.cli.arguments import add_config, add_deployment, add_json, add_redis, add_settings_of, settings_for
+from compiler.cli.arguments import (
+    UsageError,
+    add_config,
+    add_deployment,
+    add_json,
+    add_redis,
+    add_settings_of,
+    settings_for,
+)
 from compiler.cli.console import GREEN, RED, YELLOW, Console, Exit
-from compiler.cli.health.findings import Finding, Level, Subject, error, look_at
+from compiler.cli.health.findings import Finding, Level, Subject, error, look_at, of_fault
 from compiler.cli.health.machine import machine
 from compiler.cli.health.object_store import object_store
 from compiler.cli.health.redis_server import redis_server
 from compiler.cli.health.service import local_service
+from compiler.cli.stages import check_planner
 from runtime.addresses import mask_passwords
 from runtime.backends.redis_rights import acl_line
 from runtime.config import LocalSettings, WorkerSettings
@@ -85,13 +94,18 @@ def _print_acl(settings: Settings, console: Console) -> int:
 
 def _settings(args: argparse.Namespace, console: Console) -> tuple[Settings, dict[str, list[Finding]]]:
     """The settings, and what is wrong in environment and file: the others are looked at nevertheless."""
+    hint = "correct it, or leave it out"
     try:
-        return settings_for(args, console.environ, backend=args.backend), {}
+        settings, wrong = settings_for(args, console.environ, backend=args.backend), []
     except SettingsInvalid as err:
         if any(one.startswith("command line") for one in err.mistakes):
             raise
-        hint = "correct it, or leave it out"
-        return err.rest, {"settings": [error("setting", mask_passwords(one), hint) for one in err.mistakes]}
+        settings, wrong = err.rest, [error("setting", mask_passwords(one), hint) for one in err.mistakes]
+    try:
+        check_planner(settings)
+    except UsageError as fault:
+        wrong.append(of_fault("setting", fault))
+    return settings, {"settings": wrong} if wrong else {}
 
 
 def _subjects(settings: Settings) -> dict[str, Subject]:

@@ -32,6 +32,7 @@ from runtime.run_inputs import RunInputs, publish_inputs
 from runtime.secrecy.log import Log
 from runtime.secrecy.masking import Masks
 from runtime.secrecy.reading import RunSecrets
+from runtime.secrecy.streams import hiding_streams
 from runtime.values.envelope import Signer
 from runtime.values.reading import read_stored
 from runtime.values.trust import Trust, unpickled
@@ -63,6 +64,7 @@ def run_inline(
     loader = CodeLoader(lambda digests: [bundle.blob(digest) for digest in digests], source_root=source_root)
     publish_inputs(given, backend.values, trust, settings.store_value_bytes)
     log = Log()
+    masks = Masks(log.hide)
     literals = {digest: json.loads(bundle.blob(digest)) for digest in bundle.literals}
     progress(Progress(state="running", done=0, total=len(tasks), workers=1))
     try:
@@ -74,8 +76,9 @@ def run_inline(
         )
         invocation = Invocation(worker=worker, run=run, trust=trust, called_at=call.called_at)
         run_inputs = RunInputs(trust, backend.values, {}, {})
-        secrets = RunSecrets(lambda: os.environ, Masks(log.hide), {}, is_confided=False)
-        Driver(invocation, ports, loader, literals.__getitem__, run_inputs.value, secrets=secrets, log=log).run()
+        secrets = RunSecrets(lambda: os.environ, masks, {}, is_confided=False)
+        with hiding_streams(masks):
+            Driver(invocation, ports, loader, literals.__getitem__, run_inputs.value, secrets=secrets, log=log).run()
         value = _collect(bundle, backend, trust, literals, given)
     finally:
         loader.close()

@@ -39,8 +39,7 @@ from runtime.tasks.failed import failed_attempt
 from runtime.tasks.time_limit import leave_alarms_to_main
 from runtime.upload import parse_upload
 from runtime.uploader import Uploader
-from runtime.values.copying import CONSTANTS
-from runtime.values.trust import Packed, Trust
+from runtime.values.trust import Trust
 from runtime.worker import Worker
 
 HINT_BLOCK_S = 0.5
@@ -384,14 +383,12 @@ class Driver:
         self._running, self._stuck_at = run, self._gives_up_at(task)
         if self._marks is not None and run.attempt > 1:
             self._marks.runs(run.task, run.attempt)
-        inputs = self._exchange.inputs_of(task)
-        shared = self._shared(task, inputs)
-        packed = [slot for slot in shared if isinstance(inputs[slot], Packed)]
+        inputs = self._exchange.inputs_of(task, lambda slot: self._shares(task, slot))
         if self._deadline is None:
-            outcome = self._execution.run(task, inputs, shared)
+            outcome = self._execution.run(task, inputs)
         else:
             left_s = max(MOMENT_S, self._deadline.until - began)
-            outcome = self._execution.run(task, inputs, shared, left_s, self._deadline.grace_s)
+            outcome = self._execution.run(task, inputs, left_s, self._deadline.grace_s)
         exec_s = monotonic() - began
         if self._marks is not None:
             self._marks.ended(run.task, run.attempt)
@@ -400,8 +397,6 @@ class Driver:
             is_given_up = bool(self._given_up)
         if is_given_up:
             _wait_for_the_end()
-        if packed:
-            self._exchange.unpacked({slot: inputs[slot] for slot in packed})
         if (spoiled := self._execution.tidy(task, exec_s)) and not self.unfit:
             self._hand_over(spoiled)
         self._metrics.ran(task, run.attempt, started_at, exec_s, self._exchange.sources_of(task))
@@ -417,15 +412,9 @@ class Driver:
         self._exchange.keep(outcome.outputs)
         self._feed(ev.Executed(task.name))
 
-    def _shared(self, task: Task, inputs: Mapping[str, object]) -> frozenset[str]:
-        """The slots that may be taken again here, of those whose values could be changed."""
-        changeable = [slot for slot, value in inputs.items() if type(value) not in CONSTANTS]
-        if not changeable:
-            return frozenset()
+    def _shares(self, task: Task, slot: str) -> bool:
         with self._lock:
-            shared = frozenset(slot for slot in changeable if self._worker.shares(task.name, slot))
-        self._exchange.give_away(slot for slot in changeable if slot not in shared)
-        return shared
+            return self._worker.shares(task.name, slot)
 
     def _cut(self, run: ev.RunTask, limit_s: int, stderr: str) -> ev.Cut | ev.Failed:
         """The invocation's end has cut an attempt: a failure, when no fresh invocation has more time for it."""

@@ -32,6 +32,8 @@ from runtime.ports import (
 )
 from runtime.spans import InputSpan
 from runtime.values.bulk import Bulk, Sealed
+from runtime.values.copying import CONSTANTS
+from runtime.values.held import HeldValues
 from runtime.values.reading import read_all
 from runtime.values.trust import Packed, Trust
 from runtime.worker import Worker
@@ -74,38 +76,29 @@ class Exchange:
     inside: Mapping[str, bytes]
     on_event: Callable[[ev.Event], None]
     traffic: Traffic = field(default_factory=Traffic)
-    _values: dict[str, object] = field(default_factory=dict)
+    _held: HeldValues = field(default_factory=HeldValues)
     _sealed: dict[str, Sealed] = field(default_factory=dict)
     _put: dict[str, str] = field(default_factory=dict)
     _sources: dict[str, InputSpan] = field(default_factory=dict)
-    _given_away: set[str] = field(default_factory=set)
     _has_left: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     # ---- values in memory -------------------------------------------------------------------------------
 
-    def inputs_of(self, task: Task) -> dict[str, object]:
-        """The values of a task's in-edges, by slot; what is still packed is a `Packed`."""
-        with self._lock:
-            found = {edge.slot: self._values.get(edge.slot) for edge in task.in_edges}
-            given = self._given_away and self._given_away.intersection(found)
-        return found | self._read_anew(given) if given else found
-
-    def give_away(self, slots: Iterable[str]) -> None:
-        """One task alone takes these values, and may change them; what came from the store is not kept for it."""
-        with self._lock:
-            for slot in slots:
-                self._given_away.add(slot)
-                if isinstance(self._values.get(slot), Packed):
-                    del self._values[slot]
-
-    def _read_anew(self, slots: Iterable[str]) -> dict[str, object]:
-        """Values that a task was given alone, before it was known that another needs them."""
-        anew: dict[str, object] = {slot: value for slot, value in self._read(tuple(slots)) if value is not None}
-        with self._lock:
-            self._values.update(anew)
-            self._given_away.difference_update(anew)
-        return anew
+    def inputs_of(self, task: Task, shares: Callable[[str], bool] = lambda _: False) -> dict[str, object]:
+        """The values of a task's in-edges, by slot: live, `Packed`, or `Shared` if they may be taken again here."""
+        slots = [edge.slot for edge in task.in_edges]
+        if lacking := self._held.lacking(slots):
+            for slot, value in self._read(lacking):
+                if value is not None:
+                    self._held.admit(slot, value)
+        found = self._held.of(slots)
+        changeable = [slot for slot, value in found.items() if type(value) not in CONSTANTS]
+        if changeable:
+            shared = [slot for slot in changeable if shares(slot)]
+            self._held.give_away(slot for slot in changeable if slot not in shared)
+            found |= self._held.share(shared)
+        return found
 
     def sources_of(self, task: Task) -> tuple[InputSpan, ...]:
         """Where those of a task's inputs came from that were not made here."""
@@ -114,27 +107,17 @@ class Exchange:
 
     def keep(self, values: Mapping[str, object]) -> None:
         """Values that a task here made; one that came from the store meanwhile is the one that counts."""
-        with self._lock:
-            known = self._sources
-            self._values.update({slot: values[slot] for slot in values if slot not in known} if known else values)
+        self._held.keep(values)
 
-    def unpacked(self, values: Mapping[str, object]) -> None:
-        """Unpacked values take the place of packed ones that are still needed."""
-        with self._lock:
-            self._values.update({slot: value for slot, value in values.items() if slot in self._values})
-
-    def forget(self, slots: Iterable[str]) -> None:
-        with self._lock:
-            for slot in slots:
-                self._values.pop(slot, None)
-                self._given_away.discard(slot)
-                self._sources.pop(slot, None)
+    def forget(self, slots: Sequence[str]) -> None:
+        self._held.forget(slots)
+        for slot in slots:
+            self._sources.pop(slot, None)
 
     def clear(self) -> None:
         """The incarnation is over: its values go now, not when the collector comes by."""
-        with self._lock:
-            self._values.clear()
-            self._sealed.clear()
+        self._held.clear()
+        self._sealed.clear()
 
     def seal(self, task: str, slots: Iterable[str]) -> None:
         """Serialise and sign values of a task that are to be stored, each once. Raises `NotSerializable`.
@@ -143,7 +126,7 @@ class Exchange:
         a very large one is sent at once instead.
         """
         for slot in slots:
-            sealed = self.trust.seal_value(slot, self._unpacked(slot))
+            sealed = self.trust.seal_packing(slot, self._held.pack(slot))
             if isinstance(sealed, Bulk) and sealed.is_shared:
                 if sealed.size > ISOLATED_BYTES:
                     self._put[slot] = self._put_large(task, slot, sealed)
@@ -155,10 +138,6 @@ class Exchange:
         """The incarnation is over: large values that were sent ahead of a commit that did not come go."""
         for slot in list(self._put):
             self.ports.values.delete_large(self._put.pop(slot))
-
-    def _unpacked(self, slot: str) -> object:
-        value = self._values[slot]
-        return value.unpack() if isinstance(value, Packed) else value
 
     # ---- effects ----------------------------------------------------------------------------------------
 
@@ -256,11 +235,11 @@ class Exchange:
 
     def _is_held(self, item: Store) -> bool:
         """The output was made here and is in memory; one that cannot be serialised is as good as lost."""
-        if item.slot in self._sources or item.slot not in self._values:
+        if not self._held.is_made_here(item.slot):
             return False
         if item.slot not in self._sealed and item.slot not in self._put:
             try:
-                self._sealed[item.slot] = self.trust.seal_value(item.slot, self._unpacked(item.slot))
+                self._sealed[item.slot] = self.trust.seal_packing(item.slot, self._held.pack(item.slot))
             except BaseException:  # noqa: BLE001  pickling calls methods of the user's classes
                 return False
         return True
@@ -347,7 +326,11 @@ class Exchange:
         found = [slot for slot in slots if slot in self.inside]
         for slot in found:
             self._admit(slot, self.trust.verify_value(slot, self.inside[slot]), "payload")
-        asked = [slot for slot in slots if slot not in self.inside]
+        for slot in slots:
+            if slot not in self.inside and (recent := self._held.recent(slot)) is not None:
+                self._admit(slot, recent, "local")
+                found.append(slot)
+        asked = [slot for slot in slots if slot not in found]
         missing: list[str] = []
         for slot, value in self._read(asked):
             if value is None:
@@ -365,18 +348,16 @@ class Exchange:
 
     def _admit(self, slot: str, value: Packed, source: str, began: float | None = None) -> None:
         waited = time.monotonic() - began if began is not None else 0.0
-        with self._lock:
+        if source != "local":
             self.traffic.bytes_in += value.size
-            self._values.setdefault(slot, value)
-            self._sources[slot] = InputSpan(slot=slot, bytes=value.size, source=source, fetch_s=waited)
+        self._held.admit(slot, value)
+        self._sources[slot] = InputSpan(slot=slot, bytes=value.size, source=source, fetch_s=waited)
 
     def _adopt(self, slot: str, winner: bytes | Reference) -> None:
         """Another incarnation stored this slot first: its value is the one that counts."""
         ((_, value),) = read_all(self.ports.values, self.trust, {slot: winner}, passing=self._renewing)
         if value is not None:
-            with self._lock:
-                if slot in self._values:
-                    self._values[slot] = value
+            self._held.adopt(slot, value)
 
     def _load_pages(self, numbers: tuple[int, ...]) -> ev.Event:
         tasks: dict[str, Task] = {}

@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass
 from typing import Union
 
-SOURCES = ("payload", "hint", "preloaded", "store", "stream")
+SOURCES = ("local", "payload", "hint", "preloaded", "store", "stream")
 OUTCOMES = ("done", "failed", "cut", "skipped")
 STATES = ("cold", "warm")
 NORM_MB = 512
@@ -26,7 +26,7 @@ FULL_CPU_MB = 1_769
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputSpan:
-    """One input that this incarnation did not make. `source` is one of `SOURCES`.
+    """One input that this incarnation did not make. `source` is one of `SOURCES`; "local" is what it had before.
 
     `bytes` as it was stored; `fetch_s` is the time of the round trip that brought it, 0 when it came unasked. Inputs
     that came with one trip share it. One that several tasks here take is named by each of them, and fetched once.

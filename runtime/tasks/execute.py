@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -34,7 +34,7 @@ from runtime.tasks.stderr_tail import StderrTail
 from runtime.tasks.surroundings import Surroundings
 from runtime.tasks.time_limit import OwnAlarm, TaskTimeout, TimeLimit
 from runtime.tasks.user_errors import class_name, error_text, format_place, message_of
-from runtime.values.copying import own_copy
+from runtime.values.copying import Shared, own_copy
 from runtime.values.trust import Packed, unreadable
 
 
@@ -96,15 +96,13 @@ class Execution:
         self,
         task: Task,
         inputs: dict[str, object],
-        shared: Collection[str] = (),
         left_s: float = inf,
         grace_s: float = TERM_GRACE_S,
     ) -> Outcome:
-        """Call the task's function, or run its command, with the values of its in-edges (slot → value or `Packed`).
+        """Call the task's function, or run its command, with the values of its in-edges by slot.
 
-        Of the `shared` slots, and of constants, a function gets copies of its own. After `left_s` it is interrupted,
-        though its `timeout` may be longer; a command has `grace_s` to end then. Values that were packed stand unpacked
-        in `inputs` afterwards. A task whose `when` is false gives null.
+        The values are live, `Packed` or `Shared`. After `left_s` it is interrupted, though its `timeout` may be longer; a
+        command has `grace_s` to end then. A task whose `when` is false gives null.
         """
         self._stderr.clear()
         is_short = left_s < task.timeout_s
@@ -113,7 +111,7 @@ class Execution:
             if (task.when is not True or task.is_handler) and self._is_skipped(task, inputs):
                 return Outcome(outputs=skipped(task))
             given = self._read_secrets(task) if task.has_secrets else ()
-            result = self._command(task, inputs) if task.function.kind == "exec" else self._call(task, inputs, shared)
+            result = self._command(task, inputs) if task.function.kind == "exec" else self._call(task, inputs)
             is_secret = given and holds_secret(result, given)
             outcome = self._secret_returned(task) if is_secret else self._outputs(task, result)
         except TaskTimeout:
@@ -231,10 +229,10 @@ class Execution:
         with self._limit.within(self._time_s):
             return not holds(task.when, self._values(task, inputs))
 
-    def _call(self, task: Task, inputs: dict[str, object], shared: Collection[str]) -> object:
+    def _call(self, task: Task, inputs: dict[str, object]) -> object:
         function = self._loader.load(task.function)
         with self._limit.within(self._time_s):
-            args, kwargs = self._bind(task, self._own_values(task, inputs, shared))
+            args, kwargs = self._bind(task, self._own_values(task, inputs))
             if not task.environ:
                 return function(*args, **kwargs)
             with Variables(self._environ(task)):
@@ -252,14 +250,19 @@ class Execution:
             {name: map_refs(arg, value_of) for name, arg in task.kwargs.items()},
         )
 
-    def _own_values(self, task: Task, inputs: dict[str, object], shared: Collection[str]) -> Callable[[Leaf], object]:
+    def _own_values(self, task: Task, inputs: dict[str, object]) -> Callable[[Leaf], object]:
         """As `_values`, for a function, which may change what it gets."""
         value_of = self._values(task, inputs)
 
         def own(leaf: Leaf) -> object:
-            value = value_of(leaf)
-            is_alone = isinstance(leaf, Ref) and not any(task.in_edges[edge].slot in shared for edge in leaf.edges)
-            return value if is_alone else own_copy(value)
+            if not isinstance(leaf, Ref):
+                return own_copy(value_of(leaf))
+            shared = [one for edge in leaf.edges if isinstance(one := inputs[task.in_edges[edge].slot], Shared)]
+            if shared and not leaf.path and not leaf.handlers:
+                value = self._made(task.in_edges[leaf.edge].slot, shared[0].copy)
+                if not isinstance(value, FailedTask):
+                    return value
+            return own_copy(value_of(leaf)) if shared else value_of(leaf)
 
         return own
 
@@ -291,13 +294,15 @@ class Execution:
 
     def _unpacked(self, inputs: dict[str, object], slot: str) -> object:
         value = inputs[slot]
+        if isinstance(value, Shared):
+            return self._made(slot, value.whole)
         if isinstance(value, Packed):
-            value = inputs[slot] = self._unpack(slot, value)
+            value = inputs[slot] = self._made(slot, value.unpack)
         return value
 
-    def _unpack(self, slot: str, packed: Packed) -> object:
+    def _made(self, slot: str, make: Callable[[], object]) -> object:
         try:
-            return packed.unpack()
+            return make()
         except (TaskTimeout, OwnAlarm):
             raise
         except BaseException as err:  # noqa: BLE001  unpickling is user code

@@ -94,6 +94,10 @@ class Trust:
         """Raises `SignatureInvalid` (E606) for anything that is not this input of this run, and `ChunkGone`."""
         return self._verify(Kind.INPUT, name, sealed).unpack()
 
+    def seal_packing(self, slot: str, packing: Packing) -> Sealed:
+        """Sign a value that is serialised already."""
+        return self._seal_packing(Kind.VALUE, slot, packing)
+
     def _seal(self, kind: Kind, name: str, value: object) -> Sealed:
         return self._seal_packing(kind, name, pack_value(value))
 

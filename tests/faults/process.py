@@ -192,10 +192,9 @@ class Process:
             return  # cut by the invocation's end
         self.running = None
         inputs = self.exchange.inputs_of(task)
-        if absent := argument_slots(task) - self.exchange._values.keys():
+        if absent := argument_slots(task) - {slot for slot in argument_slots(task) if slot in self.exchange._held}:
             raise AssertionError(f"{task.name} is run without {sorted(absent)}")
         packed = {slot: value.unpack() for slot, value in inputs.items() if isinstance(value, Packed)}
-        self.exchange.unpacked(packed)
         for source in self.exchange.sources_of(task):
             self.world.referee.reads(source.slot, packed.get(source.slot, inputs[source.slot]))
         self.world.executions[task.name] += 1

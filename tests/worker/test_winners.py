@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from unittest.mock import patch
 
 from runtime import events as ev
 from runtime.backends.memory import MemoryBackend
@@ -80,7 +81,21 @@ def test_a_value_that_one_task_was_given_alone_is_read_again_for_the_next() -> N
     first, second = decode_subdag(bundle.subdag("q")).tasks.values()
     exchange.perform(ev.Fetch(("a",)))
     exchange.inputs_of(first)
-    exchange.give_away(["a"])
     value = exchange.inputs_of(second)["a"]
     assert isinstance(value, Packed)
     assert value.unpack() == "theirs"
+
+
+def test_a_value_that_was_dropped_and_is_needed_again_is_not_fetched_again() -> None:
+    exchange, _ = make_exchange()
+    store_first(exchange, "theirs")
+    exchange.perform(ev.Fetch(("a",)))
+    exchange.forget(("a",))
+    with patch.object(type(exchange.ports.values), "fetch", side_effect=AssertionError("it was fetched")):
+        assert exchange.perform(ev.Fetch(("a",))) == [ev.Fetched(("a",), ())]
+    (task,) = decode_subdag(
+        bundle_of({"a": [], "b": ["a"]}, "simple", pins={"a": "p", "b": "q"}).subdag("q")
+    ).tasks.values()
+    value = exchange.inputs_of(task)["a"]
+    assert isinstance(value, Packed) and value.unpack() == "theirs"
+    assert [source.source for source in exchange.sources_of(task)] == ["local"]

@@ -101,8 +101,8 @@ class Execution:
     ) -> Outcome:
         """Call the task's function, or run its command, with the values of its in-edges by slot.
 
-        The values are live, `Packed` or `Shared`. After `left_s` it is interrupted, though its `timeout` may be longer; a
-        command has `grace_s` to end then. A task whose `when` is false gives null.
+        The values are live, `Packed` or `Shared`. After `left_s` it is interrupted, though its `timeout` may be longer;
+        a command has `grace_s` to end then. A task whose `when` is false gives null.
         """
         self._stderr.clear()
         is_short = left_s < task.timeout_s

@@ -64,7 +64,7 @@ def times_pickled(bench: Bench, tmp_path: Path, body: str, size: int, planner: s
     build = compile_at(write_workflow(tmp_path, body, FUNCTIONS), planner, folder=str(count), size=str(size))
     store = tmp_path / "store"
     store.mkdir()
-    bench.run(build, WorkerSettings(fan_out=CONCURRENCY, object_store=str(store)))
+    bench.run(build, WorkerSettings(fan_out=CONCURRENCY, object_store=str(store), linger_s=10.0))
     return len(count.read_text())
 
 

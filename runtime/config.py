@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode
 
+from runtime.addresses import redis_url_mistakes
 from runtime.secret_references import Source, parse_reference
 from runtime.upload import parse_upload
 
@@ -27,7 +28,6 @@ INLINE_MAX_BYTES = 640 * KIB
 
 HOUR_S = 3600.0
 S3_SCHEME = "s3://"
-REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 DEPLOYMENT_NAME = "a name of at most 28 letters a to z, digits, '-' and '_'"
 TLS_FILES = {"redis_ca_file": "ssl_ca_certs", "redis_cert_file": "ssl_certfile", "redis_key_file": "ssl_keyfile"}
 
@@ -202,10 +202,9 @@ class LocalSettings:
         yield from _too_few(self, "request_burst")
         if not 0 <= self.lambda_port < 2**16:
             yield f"`lambda_port` is {self.lambda_port}; a port is a number up to 65535"
-        if self.redis_url is not None and not self.redis_url.startswith(REDIS_SCHEMES):
-            yield "`redis_url` is no Redis URL; write redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH"
-        else:
-            yield from _misfits(self.redis_url or "", self._tls_files())
+        if self.redis_url is not None:
+            yield from (f"`redis_url` {mistake}" for mistake in redis_url_mistakes(self.redis_url))
+        yield from _misfits(self.redis_url or "", self._tls_files())
 
     def _tls_files(self) -> dict[str, str]:
         return {name: getattr(self, name) for name in TLS_FILES if getattr(self, name) is not None}

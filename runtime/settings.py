@@ -21,6 +21,7 @@ import re
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -139,6 +140,10 @@ def settings_file(folder: Path, *, backend: str) -> Layer:
         mistakes += _mistakes_in(name, table, text, is_chosen=name == backend)
     flat = {name: value for name, value in text.content.items() if not (name in BACKENDS or _is_table(value))}
     origin = {name: text.place(name) for name in flat}
+    foreign = {name: owner for name in flat if not _fits(name, backend) and (owner := _owner(name))}
+    for name, owner in foreign.items():
+        mistakes.append(f"{origin[name]}: {_unknown(name, backend)}; write it in the table [{owner}]")
+        del flat[name]
     own = {name: value for name, value in tables.get(backend, {}).items() if _fits(name, backend)}
     origin |= {name: text.place(name, backend) for name in own}
     return Layer(values=flat | own, origin=origin, mistakes=tuple(mistakes))
@@ -270,18 +275,27 @@ def _places(mistake: str, chosen: Mapping[str, tuple[object, str]]) -> str:
     return f"{' and '.join(named)}: " if named else ""
 
 
-def _slots_of(backend: str) -> Iterator[_Slot]:
+@cache
+def _slots_of(backend: str) -> tuple[_Slot, ...]:
     names = {CompileSettings: "compile", WorkerSettings: "worker"} | {kind: name for name, kind in BACKENDS.items()}
-    for owner in (*SHARED, BACKENDS[backend]):
-        hints = typing.get_type_hints(owner)
-        for field in dataclasses.fields(owner):
-            yield _Slot(names[owner], owner, field.name, hints[field.name], field.metadata.get("unset", "none"))
+    return tuple(
+        _Slot(names[owner], owner, field.name, hints[field.name], field.metadata.get("unset", "none"))
+        for owner in (*SHARED, BACKENDS[backend])
+        for hints in (typing.get_type_hints(owner),)
+        for field in dataclasses.fields(owner)
+    )
+
+
+def _owner(name: str) -> str:
+    """The backend that has this setting; "" for none, or for one of every backend."""
+    own = [backend for backend in BACKENDS if _fits(name, backend)]
+    return own[0] if len(own) < len(BACKENDS) and own else ""
 
 
 def _unknown(name: str, backend: str) -> str:
-    for other in BACKENDS:
-        if other != backend and _fits(name, other):
-            return f"`{name}` is a setting of the backend {other}, and this is {backend}"
+    owner = _owner(name)
+    if owner:
+        return f"`{name}` is a setting of the backend {owner}, and this is {backend}"
     meant = _meant(name, [slot.name for slot in _slots_of(backend)], lambda close: f"`{close}`")
     return f"there is no setting `{name}`{meant}"
 

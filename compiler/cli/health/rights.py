@@ -14,7 +14,7 @@ import redis
 from compiler.cli.health.findings import Finding, error, ok
 from runtime.backends.redis_rights import acl_line
 
-HASH, SET, SORTED, STREAM, TEXT = "hash", "set", "sorted", "stream", "text"
+HASH, LIST, SET, SORTED, STREAM, TEXT = KEYS = "hash", "list", "set", "sorted", "stream", "text"
 LIFE_S = 60
 """The keys go by themselves when they cannot be removed."""
 
@@ -42,6 +42,11 @@ PROBES: tuple[tuple[object, ...], ...] = (
     ("HSTRLEN", HASH, "a"),
     ("HINCRBY", HASH, "a", 1),
     ("HDEL", HASH, "a", "b"),
+    ("LPUSH", LIST, "a"),
+    ("RPUSH", LIST, "b"),
+    ("LRANGE", LIST, 0, 0),
+    ("LLEN", LIST),
+    ("LTRIM", LIST, 0, 0),
     ("SADD", SET, "a"),
     ("SCARD", SET),
     ("SISMEMBER", SET, "a"),
@@ -49,18 +54,20 @@ PROBES: tuple[tuple[object, ...], ...] = (
     ("SMEMBERS", SET),
     ("ZADD", SORTED, 1, "a"),
     ("ZCARD", SORTED),
+    ("ZSCORE", SORTED, "a"),
+    ("ZREMRANGEBYRANK", SORTED, 1, 1),
     ("ZRANGE", SORTED, 0, 0),
     ("ZREVRANGE", SORTED, 0, 0),
     ("ZPOPMIN", SORTED),
     ("ZREM", SORTED, "a"),
     ("XADD", STREAM, "MAXLEN", "~", 1, "*", "a", "1"),
     ("XREAD", "COUNT", 1, "STREAMS", STREAM, "0"),
-    *(("EXPIRE", name, LIFE_S) for name in (HASH, SET, SORTED, STREAM)),
+    *(("EXPIRE", name, LIFE_S) for name in (HASH, LIST, SET, SORTED, STREAM)),
     ("EVAL", "return redis.call('EXISTS', KEYS[1])", 1, TEXT),
     ("EVALSHA", "0" * 40, 1, TEXT),
     ("TIME",),
     ("SCAN", 0, "COUNT", 1),
-    ("DEL", HASH, SET, SORTED, STREAM),
+    ("DEL", HASH, LIST, SET, SORTED, STREAM),
     ("UNLINK", TEXT),
 )
 
@@ -85,8 +92,7 @@ def probe_prefix(deployment: str) -> str:
 
 
 def _with_keys(probe: Iterable[object], prefix: str) -> tuple[object, ...]:
-    names = {HASH, SET, SORTED, STREAM, TEXT}
-    return tuple(f"{prefix}{word}" if word in names else word for word in probe)
+    return tuple(f"{prefix}{word}" if word in KEYS else word for word in probe)
 
 
 def _finding(refused: list[tuple[str, str]], deployment: str) -> Finding:

@@ -203,15 +203,15 @@ class CodeLoader:
                 self._units[digest] = decode_unit(digest, data)
         for digest in digests:
             if digest not in self._current:
-                self._offer(digest)
+                self._offer(digest, digests)
 
-    def _offer(self, digest: str) -> None:
+    def _offer(self, digest: str, wanted: Sequence[str]) -> None:
         unit = self._units[digest]
         offered = self._finder.offered
         changed = [name for name, module in unit.items() if name in offered and offered[name].module != module]
         if changed:
             self._refuse_two_versions(changed)
-            self._evict_idle(keep=digest)
+            self._evict_idle(keep=wanted)
         self._current.add(digest)
         if self._finder not in sys.meta_path:
             sys.meta_path.insert(0, self._finder)
@@ -244,9 +244,9 @@ class CodeLoader:
             self._displaced.setdefault(module.name, present)
             _forget(module.name, present)
 
-    def _evict_idle(self, keep: str = "") -> None:
+    def _evict_idle(self, keep: Sequence[str] = ()) -> None:
         """Forget every unit that this invocation has not used (but `keep`), and the modules that only they held."""
-        self._units = {d: unit for d, unit in self._units.items() if d in self._current or d == keep}
+        self._units = {d: unit for d, unit in self._units.items() if d in self._current or d in keep}
         kept = {name for digest in self._current for name in self._units[digest]}
         for name in [name for name in self._finder.offered if name not in kept]:
             loader = self._finder.offered.pop(name)

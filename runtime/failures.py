@@ -57,7 +57,18 @@ def brief_record(kind: str, message: str) -> str:
 
 def is_fatal(record: str) -> bool:
     """Whether the failure of an error record ends its run: `on_error` does not let it pass."""
-    return json.loads(record).get("on_error", "fail") == "fail"  # type: ignore[no-any-return]
+    return read_record(record).get("on_error", "fail") == "fail"
+
+
+def read_record(text: str, task: str = "") -> dict[str, object]:
+    """A record as it was stored. Records are not signed: one that is none says so of itself."""
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        record = None
+    if isinstance(record, dict):
+        return record
+    return {"task": task, "type": "Unreadable", "message": "the record of this error was damaged in the store"}
 
 
 def whole_records(status: RunStatus, *, passed: bool = False) -> tuple[dict[str, object], ...]:
@@ -67,8 +78,8 @@ def whole_records(status: RunStatus, *, passed: bool = False) -> tuple[dict[str,
     """
     return tuple(
         {
-            **json.loads(text),
-            "earlier": [{"attempt": number, **json.loads(brief)} for number, brief in status.earlier.get(task, ())],
+            **read_record(text, task),
+            "earlier": [{"attempt": number, **read_record(brief)} for number, brief in status.earlier.get(task, ())],
         }
         for task, text in sorted(status.errors.items())
         if passed is not is_fatal(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -170,7 +171,11 @@ class RunWatch:
     start_ups: list[StartUp] = field(default_factory=list)
 
     def take(self, event: RunEvent) -> None:
-        """Note one event of the stream."""
+        """Note one event of the stream; one that nobody of the run has written is passed over."""
+        with suppress(ValueError, KeyError, TypeError, RecursionError):
+            self._take(event)
+
+    def _take(self, event: RunEvent) -> None:
         match event.kind:
             case "stored" | "settled":
                 data = json.loads(event.data)

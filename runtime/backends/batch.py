@@ -220,7 +220,7 @@ def write_value(value: bytes | Reference) -> bytes:
 def read_value(field_value: bytes) -> bytes | Reference:
     """A field of `out` or `inputs`: the sealed bytes, or the reference to a large value."""
     if field_value[:1] == REFERENCE:
-        return Reference(key=field_value[1:].decode())
+        return Reference(key=field_value[1:].decode(errors="replace"))
     return field_value[1:]
 
 

@@ -51,6 +51,7 @@ FIXED = (
 )
 INLINE = b"v"
 REFERENCE = b"r"
+COUNT_DIGITS = 6
 CHUNKS_MARK = "#"
 """In a reference, between the key of a large value's head and the number of its chunks."""
 
@@ -76,10 +77,10 @@ def keys_of(reference: str) -> list[str]:
     """
     name, _, tail = reference.rpartition(":")
     token, _, count = tail.partition(CHUNKS_MARK)
+    if not count.isdecimal() or len(count) > COUNT_DIGITS:
+        return [reference]
     head = f"{name}:{token}"
-    return (
-        [head, *(f"{head}{CHUNKS_MARK}{number}" for number in range(int(count)))] if count.isdecimal() else [reference]
-    )
+    return [head, *(f"{head}{CHUNKS_MARK}{number}" for number in range(int(count)))]
 
 
 @dataclass(frozen=True, slots=True)

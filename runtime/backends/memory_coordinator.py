@@ -249,6 +249,7 @@ class MemoryCoordinator:
             if self._is_held(worker, token):
                 state.end("failed", reason)
                 state.tell("ended", json.dumps({"how": "failed", "reason": reason}))
+                state.tell("left", json.dumps({"worker": worker, "handover": False}))
                 state.lock.notify_all()
 
     def salvage(self, worker: str, values: Mapping[str, bytes | Reference], *, is_last: bool) -> frozenset[str] | None:

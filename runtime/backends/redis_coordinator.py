@@ -304,7 +304,7 @@ class RedisCoordinator:
         meta, reason, stored, done, errors, tried, rebuild, since, active = self._link.script(
             "status", self._fixed("meta", "out", "done", "errors", "att", "tried", "workers"), []
         )
-        texts = [text.decode() for text in errors]
+        texts = [text.decode(errors="replace") for text in errors]
         earlier: dict[str, tuple[tuple[int, str], ...]] = {}
         for task, number, record in batches([part.decode() for part in tried], 3):
             earlier[task] = (*earlier.get(task, ()), (int(number), record))

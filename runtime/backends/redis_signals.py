@@ -1,5 +1,7 @@
 """Wake-ups over Redis streams. All of them may be lost, and an event may come twice when a connection was lost.
 
+Whoever can write to the store can write to a stream: what is no entry of the protocol's is passed over.
+
 A stream's ids begin with the server's milliseconds, so `f"{int(begin.now * 1000)}-0"` is where a worker that has
 just begun may start to read.
 """
@@ -7,7 +9,7 @@ just begun may start to read.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from runtime.backends.keys import RunKeys
 from runtime.backends.redis_link import Link
@@ -34,14 +36,17 @@ class RedisSignals:
     def wait_hints(self, worker: str, after: str, timeout_s: float) -> list[HintMessage]:
         entries = self._read(self._keys.hint(worker), after, timeout_s)
         return [
-            HintMessage(id=entry.decode(), arrived={slot.decode(): value for slot, value in fields.items() if slot})
+            HintMessage(
+                id=entry.decode(),
+                arrived={slot.decode(errors="replace"): value for slot, value in fields.items() if slot},
+            )
             for entry, fields in entries
         ]
 
     def wait_events(self, after: str, timeout_s: float) -> list[RunEvent]:
         entries = self._read(self._keys.fixed("events"), after, timeout_s)
         return [
-            RunEvent(id=entry.decode(), kind=fields[b"kind"].decode(), data=fields[b"data"].decode())
+            RunEvent(id=entry.decode(), kind=_text(fields, b"kind"), data=_text(fields, b"data"))
             for entry, fields in entries
         ]
 
@@ -53,3 +58,7 @@ class RedisSignals:
             ("XADD", key, "NOMKSTREAM", "MAXLEN", "~", 10_000, "*", "kind", kind, "data", data) for kind, data in events
         ]
         self._link.pipeline([*adds, ("EXPIRE", key, self._life)])
+
+
+def _text(fields: Mapping[bytes, bytes], name: bytes) -> str:
+    return fields.get(name, b"").decode(errors="replace")

@@ -27,6 +27,9 @@ CHUNK_BYTES = 8 * 1024 * 1024
 CHUNK_MARK = b"TC"
 FRAME_MARK = b"TF"
 FRAME = struct.Struct(">2sQI")
+MAX_CHUNKS = 1_000_000
+MAX_HEAD = 256 * 1024 * 1024
+"""Of a stream: 8 TB of chunks; a head has about 70 bytes for each, and a pickle of some MiB."""
 SegmentKind = Literal["stream", "array", "constant", "bytes"]
 """`array` is memory that may be written to, `constant` an array's that may not."""
 
@@ -184,9 +187,13 @@ def framed(bulk: Bulk) -> Iterator[Buffer]:
 
 
 def unframed(read: Callable[[int], bytes]) -> Bulk:
-    """The inverse of `framed`: chunks are read as they are taken. What was cut short is refused by its tags."""
+    """The inverse of `framed`: chunks are read as they are taken. What was cut short is refused by its tags.
+
+    What no `framed` has written has an empty head, and opens nowhere: its lengths would fill the memory.
+    """
     mark, head_bytes, count = FRAME.unpack(read(FRAME.size).ljust(FRAME.size, b"\0"))
-    if mark != FRAME_MARK:
+    table = read(8 * count) if mark == FRAME_MARK and count <= MAX_CHUNKS else b""
+    lengths = [length for (length,) in struct.iter_unpack(">Q", table)] if len(table) == 8 * count else []
+    if mark != FRAME_MARK or len(lengths) != count or max(lengths, default=0) > CHUNK_BYTES or head_bytes > MAX_HEAD:
         return Bulk(b"", ())
-    lengths = [length for (length,) in struct.iter_unpack(">Q", read(8 * count).ljust(8 * count, b"\0"))]
     return Bulk(read(head_bytes), (read(length) for length in lengths))

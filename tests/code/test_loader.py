@@ -147,6 +147,14 @@ def test_a_module_met_later_in_a_run_keeps_the_classes_of_the_run(units: Units, 
     assert loader.load(function(late, "zz_late:f"))(point) is True
 
 
+def test_other_versions_of_several_modules_replace_those_of_an_earlier_run(units: Units, loader: CodeLoader) -> None:
+    for version in (1, 2, 1):
+        digests = [units.add(**{name: f"def f(): return {version}"}) for name in ("zz_first", "zz_second")]
+        loader.activate(digests)
+        for name, digest in zip(("zz_first", "zz_second"), digests, strict=True):
+            assert loader.load(function(digest, f"{name}:f"))() == version
+
+
 def test_two_versions_of_a_module_in_one_run_are_refused(units: Units, loader: CodeLoader) -> None:
     loader.activate([units.add(zz_app="N = 1")])
     with pytest.raises(RuntimeFault, match="different versions of the module zz_app"):

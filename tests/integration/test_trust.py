@@ -1,7 +1,8 @@
 """Nothing that this deployment did not sign for exactly its place is executed: shown in runs, with pickle bombs.
 
-Whoever can write to Redis puts something else in place of a value, a chunk of one, a code unit or a page while a run
-waits at a gate. Each is refused as E606, and the bomb's folder is never made.
+Whoever can write to Redis puts something else in place of a value, a chunk of one, an input, a code unit or a page, or
+whispers a value in a hint, while a run waits at a gate. Each is refused as E606, and the bomb's folder is never made.
+What is not unpickled (events, error records) is not signed: rubbish there is passed over.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,18 +24,26 @@ from runtime.values.envelope import Codec, Kind, Place, seal
 from runtime.values.trust import Trust
 from tests.faults.workloads import SHORT_LEASES, small_bench
 from tests.integration.gate import WAIT
-from tests.integration.running import DEPLOYMENT, Bench, compile_at, write_workflow
+from tests.integration.running import DEPLOYMENT, Bench, compile_at, wait_for, write_workflow
 from tests.integration.test_faults import while_the_gate_is_closed
 
 BODY = """
 params: {folder: {type: str}, size: {type: int}}
+inputs: {data: {type: str, default: ""}, more: {type: str, default: ""}}
 tasks:
   early: {call: "functions:make", args: ["${{ params.size }}"], worker: red}
   other: {call: "functions:make", args: ["${{ params.size }}"], worker: red}
+  pair: {call: "functions:both", args: ["${{ params.size }}"], worker: red, outputs: [left, right]}
   gate: {call: "functions:wait", args: ["${{ params.folder }}"], worker: blue}
   late: {call: "measuring:measure", args: ["${{ tasks.early }}", "${{ tasks.gate }}"], worker: green}
   count: {call: "measuring:measure", args: ["${{ tasks.other }}", "${{ tasks.gate }}"], worker: green}
-result: ["${{ tasks.late }}", "${{ tasks.count }}"]
+  left:
+    call: measuring:measure
+    args: ["${{ tasks.pair.left }}", "${{ [tasks.pair.right, tasks.gate] }}"]
+    worker: green
+  given: {call: "measuring:measure", args: ["${{ inputs.data }}", "${{ tasks.gate }}"], worker: green}
+  heard: {call: "measuring:measure", args: ["${{ tasks.early }}", "${{ tasks.gate }}"], worker: red}
+result: ["${{ tasks.late }}", "${{ tasks.count }}", "${{ tasks.left }}", "${{ tasks.given }}", "${{ tasks.heard }}"]
 """
 PAGED = """
 params: {folder: {type: str}, size: {type: int}}
@@ -53,6 +63,10 @@ FUNCTIONS = (
 
 def make(size):
     return bytes(size)
+
+
+def both(size):
+    return {"left": bytes(size), "right": bytes(size)}
 """
 )
 MEASURING = """
@@ -127,6 +141,44 @@ def bomb_as_code(bench: Bench, prefix: str, bomb: bytes) -> None:
         bench.client.set(key, seal(b"x" * 32, place, bomb, Codec.RAW))
 
 
+def slots_of_pair(bench: Bench, prefix: str) -> list[bytes]:
+    return sorted(slot for slot in bench.client.hkeys(prefix + "out") if slot.startswith(b"pair"))
+
+
+def value_of_another_output(bench: Bench, prefix: str, bomb: bytes) -> None:
+    wait_for(lambda: len(slots_of_pair(bench, prefix)) == 2, "both outputs")
+    left, right = slots_of_pair(bench, prefix)
+    bench.client.hset(prefix + "out", left, bench.client.hget(prefix + "out", right) or b"")
+
+
+def value_that_is_cut(bench: Bench, prefix: str, bomb: bytes) -> None:
+    bench.client.hset(prefix + "out", "early", (bench.client.hget(prefix + "out", "early") or b"")[:-1])
+
+
+def record_of_this_run(bench: Bench, prefix: str, bomb: bytes) -> None:
+    trust = trust_of(prefix)
+    place = Place(deployment=DEPLOYMENT, run=trust.run, instance="early", kind=Kind.RECORD)
+    bench.client.hset(prefix + "out", "early", b"v" + seal(trust.signer, place, bomb, Codec.PICKLE))
+
+
+def header_of_another_codec(bench: Bench, prefix: str, bomb: bytes) -> None:
+    value = bytearray(bench.client.hget(prefix + "out", "early") or b"")
+    value[5] = Codec.CLOUDPICKLE
+    bench.client.hset(prefix + "out", "early", bytes(value))
+
+
+def bomb_as_an_input(bench: Bench, prefix: str, bomb: bytes) -> None:
+    bench.client.hset(prefix + "inputs", "data", b"v" + bomb)
+
+
+def another_input(bench: Bench, prefix: str, bomb: bytes) -> None:
+    bench.client.hset(prefix + "inputs", "data", bench.client.hget(prefix + "inputs", "more") or b"")
+
+
+def bomb_in_a_hint(bench: Bench, prefix: str, bomb: bytes) -> None:
+    bench.client.xadd(prefix + "hint:red", {"gate": bomb})
+
+
 SMALL = (
     bare_bomb,
     bomb_of_another_signer,
@@ -134,6 +186,13 @@ SMALL = (
     value_of_another_run,
     value_of_another_deployment,
     input_of_the_same_name,
+    value_of_another_output,
+    value_that_is_cut,
+    record_of_this_run,
+    header_of_another_codec,
+    bomb_as_an_input,
+    another_input,
+    bomb_in_a_hint,
     bomb_as_code,
 )
 
@@ -158,6 +217,9 @@ def head_of_another_task(bench: Bench, prefix: str, bomb: bytes) -> None:
     bench.client.hset(prefix + "out", "early", write_value(theirs))
 
 
+INPUTS = {"data": "d" * 50_000, "more": "m" * 50_000}
+"""Too large for a payload."""
+
 LARGE = (chunk_of_another_task, bomb_as_a_chunk, head_of_another_task)
 Attack = Callable[[Bench, str, bytes], None]
 
@@ -169,7 +231,11 @@ def refuse(bench: Bench, build: Build, folder: Path, attack: Attack) -> RuntimeF
         pytest.raises(RuntimeFault) as fault,
         while_the_gate_is_closed(folder, bench, lambda prefix: attack(bench, prefix, bomb)),
     ):
-        bench.run(build, SHORT_LEASES)
+        bench.run(
+            build,
+            replace(SHORT_LEASES, linger_s=30.0 if attack is bomb_in_a_hint else 0.05),
+            inputs=INPUTS if build.loaded.inputs else None,
+        )
     assert "E606" in f"{fault.value.code} {fault.value.message}"
     assert not (folder / "exploded").exists()
     return fault.value
@@ -192,3 +258,18 @@ def test_a_bomb_in_place_of_pages_is_refused(bench: Bench, tmp_path: Path) -> No
 
     fault = refuse(bench, gated(tmp_path, PAGED, size=40, planner="wukong"), tmp_path, attack)
     assert "for page " in f"{fault.code} {fault.message}"
+
+
+def test_rubbish_that_is_not_signed_is_passed_over(bench: Bench, tmp_path: Path) -> None:
+    bomb = pickle.dumps(Bomb(tmp_path))
+
+    def attack(prefix: str) -> None:
+        for kind, data in (("stored", b"{"), ("stored", b"[]"), ("span", bomb), ("begun", b"{}"), (bomb, bomb)):
+            bench.client.xadd(prefix + "events", {"kind": kind, "data": data})
+        bench.client.xadd(prefix + "events", {b"\xff": bomb})
+        bench.client.hset(prefix + "errors", "early", bomb)
+
+    with while_the_gate_is_closed(tmp_path, bench, attack):
+        result = bench.run(gated(tmp_path, BODY, size=40), SHORT_LEASES, inputs=INPUTS)
+    assert result.result == [40, 40, 40, 50_000, 40]
+    assert not (tmp_path / "exploded").exists()

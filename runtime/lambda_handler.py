@@ -70,7 +70,7 @@ class Environment:
         self._secrets: dict[SecretReference, str] = {}
         self._variables = dict(variables)
         self._log = Log()
-        self._masks = Masks(self._log.hide)
+        self._masks = Masks(self._hide)
         self._backend: RedisBackend | None = None
         self._trust = Trust(signer=self._signer, deployment=self.deployment, run="")
 
@@ -156,6 +156,12 @@ class Environment:
         if driver.unfit:
             end_environment(driver.unfit)
         return reason
+
+    def _hide(self, spelled: frozenset[str]) -> None:
+        from runtime.secrecy.streams import hide_in_logging  # `logging` is not loaded for who knows no secret
+
+        hide_in_logging(self._masks)
+        self._log.hide(spelled)
 
     def _forget_others(self, run: str) -> None:
         """Inputs and secrets that this environment has read in another run are forgotten; what hides secrets stays."""

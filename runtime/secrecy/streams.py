@@ -1,7 +1,8 @@
-"""Python's own streams where they are not the process's output: a notebook's, a test's, which no filter of it sees."""
+"""What Python writes past the process's output, where no filter sees it: streams of a notebook, Lambda's `logging`."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,3 +42,24 @@ def _hiding(stream: Any, number: int, masks: Masks) -> Any:
     except (AttributeError, OSError, ValueError):
         is_own = False
     return stream if is_own else HidingStream(stream, masks)
+
+
+class HidingFormatter:
+    """A formatter of `logging` that hides secrets in what another one has made."""
+
+    def __init__(self, under: logging.Formatter, masks: Masks) -> None:
+        self._under = under
+        self._masks = masks
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._masks.hide(self._under.format(record))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._under, name)
+
+
+def hide_in_logging(masks: Masks) -> None:
+    """What handlers of the root logger write hides secrets: Lambda's own may write past the process's output."""
+    for handler in logging.getLogger().handlers:
+        if not isinstance(handler.formatter, HidingFormatter):
+            handler.formatter = HidingFormatter(handler.formatter or logging.Formatter(), masks)  # type: ignore[assignment]

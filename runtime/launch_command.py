@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TextIO
 
+from runtime.addresses import mask_passwords
 from runtime.bundle import LoadedBundle, load_bundle
 from runtime.config import LocalSettings, WorkerSettings
 from runtime.errors import RuntimeFault
@@ -29,7 +30,7 @@ from runtime.runs.detaching import target_on
 from runtime.runs.finding import Deployment
 from runtime.runs.rejoining import attach, resume, resumption_lines
 from runtime.runs.resuming import Request
-from runtime.settings import Settings, command_line, environment, resolve, settings_file
+from runtime.settings import Layer, Settings, command_line, environment, resolve, settings_file
 
 EPILOG = """\
 examples:
@@ -86,10 +87,11 @@ def main(folder: Path, argv: Sequence[str], environ: Mapping[str, str] = os.envi
     """Run the bundle in `folder` as the arguments say; returns the exit code."""
     parser = _parser(folder)
     args = parser.parse_args(argv)
-    texts = _pairs(args.input, parser)
+    texts = _pairs(args.input, parser, "--input")
+    own = _own_settings(args, parser)
     try:
         with terminated_as_interrupted():
-            result = _run(folder, args, texts, environ)
+            result = _run(folder, args, texts, [command_line(own), environment(environ)])
     except KeyboardInterrupt:
         print("cancelled", file=sys.stderr)
         return 130
@@ -111,15 +113,27 @@ def _where(args: argparse.Namespace) -> TextIO:
     return sys.stdout if args.json else sys.stderr
 
 
-def _pairs(texts: Sequence[str], parser: argparse.ArgumentParser) -> dict[str, str]:
+def _own_settings(args: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, object]:
+    """The settings of the command line. Ends the process with code 2 on one that is given twice."""
+    own: dict[str, object] = {**_pairs(args.config, parser, "--config")}
+    given = {"redis_url": args.redis, "deployment": args.deployment, "concurrency_limit": args.concurrency}
+    for name, value in (given | {"metrics_upload": args.metrics}).items():
+        if value is not None:
+            if name in own:
+                parser.error(f"`{name}` is given twice: by --config, and by an option of its own")
+            own[name] = value
+    return own
+
+
+def _pairs(texts: Sequence[str], parser: argparse.ArgumentParser, option: str) -> dict[str, str]:
     """NAME=VALUE texts as a dict. Ends the process with code 2 on a text without `=` and on a name given twice."""
     found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            parser.error(f"--input takes NAME=VALUE, not {text!r}")
+            parser.error(f"{option} takes NAME=VALUE, not {mask_passwords(repr(text))}")
         if name in found:
-            parser.error(f"--input gives `{name}` twice")
+            parser.error(f"{option} gives `{name}` twice")
         found[name] = value
     return found
 
@@ -129,14 +143,10 @@ def given_inputs(bundle: LoadedBundle, texts: Mapping[str, str], file: str | Non
     return resolve_inputs(bundle.inputs, read_inputs_file(Path(file)) if file else {}, texts)
 
 
-def _run(folder: Path, args: argparse.Namespace, texts: Mapping[str, str], environ: Mapping[str, str]) -> RunResult:
+def _run(folder: Path, args: argparse.Namespace, texts: Mapping[str, str], layers: Sequence[Layer]) -> RunResult:
     bundle = load_bundle(folder)
-    given = {"redis_url": args.redis, "deployment": args.deployment, "concurrency_limit": args.concurrency}
-    given |= {"metrics_upload": args.metrics}
-    own: dict[str, object] = {name: value for name, value in given.items() if value is not None}
     backend = "inline" if args.inline else "local"
-    layers = [command_line(own), environment(environ), settings_file(folder, backend=backend)]
-    settings = resolve(layers, backend=backend)
+    settings = resolve([*layers, settings_file(folder, backend=backend)], backend=backend)
     if args.attach is not None or args.resume is not None:
         return _rejoin(bundle, args, texts, settings)
     inputs = given_inputs(bundle, texts, args.inputs_file)
@@ -188,6 +198,7 @@ def _parser(folder: Path) -> argparse.ArgumentParser:
     parser.add_argument("--redis", metavar="URL", help="a Redis of your own instead of a started one")
     parser.add_argument("--deployment", metavar="NAME", help="keys, blobs and the signing key by this name")
     parser.add_argument("--concurrency", metavar="N", help="environments at one time")
+    parser.add_argument("--config", action="append", default=[], metavar="NAME=VALUE", help="any setting: linger=80ms")
     parser.add_argument("--metrics", metavar="WHEN", help="upload of measurements: shutdown, task, every:5s, queue:50")
     parser.add_argument("--keep", action="store_true", help="leave the run's keys in Redis")
     way = parser.add_mutually_exclusive_group()

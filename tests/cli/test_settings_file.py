@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from compiler.cli.completing import command_line
+from runtime import launch_command
 from tests.cli.conftest import MANIFESTS, Called, Treadle
 from tests.shell import shell_at
 
@@ -27,7 +28,7 @@ BY_OPTION: dict[str, tuple[str, ...]] = {
 """The words that verbs with `--file` need."""
 
 
-def told(called: Called) -> str:
+def said_by(called: Called) -> str:
     """Without the ends of lines: doctor's are no longer than a screen."""
     return " ".join((called.out + called.err).split())
 
@@ -60,14 +61,14 @@ def test_the_file_beside_the_manifest_counts_and_that_of_the_folder_only_without
         words = (verb, *BESIDE_FILE.get(verb, ("FILE",)))
         called = treadle(*(str(manifest) if word == "FILE" else word for word in words))
     assert called.code == 2
-    assert f"{there}/{SAID}" in told(called)
+    assert f"{there}/{SAID}" in said_by(called)
 
     (there / "treadle.toml").rename("treadle.toml")
     if is_option:
-        assert f" {SAID}" in told(treadle(*words))
+        assert f" {SAID}" in said_by(treadle(*words))
     else:
         Path("workflow.yaml").write_text(manifest.read_text())
-        assert f" {SAID}" in told(treadle(*("workflow.yaml" if word == "FILE" else word for word in words)))
+        assert f" {SAID}" in said_by(treadle(*("workflow.yaml" if word == "FILE" else word for word in words)))
 
 
 def test_a_bundle_has_a_file_of_its_own_for_run_runs_and_launch(tmp_path: Path) -> None:
@@ -88,3 +89,25 @@ def test_a_bundle_has_a_file_of_its_own_for_run_runs_and_launch(tmp_path: Path) 
     (bundle / "treadle.toml").write_text(WRONG)
     for code, _, told in (launch(), shell.call("run", bundle)):
         assert code == 2 and f"{bundle}/{SAID}" in told
+
+
+def test_the_command_line_of_a_bundle_takes_any_setting_once(
+    treadle: Treadle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert treadle("build", MANIFESTS / "hello" / "workflow.yaml", "-o", "bundle").code == 0
+    for words, said in (
+        (["--config", "concurency_limit=3"], "command line: there is no setting `concurency_limit`; did you mean"),
+        (["--config", "concurrency_limit=3", "--concurrency", "2"], "`concurrency_limit` is given twice"),
+        (["--inline", "--redis", "redis://:a-secret@h"], "`redis_url` is a setting of the backend local"),
+        (["--config", "redis://:a-secret@h"], "--config takes NAME=VALUE"),
+    ):
+        try:
+            code: object = launch_command.main(tmp_path / "bundle", words, {})
+        except SystemExit as ended:
+            code = ended.code
+        told = capsys.readouterr().err
+        assert code == 2 and said in told and "a-secret" not in told
+    called = treadle("run", "bundle", "--config", "planner=wukong")
+    assert called.code == 2 and "`planner` is decided when a bundle is built" in called.err
+    called = treadle("plan", MANIFESTS / "hello" / "workflow.yaml", "--planner", "simple", "--config", "planner=wukong")
+    assert called.code == 2 and "`planner` is given twice" in called.err

@@ -114,6 +114,9 @@ def _run_bundle(args: argparse.Namespace, texts: Mapping[str, str], console: Con
             raise UsageError(f"{option} is decided when a bundle is built", hint="give it to `treadle build`")
     folder = Path(args.file)
     settings = settings_for(args, console.environ, backend=_backend(args))
+    for setting in settings.all:
+        if setting.group == "compile" and setting.source == "command line":
+            raise UsageError(f"`{setting.name}` is decided when a bundle is built", hint="give it to `treadle build`")
     bundle = load_bundle(folder)
     return _execute(bundle, _inputs(bundle, args, texts), args, console, settings, source_root="")
 

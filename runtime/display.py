@@ -15,6 +15,11 @@ MAX_LINES = 60
 MAX_REPR = 2000
 
 
+def tame(text: str) -> str:
+    """A line of a program's without what steers a terminal."""
+    return "".join(one if one.isprintable() or one == "\t" else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
 def json_entry(name: str, value: object) -> dict[str, object]:
     """`{name: value}` when JSON can hold the value, else `{name: None, name_repr: text}`."""
     if is_json(value):

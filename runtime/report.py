@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from runtime.addresses import mask_passwords
-from runtime.display import json_entry, pretty
+from runtime.display import json_entry, pretty, tame
 from runtime.errors import RunFailed, RuntimeFault
 from runtime.given_inputs import InputProblem, InputsInvalid
 from runtime.quantities import format_size
@@ -132,11 +132,6 @@ def _screenful(lines: list[str]) -> Iterator[str]:
     for line in lines:
         cut = len(line) - SHOWN_LINE_CHARS
         yield tame(line) if cut <= 0 else f"{tame(line[:SHOWN_LINE_CHARS])} … {cut:,} characters left out"
-
-
-def tame(text: str) -> str:
-    """A line of a program's without what steers a terminal."""
-    return "".join(one if one.isprintable() or one == "\t" else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def _count(count: int, noun: str) -> str:

@@ -35,15 +35,26 @@ class RunResult:
     passed: tuple[Mapping[str, object], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The value of a result."""
+
+    value: object
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run is. `state`: "starting", "running", "collecting"."""
+    """How far a run is. `state`: "starting", "running", "collecting", "done".
+
+    A run that is done has its result `ready`, while its last figures are gathered and its record is written.
+    """
 
     state: str
     done: int
     total: int
     workers: int = 0
     note: str = ""
+    ready: Ready | None = None
 
 
 def result_slots(edges: tuple[tuple[str, str | None], ...]) -> list[str]:

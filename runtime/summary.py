@@ -16,7 +16,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from runtime.plan import parse_instance_name
 from runtime.spans import TaskSpan
 from runtime.timeline import InvocationSpans, Timeline
 
@@ -105,7 +104,7 @@ def summarize(timeline: Timeline) -> Summary:
         cold_starts=cold,
         warm_starts=len(starts) - cold,
         missing=sum(not invocation.is_complete for invocation in timeline.invocations),
-        seconds={part: sum(took for (kind, _), took in seconds.items() if kind is part) for part in Part},
+        seconds={part: sum((took for (kind, _), took in seconds.items() if kind is part), 0.0) for part in Part},
         bytes_in=sum(start.bytes_in for start in starts),
         bytes_out=sum(start.bytes_out for start in starts),
         commits=sum(start.commits for start in starts),
@@ -116,11 +115,8 @@ def summarize(timeline: Timeline) -> Summary:
 
 
 def family_of(task: str) -> str:
-    """The family of an instance; a name that is none is its own."""
-    try:
-        return parse_instance_name(task)[0]
-    except ValueError:
-        return task
+    """The family of an instance: no task's name has a bracket, and keys need not be read."""
+    return task.partition("[")[0]
 
 
 def _families(spans: Iterable[TaskSpan], seconds: Mapping[tuple[Part, str], float]) -> tuple[FamilySummary, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from runtime.display import tame
 from runtime.quantities import format_size
 from runtime.spans import TaskSpan
 from runtime.summary import FamilySummary, Part, Summary
@@ -82,6 +83,7 @@ def summary_lines(summary: Summary, *, families: int | None = SHOWN_FAMILIES) ->
     yield f"where {seconds_text(summary.worker_s)} of the workers' time went"
     yield from _parts(summary)
     shown = summary.families if families is None else summary.families[:families]
+    yield ""
     yield from _table([_HEAD, *map(_row, shown)])
     if left := len(summary.families) - len(shown):
         yield f"  … and {left:,} more {'task' if left == 1 else 'tasks'}"
@@ -109,7 +111,7 @@ _HEAD = ("TASK", "RUNS", "EXECUTION", "LONGEST", "WAIT", "UPLOAD", "COMMIT", "IN
 def _row(family: FamilySummary) -> tuple[str, ...]:
     execution, wait, upload, coordination = (seconds_text(family.seconds.get(part, 0.0)) for part in OWN_PARTS)
     return (
-        family.family,
+        tame(family.family),
         f"{family.attempts:,}",
         execution,
         seconds_text(family.exec_max_s),
@@ -144,7 +146,7 @@ def slowest_lines(summary: Summary) -> Iterator[str]:
         ended = "" if span.outcome == "done" else f", {span.outcome}"
         waited = f", waited {seconds_text(span.wait_inputs_s)} for inputs" if span.wait_inputs_s >= 0.001 else ""
         attempt = f", attempt {span.attempt}" if span.attempt > 1 else ""
-        yield f"{seconds_text(span.exec_s):>9}  {span.task}{attempt}{ended}{waited}"
+        yield f"{seconds_text(span.exec_s):>9}  {tame(span.task)}{attempt}{ended}{waited}"
 
 
 def seconds_text(seconds: float) -> str:

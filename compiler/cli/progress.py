@@ -27,6 +27,9 @@ class Shown(Protocol):
     @property
     def total(self) -> int: ...
 
+    @property
+    def state(self) -> str: ...
+
 
 class Bar(Protocol):
     def __call__(self, progress: Shown) -> None: ...
@@ -34,7 +37,7 @@ class Bar(Protocol):
 
 @contextmanager
 def progress_bar(console: Console, *, label: str) -> Iterator[Bar]:
-    """A function that takes each new count; the bar goes when the block ends."""
+    """A function that takes each new count; the bar goes when the run is done, or the block ends."""
     if console.is_json or not console.err.isatty():
         yield _silent
         return
@@ -46,6 +49,9 @@ def progress_bar(console: Console, *, label: str) -> Iterator[Bar]:
     with tqdm(desc=label, unit=" tasks", file=console.err, leave=False, dynamic_ncols=True) as bar:
 
         def show(progress: Shown) -> None:
+            if progress.state == "done":
+                bar.close()
+                return
             bar.total, bar.n = progress.total, progress.done
             bar.refresh()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from compiler.cli.arguments import UsageError, settings_for
 from compiler.cli.console import Console, Exit
 from compiler.cli.progress import progress_bar
-from compiler.cli.results import is_bundle, show_result
+from compiler.cli.results import ResultView, is_bundle
 from runtime.bundle import LoadedBundle, load_bundle
 from runtime.config import LocalSettings, WorkerSettings
 from runtime.results import RunResult
@@ -48,12 +48,13 @@ def rejoin(args: argparse.Namespace, texts: Mapping[str, str], console: Console)
     """Follow a run that another has launched, or go on with one. Raises as `launch`, `UnknownRun`, `RunRefuses`."""
     from runtime.runs.attaching import Left
 
+    view = ResultView(console)
     try:
-        result = _attach(args, console) if args.attach is not None else _resume(args, texts, console)
+        result = _attach(args, console, view) if args.attach is not None else _resume(args, texts, console, view)
     except Left as left:
         console.note(f"{left.message}: {left.hint}")
         return Exit.INTERRUPTED
-    show_result(result, console)
+    view.end(result)
     return Exit.OK
 
 
@@ -75,16 +76,16 @@ def _call(args: argparse.Namespace, console: Console, settings: Settings, run: s
     return _Call(args=args, console=console, settings=settings, deployment=deployment, found=deployment.find(run))
 
 
-def _attach(args: argparse.Namespace, console: Console) -> RunResult:
+def _attach(args: argparse.Namespace, console: Console, view: ResultView) -> RunResult:
     from runtime.runs.rejoining import attach
 
     settings = settings_for(args, console.environ)
     call = _call(args, console, settings, args.attach)
-    with _request(call, {}) as request:
+    with _request(call, view, {}) as request:
         return attach(call.deployment, call.found, request, console.note)
 
 
-def _resume(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> RunResult:
+def _resume(args: argparse.Namespace, texts: Mapping[str, str], console: Console, view: ResultView) -> RunResult:
     from runtime.runs.rejoining import resume
     from runtime.runs.resuming import check_resumable
 
@@ -94,7 +95,7 @@ def _resume(args: argparse.Namespace, texts: Mapping[str, str], console: Console
     call = _call(args, console, settings, args.resume)
     check_resumable(call.found)
     bundle = None if args.file is None else _bundle(args, settings, console)
-    with _request(call, texts, bundle) as request:
+    with _request(call, view, texts, bundle) as request:
         return resume(call.deployment, call.found, request)
 
 
@@ -105,20 +106,22 @@ def _bundle(args: argparse.Namespace, settings: Settings, console: Console) -> L
 
 
 @contextmanager
-def _request(call: _Call, texts: Mapping[str, str], bundle: LoadedBundle | None = None) -> Iterator[Request]:
+def _request(
+    call: _Call, view: ResultView, texts: Mapping[str, str], bundle: LoadedBundle | None = None
+) -> Iterator[Request]:
     """What the user asks for; its progress is shown as long as the block lasts."""
     from runtime.given_inputs import read_inputs_file
     from runtime.runs.rejoining import resumption_lines
     from runtime.runs.resuming import Request
 
     args, console = call.args, call.console
-    with progress_bar(console, label=call.found.entry.record.workflow) as progress:
+    with progress_bar(console, label=call.found.entry.record.workflow) as bar:
         yield Request(
             settings=call.settings.of(WorkerSettings),
             bundle=bundle,
             inputs=read_inputs_file(Path(args.inputs_file)) if args.inputs_file else {},
             texts=texts,
             keep=args.keep,
-            progress=progress,
+            progress=view.watching(bar),
             tell=lambda resumption: console.note("\n".join(resumption_lines(resumption))),
         )

@@ -6,13 +6,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from runtime.results import RunResult
+from runtime.errors import RuntimeFault
+from runtime.results import Ready, RunResult
 from runtime.runs.collecting import make_result
 from runtime.runs.ending import fault_of, succeed
 from runtime.runs.following import Follower, RunOver
 from runtime.runs.kept import kept_result
 from runtime.runs.record import Outcome, RunState
 from runtime.runs.session import Session
+from runtime.values.trust import Packed
 
 
 def finish_following(
@@ -26,10 +28,26 @@ def finish_following(
         packed = follower.follow()
     except RunOver as over:
         return ended_result(session, over.outcome)
+    ready = _shown_early(session, follower, packed, inputs)
     follower.await_workers()
     result = run_result(session, follower, wall_s=time.monotonic() - began)
     succeed(session, result, packed, inputs, keep=keep)
-    return replace(result, result=make_result(session, packed, inputs))
+    return replace(result, result=ready.value if ready is not None else make_result(session, packed, inputs))
+
+
+def _shown_early(
+    session: Session, follower: Follower, packed: Mapping[str, Packed], inputs: Mapping[str, object]
+) -> Ready | None:
+    """Tell the result before the run's last figures are here and its record is written.
+
+    One that this client cannot read, whose run succeeded all the same, is a fault after that.
+    """
+    try:
+        ready = Ready(make_result(session, packed, inputs))
+    except RuntimeFault:
+        return None
+    follower.tell_result(ready)
+    return ready
 
 
 def ended_result(session: Session, outcome: Outcome) -> RunResult:

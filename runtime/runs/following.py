@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from runtime.errors import RebuildSuperseded, RunCancelled, RunFailed, RuntimeFault
 from runtime.failures import whole_records
 from runtime.ports import Call, RunEnd, RunStatus
-from runtime.results import Progress
+from runtime.results import Progress, Ready
 from runtime.runs.calling import Caller
 from runtime.runs.collecting import TargetGone, read_targets
 from runtime.runs.publishing import publish
@@ -187,6 +187,10 @@ class Follower:
             return coordinator.rebuild_end(state.rows)
         except RebuildSuperseded:
             return ()
+
+    def tell_result(self, ready: Ready) -> None:
+        """Report that the result is there; the run's last figures are not."""
+        self._progress(Progress(state="done", done=self.watch.done, total=self.watch.total, ready=ready))
 
     def _failure(self, status: RunStatus) -> RuntimeFault:
         if status.meta == "cancelled":

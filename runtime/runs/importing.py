@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
+from runtime.display import tame
 from runtime.errors import RuntimeFault, SchemaVersionUnsupported
 from runtime.plan import Leaf, Ref, map_refs
-from runtime.report import tame
 from runtime.runs.archive import Section, pack_blob, write_sections
 from runtime.runs.conforming import conforms
 from runtime.runs.details import Details

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from runtime.bundle import RunGraph, read_classes
+from runtime.display import tame
 from runtime.errors import RuntimeFault
 from runtime.plan import EnvClass
 from runtime.quantities import format_duration, format_size
-from runtime.report import tame
 from runtime.runs.details import Details, details_of
 from runtime.runs.finding import Deployment, Found
 from runtime.runs.record import changed_settings

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 
 from compiler.cli.console import Console
 from compiler.cli.progress import SHOWN_AFTER_S, expansion_line, progress_bar
+from compiler.cli.results import ResultView
 from compiler.graph.expand import expand
-from runtime.results import Progress
+from runtime.results import Progress, Ready, RunResult
 from tests.graph.manifests import manifest_of
 
 
@@ -29,6 +31,48 @@ def test_terminal_sees_the_count() -> None:
     watch(Console(out=io.StringIO(), err=err, environ={}))
     assert "squares" in err.getvalue()
     assert "/9" in err.getvalue()
+
+
+def result_of(value: object) -> RunResult:
+    return RunResult(
+        run="r",
+        result=value,
+        result_kind="result",
+        planner="simple",
+        makespan_s=1.0,
+        wall_s=1.0,
+        tasks=1,
+        workers=1,
+        invocations=1,
+        cold_starts=1,
+        warm_starts=0,
+        bytes_moved=0,
+    )
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+def test_result_is_shown_once_and_as_soon_as_it_is_there(is_early: bool) -> None:
+    out, err = io.StringIO(), Terminal()
+    console = Console(out=out, err=err, environ={})
+    view = ResultView(console)
+    with progress_bar(console, label="squares") as bar:
+        take = view.watching(bar)
+        take(Progress(state="running", done=1, total=2))
+        if is_early:
+            take(Progress(state="done", done=2, total=2, ready=Ready([1, 4])))
+            assert out.getvalue() == "[1, 4]\n"
+    view.end(result_of([1, 4]))
+    assert out.getvalue() == "[1, 4]\n"
+    assert "makespan 1.00 s" in err.getvalue()
+
+
+def test_json_has_the_result_with_its_figures_alone() -> None:
+    out = io.StringIO()
+    view = ResultView(Console(out=out, err=io.StringIO(), environ={}, is_json=True))
+    view.watching(lambda _: None)(Progress(state="done", done=1, total=1, ready=Ready(None)))
+    assert out.getvalue() == ""
+    view.end(result_of(None))
+    assert json.loads(out.getvalue())["result"] is None
 
 
 @pytest.mark.parametrize("is_json", [True, False])

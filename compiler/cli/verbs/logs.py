@@ -62,7 +62,7 @@ def _check(deployment: Deployment, found: Found, task: str) -> None:
 
 
 def _text(written: Written) -> str:
-    from runtime.report import tame
+    from runtime.display import tame
 
     ended = ", killed or still running" if written.is_open else ""
     head = f"── {written.task}, attempt {written.attempt}{ended} · worker {written.worker} · {written.environment}"

@@ -26,10 +26,9 @@ from compiler.cli.arguments import (
 )
 from compiler.cli.console import Console, Exit
 from compiler.cli.progress import progress_bar
-from compiler.cli.results import is_bundle, show_result
+from compiler.cli.results import ResultView, is_bundle
 from compiler.diagnostics import Diagnostic, ManifestError
 from runtime.bundle import LoadedBundle, load_bundle
-from runtime.results import RunResult
 from runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -87,9 +86,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
             return rejoin(args, texts, console)
         args.file = args.file or DEFAULT_FILE
-        result = (_run_bundle if is_bundle(args.file) else _run_manifest)(args, texts, console)
-    if result is not None:
-        show_result(result, console)
+        (_run_bundle if is_bundle(args.file) else _run_manifest)(args, texts, console)
     return Exit.OK
 
 
@@ -108,7 +105,7 @@ def _check_together(args: argparse.Namespace) -> None:
                 raise UsageError(f"{name} is decided when a run is launched, not by who attaches to it")
 
 
-def _run_bundle(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> RunResult | None:
+def _run_bundle(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> None:
     for option, value in (("--set", args.sets), ("--planner", args.planner), ("--workers", args.workers)):
         if value:
             raise UsageError(f"{option} is decided when a bundle is built", hint="give it to `treadle build`")
@@ -118,17 +115,17 @@ def _run_bundle(args: argparse.Namespace, texts: Mapping[str, str], console: Con
         if setting.group == "compile" and setting.source == "command line":
             raise UsageError(f"`{setting.name}` is decided when a bundle is built", hint="give it to `treadle build`")
     bundle = load_bundle(folder)
-    return _execute(bundle, _inputs(bundle, args, texts), args, console, settings, source_root="")
+    _execute(bundle, _inputs(bundle, args, texts), args, console, settings, source_root="")
 
 
-def _run_manifest(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> RunResult | None:
+def _run_manifest(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> None:
     from compiler.cli.stages import load_build
 
     settings = settings_for(args, console.environ, backend=_backend(args))
     build = load_build(args, console, settings)
     manifest = build.graph.manifest
     inputs = _inputs(build.loaded, args, texts, manifest)
-    return _execute(build.loaded, inputs, args, console, settings, source_root=str(manifest.source.root))
+    _execute(build.loaded, inputs, args, console, settings, source_root=str(manifest.source.root))
 
 
 def _inputs(
@@ -166,14 +163,18 @@ def _execute(
     settings: Settings,
     *,
     source_root: str,
-) -> RunResult | None:
+) -> None:
+    """Run it and show what it gave, or leave it to itself and show how to follow it."""
     from runtime.launch_command import run_bundle
 
     if args.detach:
         from compiler.cli.rejoining import detach
 
         detach(bundle, inputs, settings, console, keep=args.keep)
-        return None
+        return
 
-    with progress_bar(console, label=bundle.name) as progress:
-        return run_bundle(bundle, settings, inputs=inputs, source_root=source_root, progress=progress, keep=args.keep)
+    view = ResultView(console)
+    with progress_bar(console, label=bundle.name) as bar:
+        progress = view.watching(bar)
+        result = run_bundle(bundle, settings, inputs=inputs, source_root=source_root, progress=progress, keep=args.keep)
+    view.end(result)

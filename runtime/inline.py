@@ -31,7 +31,7 @@ from runtime.results import Progress, RunResult, Sources, assemble, result_slots
 from runtime.run_inputs import RunInputs, publish_inputs
 from runtime.secrecy.log import Log
 from runtime.secrecy.masking import Masks
-from runtime.secrecy.reading import RunSecrets
+from runtime.secrecy.reading import Known, RunSecrets
 from runtime.secrecy.streams import hiding_streams
 from runtime.values.envelope import Signer
 from runtime.values.reading import read_stored
@@ -76,7 +76,7 @@ def run_inline(
         )
         invocation = Invocation(worker=worker, run=run, trust=trust, called_at=call.called_at)
         run_inputs = RunInputs(trust, backend.values, {}, {})
-        secrets = RunSecrets(lambda: os.environ, masks, {}, is_confided=False)
+        secrets = RunSecrets(lambda: os.environ, masks, Known(), is_confided=False)
         with hiding_streams(masks):
             Driver(invocation, ports, loader, literals.__getitem__, run_inputs.value, secrets=secrets, log=log).run()
         value = _collect(bundle, backend, trust, literals, given)

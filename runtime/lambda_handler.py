@@ -35,8 +35,7 @@ from runtime.secrecy.confided import VARIABLE as VAULT_VARIABLE
 from runtime.secrecy.confided import confided
 from runtime.secrecy.log import Log
 from runtime.secrecy.masking import Masks
-from runtime.secrecy.reading import RunSecrets
-from runtime.secret_references import SecretReference
+from runtime.secrecy.reading import Known, RunSecrets
 from runtime.tasks.endings import end_environment
 from runtime.values.envelope import Signer
 from runtime.values.trust import Trust
@@ -67,7 +66,7 @@ class Environment:
         self._loader = CodeLoader(self._units)
         self._inputs_of: str = ""
         self._inputs: dict[str, object] = {}
-        self._secrets: dict[SecretReference, str] = {}
+        self._secrets = Known()
         self._variables = dict(variables)
         self._log = Log()
         self._masks = Masks(self._hide)
@@ -166,7 +165,7 @@ class Environment:
     def _forget_others(self, run: str) -> None:
         """Inputs and secrets that this environment has read in another run are forgotten; what hides secrets stays."""
         if self._inputs_of != run:
-            self._inputs_of, self._inputs, self._secrets = run, {}, {}
+            self._inputs_of, self._inputs, self._secrets = run, {}, Known()
 
     def _run_secrets(self, run: str) -> RunSecrets:
         vault = self._variables.get(VAULT_VARIABLE)

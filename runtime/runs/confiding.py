@@ -7,6 +7,7 @@ that is not set is found here, before anything is launched. On AWS workers have 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
@@ -24,11 +25,14 @@ from runtime.secret_references import (
     parse_reference,
 )
 
+LAUNCHED = "TREADLE_LAUNCHED"
+"""A variable that is another with every launch and resumption: what environments have read before is out of date."""
+
 
 def confide_secrets(run: str, bundle: LoadedBundle, inputs: Mapping[str, object], target: Target) -> None:
     """Raises SecretUnavailable when a variable is not set or holds no secret, LambdaUnavailable."""
     if target.vault and (variables := needed_variables(bundle, inputs)):
-        confide(target.vault, run, variables)
+        confide(target.vault, run, {**variables, LAUNCHED: str(time.time_ns())})
 
 
 def take_secrets_back(run: str, target: Target) -> None:

@@ -5,12 +5,16 @@ variable NAME of whoever launched the run, which came through `runtime.secrecy.c
 payload and no configuration of a function; on AWS it is the function's configuration that must have it. `ssm:` and
 `secretsmanager:` are read with the credentials of the function's role, locally with those of the launcher.
 
-What cannot be read fails the task that needs it before its code runs, and is not tried again in this invocation.
+A run that is resumed reads its secrets anew, whatever environments know: a wrong one may have been the reason. What
+cannot be read fails the task that needs it before its code runs, and is not tried again in this invocation.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import inf
 
 from runtime.plan import Secret
 from runtime.secrecy.masking import LEAST_CHARS, Masks
@@ -24,7 +28,16 @@ from runtime.secret_references import (
     resolve,
 )
 
-Known = dict[SecretReference, str]
+FRESH_S = 300.0
+"""How long what was read is used: on AWS no environment hears of a resumption, or of a secret that was replaced."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What an environment has read in one run: values with their times, in these variables."""
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    values: dict[SecretReference, tuple[str, float]] = field(default_factory=dict)
 
 
 class RunSecrets:
@@ -41,6 +54,7 @@ class RunSecrets:
         self._known = known
         self._is_confided = is_confided
         self._refused: dict[SecretReference, SecretUnavailable] = {}
+        self._is_asked = False
 
     def of_manifest(self, secret: Secret) -> str:
         """A secret that the manifest declares. Raises SecretUnavailable."""
@@ -53,16 +67,30 @@ class RunSecrets:
     def _value(self, reference: SecretReference, what: str, place: str = "") -> str:
         if reference in self._refused:
             raise self._refused[reference]
-        if reference not in self._known:
-            try:
-                self._known[reference] = self._read(reference)
-            except SecretUnavailable as fault:
-                self._refused[reference] = said = told(fault, reference, what, place)
-                raise said from None
-        return self._known[reference]
+        self._ask_once()
+        text, read_at = self._known.values.get(reference, ("", -inf))
+        if time.monotonic() - read_at < FRESH_S:
+            return text
+        try:
+            text = self._read(reference)
+        except SecretUnavailable as fault:
+            self._refused[reference] = said = told(fault, reference, what, place)
+            raise said from None
+        self._known.values[reference] = text, time.monotonic()
+        return text
+
+    def _ask_once(self) -> None:
+        """Where secrets are read, asked for once in an invocation; what was read elsewhere is forgotten."""
+        if self._is_asked:
+            return
+        variables = self._variables()
+        if variables != self._known.variables:
+            self._known.variables = variables
+            self._known.values.clear()
+        self._is_asked = True
 
     def _read(self, reference: SecretReference) -> str:
-        variables = self._variables()
+        variables = self._known.variables
         if not self._is_confided and reference.source is Source.ENV and reference.name not in variables:
             message = f"the secret {reference} is not there: the function has no variable {reference.name}"
             raise SecretUnavailable(message, hint="add it to the function's configuration")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -117,11 +117,19 @@ def test_a_replica_and_nobody(client: redis.Redis, redis_url: str) -> None:
     assert "cannot be reached" in found["server"].text
 
 
+Said = Callable[[bytes], bytes]
+
+
 @contextmanager
-def listener(answer: bytes) -> Iterator[str]:
-    """A server that takes every connection, says this, or nothing, and keeps it open."""
+def listener(answer: Said) -> Iterator[str]:
+    """A server that takes every connection, and says something first, and to each thing that it is sent."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken: list[socket.socket] = []
+
+        def talk(one: socket.socket) -> None:
+            with suppress(OSError):
+                while heard := one.recv(4096):
+                    one.sendall(answer(heard))
 
         def take() -> None:
             while True:
@@ -130,7 +138,8 @@ def listener(answer: bytes) -> Iterator[str]:
                 except OSError:
                     return
                 taken.append(one)
-                one.sendall(answer)
+                one.sendall(answer(b""))
+                threading.Thread(target=talk, args=(one,), daemon=True).start()
 
         thread = threading.Thread(target=take)
         thread.start()
@@ -143,11 +152,23 @@ def listener(answer: bytes) -> Iterator[str]:
 
 def test_what_is_no_redis_or_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "LIMIT_S", 0.2)
-    with listener(b"220 mail.example ESMTP\r\n") as url:
+    with listener(lambda heard: b"" if heard else b"220 mail.example ESMTP\r\n") as url:
         assert "something else listens there" in look(url)["server"].text
-    with listener(b"") as url:
+    with listener(lambda heard: b"") as url:
         found = look(url)["server"]
     assert found.text.endswith("did not answer within 0.2 s") and found.level is Level.ERROR
+
+
+def test_a_server_that_is_too_old() -> None:
+    def answer(heard: bytes) -> bytes:
+        replies = {b"PING": b"+PONG\r\n", b"INFO": b"$19\r\nredis_version:5.0.7\r\n"}
+        words = re.findall(rb"\*\d+\r\n\$\d+\r\n(\w+)\r\n", heard)
+        return b"".join(replies.get(word.upper(), b"-ERR unknown command\r\n") for word in words)
+
+    with listener(answer) as url:
+        found = look(url)["server"]
+    assert found.level is Level.ERROR and found.hint
+    assert "is of version 5.0.7, treadle needs 6.2 or newer" in found.text
 
 
 def test_certificates_that_hold_end_soon_have_ended_or_name_another(tmp_path: Path, authority: Authority) -> None:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from compiler.manifest.model import Sla, TaskOptions
+from compiler.planner.classes import DEFAULT_MEMORY_MB
 from runtime.addresses import ESCAPED, mask_passwords, without_password
 from runtime.config import CompileSettings, LocalSettings, WorkerSettings
+from runtime.plan import Retry
 from runtime.quantities import format_duration, format_size, parse_duration, parse_size
 from runtime.setting_meanings import DEFAULTS, MEANINGS
 from runtime.settings import Layer, Settings, SettingsInvalid, command_line, environment, resolve, settings_file
@@ -23,6 +26,20 @@ def test_defaults_hold_when_nothing_is_set() -> None:
     assert settings.of(LocalSettings) == LocalSettings()
     assert settings.of(WorkerSettings) == WorkerSettings(fan_out=LocalSettings().concurrency_limit)
     assert set(sources(settings).values()) == {"default", "default, as concurrency_limit"}
+
+
+def test_defaults_are_those_that_were_settled() -> None:
+    compiling, worker, local = CompileSettings(), WorkerSettings(), LocalSettings()
+    assert (compiling.planner, compiling.workers) == ("simple", None)
+    assert (compiling.max_file_size_bytes, compiling.max_instances) == (16 * 2**20, 200_000)
+    assert (worker.lease_s, worker.renew_s, worker.linger_s) == (10, 2.5, 0.05)
+    assert (worker.deadline_s, worker.life_s) == (24 * 3600, 48 * 3600)
+    assert (worker.inline_subdag_bytes, worker.inline_value_bytes, worker.inline_values_bytes) == (2**17, 2**15, 2**17)
+    assert worker.metrics_upload is None
+    assert local.concurrency_limit == max(4, 2 * (os.cpu_count() or 1))
+    assert (local.idle_expiry_s, local.retries, local.deployment) == (300, 0, "local")
+    assert (Retry().max, Retry().kills_only, TaskOptions().timeout_s) == (2, True, 300)
+    assert (DEFAULT_MEMORY_MB, Sla().percentile) == (1769, None)
 
 
 def test_workers_call_no_more_at_once_than_environments_may_live() -> None:

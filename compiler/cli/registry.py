@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from keyword import iskeyword
 from types import ModuleType
 
 VERBS = {
@@ -20,6 +21,7 @@ VERBS = {
     "logs": "what the tasks of a run wrote",
     "cancel": "end a run that goes on",
     "clean": "remove what is kept of runs",
+    "import": "make a manifest of a recorded run of another system",
     "history": "what runs took: show it, take it elsewhere, forget it",
     "key": "list, rotate, show or drop the signing keys of a deployment",
     "schema": "print a published JSON Schema, for editors and programs",
@@ -33,4 +35,4 @@ VERBS = {
 
 def verb_module(verb: str) -> ModuleType:
     """The module of a verb: DESCRIPTION, EPILOG, `configure(parser)`, `run(args, console)`."""
-    return importlib.import_module(f"compiler.cli.verbs.{verb}")
+    return importlib.import_module(f"compiler.cli.verbs.{verb}_" if iskeyword(verb) else f"compiler.cli.verbs.{verb}")

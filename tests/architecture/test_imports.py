@@ -77,6 +77,13 @@ IMPORTS: dict[str, tuple[str, ...]] = {
         "runtime.unit",
         "runtime.upload",
     ),
+    "compiler.importers": (
+        "runtime.bundle",
+        "runtime.history",
+        "runtime.spans",
+        "runtime.timeline",
+        *VOCABULARY,
+    ),
     "compiler.pipeline": ("compiler", "runtime.bundle", "runtime.values.collector", *VOCABULARY),
     "compiler.cli": ("compiler", "runtime"),
     "runtime": ("runtime",),

@@ -1,0 +1,40 @@
+"""Names of a trace as names of a manifest: small letters, digits and underscores, unique, none that means something."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterable
+
+LONGEST = 63
+RESERVED = frozenset(
+    {"params", "inputs", "tasks", "true", "false", "none", "if", "is", "in", "and", "or", "not", "else"}
+)
+_OTHER = re.compile(r"[^a-z0-9]+")
+
+
+def identifiers(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+    """One for each name, in order; what would be the same gets a number at its end."""
+    used = {*RESERVED, *keyword.kwlist, *taken}
+    found: list[str] = []
+    for name in names:
+        plain = _plain(name)
+        one, number = plain, 1
+        while one in used:
+            number += 1
+            one = f"{plain[: LONGEST - len(str(number)) - 1]}_{number}"
+        used.add(one)
+        found.append(one)
+    return found
+
+
+def workflow_name(name: str) -> str:
+    """A name for the whole: small letters, digits and dashes."""
+    return _plain(name).replace("_", "-").strip("-")[:LONGEST] or "trace"
+
+
+def _plain(name: str) -> str:
+    """Long names lose their beginning: what tells tasks of one program apart stands at the end."""
+    plain = _OTHER.sub("_", name.lower()).strip("_")
+    short = plain if len(plain) <= LONGEST else plain[-LONGEST:].lstrip("_")
+    return short if short[:1].isalpha() else f"n_{short}"[:LONGEST].rstrip("_")

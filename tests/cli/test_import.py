@@ -1,0 +1,92 @@
+"""`treadle import wfformat`: a manifest that runs, with the bytes and times of the trace, and its history."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runtime.timeline import decode_timeline
+from tests.cli.conftest import Treadle
+from tests.importers.traces import DIAMOND, task, trace_text
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    path = tmp_path / "diamond.json"
+    path.write_text(trace_text(*DIAMOND, executedAt="2020-12-25T20:10:08+00:00", makespanInSeconds=9.5))
+    return path
+
+
+def test_the_manifest_runs_and_moves_the_recorded_bytes(treadle: Treadle, trace: Path) -> None:
+    account = treadle("import", "wfformat", trace, "-o", "out", "--json").json
+    assert (account["tasks"], account["edges"], account["edge_bytes"], account["outside_bytes"]) == (4, 4, 1430, 20_000)
+    assert account["recorded_makespan_s"] == 9.5 and account["unused"] == {"machine": 1, "type": 4}
+    assert treadle("validate", "out/workflow.yaml").code == 0
+    done = treadle("run", "out/workflow.yaml", "--inline", "--json").json
+    assert done["tasks"] == 4
+    assert done["outputs"] is None and eval(done["outputs_repr"]) == {"all": bytes(130), "log": b""}
+
+
+def test_scales_are_params_with_what_was_asked_for_as_default(treadle: Treadle, trace: Path) -> None:
+    treadle("import", "wfformat", trace, "-o", "out", "--time-scale", "0.5", "--bytes-scale", "10", "--work", "burn")
+    text = Path("out/workflow.yaml").read_text()
+    assert "time_scale: {type: float, default: 0.5" in text and "default: burn" in text
+    assert treadle("validate", "out/workflow.yaml", "--set", "bytes_scale=2").code == 0
+    row = next(row for row in treadle("expand", "out/workflow.yaml", "split_id1", "--json").json["instances"])
+    assert row["with"]["writes"] == {"a_txt": 6000, "b_txt": 7000} and row["with"]["seconds"] == 0.01
+
+
+def test_the_timeline_begins_each_task_when_its_inputs_are_there(treadle: Treadle, trace: Path) -> None:
+    treadle("import", "wfformat", trace, "-o", "out")
+    timeline = decode_timeline(Path("out/timeline.json").read_bytes())
+    assert timeline.makespan_s == pytest.approx(0.05, abs=1e-5)
+    starts = {span.task: span.started_at - timeline.invoked_at for span in timeline.spans}
+    assert starts == pytest.approx({"split_id1": 0, "half_id2": 0.02, "half_id3": 0.02, "join_id4": 0.05}, abs=1e-5)
+    assert timeline.invoked_at == 1608927008.0
+
+
+def test_its_history_is_one_of_its_own_functions_without_start_ups(treadle: Treadle, trace: Path) -> None:
+    treadle("import", "wfformat", trace, "-o", "out")
+    assert treadle("history", "import", "out/history.bin").code == 0
+    found = treadle("history", "show", "out/workflow.yaml", "--json").json
+    assert {row["task"]: row["samples"] for row in found["by_task"]} == {
+        "half_id2": 2,
+        "half_id3": 2,
+        "join_id4": 1,
+        "split_id1": 1,
+    }
+    graph = treadle("history", "show", "flow", "--json").json
+    assert graph["makespans"] == [] and all(env["seconds"] == {} for env in graph["environments"])
+
+
+def test_names_that_a_manifest_cannot_have_are_changed_and_stay_apart(treadle: Treadle, tmp_path: Path) -> None:
+    long = "NFCORE." + "VERY_LONG." * 12
+    tasks = [
+        task(f"{long}A"),
+        task(f"{long}B"),
+        task("42"),
+        task("import"),
+        task("été 'x' \"y\" \\"),
+        task("A b"),
+        task("a-b"),
+    ]
+    Path("odd.json").write_text(trace_text(*tasks, task("tasks", writes={"in": 1, "IN": 2, "...": 3})))
+    assert treadle("import", "wfformat", "odd.json", "-o", "out").code == 0
+    assert treadle("validate", "out/workflow.yaml").code == 0
+
+
+def test_what_is_wrong_with_a_trace_is_said_and_nothing_is_written(treadle: Treadle) -> None:
+    Path("bad.json").write_text(trace_text(task("a", runtime=-1), task("b", runtime=None)))
+    called = treadle("import", "wfformat", "bad.json", "-o", "out")
+    assert called.code == 1 and called.err.count("runtimeInSeconds") == 2
+    assert not Path("out").exists()
+
+
+def test_a_folder_with_something_in_it_is_left_alone(treadle: Treadle, trace: Path) -> None:
+    Path("out").mkdir()
+    Path("out/mine").write_text("")
+    called = treadle("import", "wfformat", trace, "-o", "out")
+    assert called.code == 2 and "not empty" in called.err
+    assert treadle("import", "wfformat", trace, "-o", "new", "--time-scale", "-1").code == 2
+    assert treadle("import", "wfformat", "none.json", "-o", "new").code == 4

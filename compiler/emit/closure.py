@@ -43,9 +43,14 @@ _MODE = 0o100644 << 16
 @cache
 def shipped_closure() -> bytes:
     """The archive that goes to Lambda: the worker with its drivers and backends."""
-    return archive(
-        {path: data for path, data in _package().items() if path.split("/")[1].removesuffix(".py") not in CLIENT_SIDE}
-    )
+    return archive(shipped_members())
+
+
+def shipped_members() -> dict[str, bytes]:
+    """What is in it: sources by their path in the archive."""
+    return {
+        path: data for path, data in _package().items() if path.split("/")[1].removesuffix(".py") not in CLIENT_SIDE
+    }
 
 
 @cache

@@ -20,7 +20,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runtime.config import DEPLOYMENT_NAME, is_deployment_name
@@ -44,7 +44,7 @@ class KeysInvalid(RuntimeFault):
 class SigningKey:
     """One key. `note` says when it was made, or whatever its owner wrote after the `#`."""
 
-    secret: bytes
+    secret: bytes = field(repr=False)
     note: str = ""
 
     @property

@@ -38,6 +38,7 @@ HEAD = struct.Struct(">IqQ")
 """Of a section: bytes of its name, milliseconds to live (0: for ever), bytes of its data."""
 
 KEYS_PER_CALL = 200
+MAX_BLOB_BYTES = 1024 * 1024 * 1024
 LOG_BYTES = 16 * 1024 * 1024
 FILE_LOG_BYTES = 1024 * 1024
 
@@ -188,8 +189,13 @@ def pack_blob(sealed: bytes) -> bytes:
 
 
 def unpack_blob(data: bytes) -> bytes:
-    """The inverse of `pack_blob`."""
-    return zlib.decompress(data)
+    """The inverse of `pack_blob`. What none has made is b"", which opens nowhere; it is not signed yet."""
+    packed = zlib.decompressobj()
+    try:
+        blob = packed.decompress(data, MAX_BLOB_BYTES)
+    except zlib.error:
+        return b""
+    return blob if packed.eof else b""
 
 
 def _parts(link: Link, keys: RecordKeys) -> Iterator[Section]:

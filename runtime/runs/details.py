@@ -42,8 +42,8 @@ def details_of(deployment: Deployment, found: Found) -> Details:
     put_together = _put_together(record, spans) if spans else None
     return Details(
         timeline=open_timeline(trust.signer, deployment.name, found.run, sealed) if sealed else put_together,
-        graph=graph and trust.open_blob(record.graph, graph),
-        plan=plan and trust.open_blob(record.plan, plan),
+        graph=None if graph is None else trust.open_blob(record.graph, graph),
+        plan=None if plan is None else trust.open_blob(record.plan, plan),
     )
 
 

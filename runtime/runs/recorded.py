@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from runtime.backends.redis import RedisBackend
 from runtime.backends.redis_link import Link
 from runtime.bundle import LoadedBundle, read_index
-from runtime.errors import BundleInvalid
+from runtime.errors import BundleInvalid, SignatureInvalid
 from runtime.ports import Reference
 from runtime.run_inputs import read_input
 from runtime.runs.record import RunRecord
@@ -64,8 +64,12 @@ def open_recorded(record: RunRecord, target: Target, link: Link, keys: KeyRing) 
 
 
 def trust_of(record: RunRecord, deployment: str, keys: KeyRing) -> Trust:
-    """What the run signs and opens with: it keeps the key that it was launched with."""
-    return Trust(signer=keys.signer().using(bytes.fromhex(record.key)), deployment=deployment, run=record.run)
+    """What the run signs and opens with: it keeps the key that it was launched with. Raises `SignatureInvalid`."""
+    try:
+        key = bytes.fromhex(record.key)
+    except ValueError:
+        raise SignatureInvalid(f"the record of the run {record.run} names no signing key") from None
+    return Trust(signer=keys.signer().using(key), deployment=deployment, run=record.run)
 
 
 def recorded_bundle(record: RunRecord, backend: RedisBackend, trust: Trust) -> LoadedBundle:

@@ -20,8 +20,10 @@ import linecache
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
+from time import monotonic
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, cast
 
@@ -129,13 +131,15 @@ class CodeLoader:
         self._displaced: dict[str, ModuleType] = {}
         self._files: dict[str, str] = {}
         self._commands: Commands | None = None
+        self.load_s = 0.0
+        """Seconds spent so far on fetching and importing code, failed loads with it."""
 
     def activate(self, digests: Sequence[str]) -> None:
         """Begin an invocation whose known functions lie in these units; missing ones come in one fetch.
 
         Raises `BundleInvalid` (E603) for a damaged unit.
         """
-        with self._lock:
+        with self._lock, self._timed():
             self._current.clear()
             self._at_hand.clear()
             self._join(digests)
@@ -156,17 +160,30 @@ class CodeLoader:
             self._at_hand[id(function)] = function, known
             return known
         assert function.kind == "module", f"a function of kind {function.kind!r} is not loaded from a code unit"
-        with self._lock:
-            self._join((function.unit,))
-        target: object = importlib.import_module(function.module)
-        for part in function.qualname.split("."):
-            target = getattr(target, part)
+        with self._timed():
+            target = self._import(function)
         if not callable(target):
             raise TypeError(
                 f"{function.module}:{function.qualname} is not callable but a value of type {type(target).__name__}"
             )
         self._callables[function] = target
         return target
+
+    def _import(self, function: Function) -> object:
+        with self._lock:
+            self._join((function.unit,))
+        target: object = importlib.import_module(function.module)
+        for part in function.qualname.split("."):
+            target = getattr(target, part)
+        return target
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        began = monotonic()
+        try:
+            yield
+        finally:
+            self.load_s += monotonic() - began
 
     def command(self, function: Function) -> Command:
         """The command of a `function` of kind "exec", whose `unit` is the digest of its executable."""
@@ -175,7 +192,8 @@ class CodeLoader:
             from runtime.tasks.command import Commands  # what runs processes is loaded by those who run some
 
             self._commands = Commands(self._get_units)
-        return self._commands.load(function.unit)
+        with self._timed():
+            return self._commands.load(function.unit)
 
     def close(self) -> None:
         """Remove this loader's modules and finder from the process, and put back what they displaced."""

@@ -22,17 +22,19 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from runtime import events as ev
+from runtime.clocks import StoreClock
 from runtime.code import CodeLoader
 from runtime.errors import NotSerializable, RuntimeFault, StoreUnavailable
 from runtime.exchange import Exchange, Ports
 from runtime.machine.remaining import Deadline
 from runtime.markers import LogMarks
-from runtime.metrics import InvocationMetrics, MetricsSink
+from runtime.measuring import Beginning, Measuring
+from runtime.metrics import NOTHING, InvocationMetrics, MetricsSink
 from runtime.plan import Task
 from runtime.ports import Call, Status
 from runtime.secrecy.log import Log
 from runtime.secrecy.reading import RunSecrets
-from runtime.spans import StartUp
+from runtime.spans import InputSpan
 from runtime.tasks.endings import end_environment
 from runtime.tasks.execute import Execution, TaskFailure, time_limit_failure
 from runtime.tasks.failed import failed_attempt
@@ -52,7 +54,7 @@ MOMENT_S = 0.001
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
     """One invocation of one worker. `values` are sealed inputs from the payload, `forward` the calls that it is to send
-    on; `deadline` is on the monotonic clock, None for no end.
+    on; `deadline` is on the monotonic clock, None for no end. `clock` is the store's as this process knows it.
 
     `may_exit`: the process is an environment's own, so that a task stuck beyond its timeout may end it.
     """
@@ -64,7 +66,8 @@ class Invocation:
     values: Mapping[str, bytes] = field(default_factory=dict)
     forward: tuple[Call, ...] = ()
     deadline: Deadline | None = None
-    is_cold: bool = False
+    beginning: Beginning = field(default_factory=Beginning)
+    clock: StoreClock = field(default_factory=StoreClock)
     may_exit: bool = False
 
 
@@ -98,23 +101,45 @@ class Driver:
         self._jobs: deque[ev.Effect] = deque()
         self._to_run: ev.RunTask | None = None
         self._is_main_busy = False
-        self._exchange = Exchange(invocation.worker, ports, invocation.trust, invocation.values, self._hear)
+        self._loader = loader
+        self._measuring = Measuring(
+            invocation.run, invocation.worker, invocation.beginning, invocation.clock, lambda: loader.load_s
+        )
+        self._exchange = Exchange(
+            invocation.worker,
+            ports,
+            invocation.trust,
+            invocation.values,
+            self._hear,
+            invocation.clock,
+            self._measuring.traffic,
+        )
         self._timers: list[tuple[float, str]] = []
         self._renew_at = 0.0
         self._hints_after = "0"
         self._running: ev.RunTask | None = None
         self._stuck_at: float | None = None
         self._given_up = ""
-        self._start = time.time()
+        self._began = 0.0
+        self._fetched: tuple[InputSpan, ...] = ()
+        self._refused = ""
+        """The task whose output could not be serialised, until the next one runs."""
         self._over = ""
         self._fault: BaseException | None = None
-        self._metrics = InvocationMetrics(MetricsSink(ports.signals.emit_events), self._start_up)
+        self._metrics = InvocationMetrics(
+            MetricsSink(ports.signals.push_spans),
+            lambda is_last: self._measuring.record(is_last=is_last),
+            invocation.clock,
+            self._measuring.traffic,
+        )
         self._uploader = Uploader(self._metrics, parse_upload(self._settings.metrics_upload or "shutdown"))
         self._marks: LogMarks | None = None
 
     def run(self) -> str:
         """Begin, work, leave; returns why it ended. Raises what the store raised when it could not be reached."""
+        asked_at = monotonic()
         begin = self._ports.coordinator.begin(self._worker.worker, self._worker.token, self._invocation.called_at)
+        self._measuring.begun(begin.now, asked_at, monotonic())
         self._renew_at = time.monotonic() + self._settings.renew_s
         self._hints_after = f"{int(begin.now * 1000)}-0"
         switch_interval = sys.getswitchinterval()
@@ -194,7 +219,9 @@ class Driver:
             with self._lock:
                 self._is_main_busy = False
                 while not (self._over or self._to_run or self._jobs):
+                    began = monotonic()
                     self._main_wakes.wait()
+                    self._measuring.idle_s += monotonic() - began
                 if self._over:
                     return
                 task, self._to_run = self._to_run, None
@@ -205,7 +232,9 @@ class Driver:
             if task is not None:
                 self._run_task(task)
             elif job is not None:
+                began = monotonic()
                 self._do(job)
+                self._measuring.errand_s += monotonic() - began
 
     def _io_loop(self) -> None:
         while True:
@@ -266,8 +295,11 @@ class Driver:
         task = self._worker.tasks[run.task]
         self._hand_over(f"{task.name} does not end")
         if self._deadline is not None and at == self._deadline.stuck_at:
-            self._feed(self._cut(run, self._deadline.limit_s, stderr=self._execution.stderr_text()))
+            cut = self._cut(run, self._deadline.limit_s, stderr=self._execution.stderr_text())
+            self._note(run, _outcome_of(cut), monotonic() - self._began)
+            self._feed(cut)
             return
+        self._note(run, "failed", monotonic() - self._began)
         message = f"{task.name} ran longer than its timeout of {task.timeout_s:g} s, and did not let itself be ended"
         failure = TaskFailure(
             kind="Timeout",
@@ -357,30 +389,30 @@ class Driver:
         self._renew_at = time.monotonic() + self._settings.renew_s
         for event in events:
             self._feed(event)
+        self._uploader.more()
 
-    def _start_up(self) -> StartUp:
-        """This invocation, as far as it is known now."""
-        worker, traffic = self._worker, self._exchange.traffic
-        return StartUp(
-            run=self._invocation.run,
-            worker=worker.worker,
-            incarnation=worker.token,
-            env_class=worker.env.name,
-            memory_mb=worker.env.memory_mb,
-            state="cold" if self._invocation.is_cold else "warm",
-            invoke_time=self._invocation.called_at,
-            start_time=self._start,
-            commits=traffic.commits,
-            bytes_in=traffic.bytes_in,
-            bytes_out=traffic.bytes_out,
+    def _note(self, run: ev.RunTask, outcome: str, exec_s: float, outputs: Mapping[str, object] = NOTHING) -> None:
+        """An attempt ended, and what is to be stored of it is sealed."""
+        task = self._worker.tasks[run.task]
+        self._metrics.ended(
+            task,
+            run.attempt,
+            outcome,
+            began=self._began,
+            exec_s=exec_s,
+            waited_s=self._worker.waited_s(run.task),
+            fetched=self._fetched,
+            outputs=outputs,
         )
+        self._uploader.more()
 
     # ---- user code --------------------------------------------------------------------------------------
 
     def _run_task(self, run: ev.RunTask) -> None:
         task = self._worker.tasks[run.task]
-        started_at, began = time.time(), monotonic()
+        self._began = began = monotonic()
         self._running, self._stuck_at = run, self._gives_up_at(task)
+        self._fetched, self._refused, loaded_s = self._exchange.sources_of(task), "", self._loader.load_s
         if self._marks is not None and run.attempt > 1:
             self._marks.runs(run.task, run.attempt)
         inputs = self._exchange.inputs_of(task, lambda slot: self._shares(task, slot))
@@ -389,7 +421,7 @@ class Driver:
         else:
             left_s = max(MOMENT_S, self._deadline.until - began)
             outcome = self._execution.run(task, inputs, left_s, self._deadline.grace_s)
-        exec_s = monotonic() - began
+        exec_s = max(0.0, monotonic() - began - (self._loader.load_s - loaded_s))
         if self._marks is not None:
             self._marks.ended(run.task, run.attempt)
         with self._lock:
@@ -399,18 +431,23 @@ class Driver:
             _wait_for_the_end()
         if (spoiled := self._execution.tidy(task, exec_s)) and not self.unfit:
             self._hand_over(spoiled)
-        self._metrics.ran(task, run.attempt, started_at, exec_s, self._exchange.sources_of(task))
-        self._uploader.more()
         if outcome.is_cut and self._deadline is not None:
             self._feed(ev.TimeNearlyUp())
             stderr = outcome.failure.stderr if outcome.failure is not None else ""
-            self._feed(self._cut(run, self._deadline.limit_s, stderr=stderr))
+            cut = self._cut(run, self._deadline.limit_s, stderr=stderr)
+            self._note(run, _outcome_of(cut), exec_s)
+            self._feed(cut)
             return
         if outcome.failure is not None:
+            self._note(run, "failed", exec_s)
             self._feed(self._failed(task, run.attempt, outcome.failure))
             return
         self._exchange.keep(outcome.outputs)
         self._feed(ev.Executed(task.name))
+        is_refused = self._refused == task.name
+        self._note(
+            run, "failed" if is_refused else "skipped" if outcome.is_skipped else "done", exec_s, outcome.outputs
+        )
 
     def _shares(self, task: Task, slot: str) -> bool:
         with self._lock:
@@ -434,9 +471,11 @@ class Driver:
         try:
             self._exchange.seal(seal.task, seal.slots)
         except NotSerializable as err:
+            self._refused = seal.task
             failure = TaskFailure(kind="NotSerializable", message=err.message, hint=err.hint)
             return self._failed(task, seal.attempt, failure)
         except BaseException as err:  # noqa: BLE001  pickling calls methods of the user's classes
+            self._refused = seal.task
             return self._failed(task, seal.attempt, self._execution.failure_of(task, err))
         finally:
             if is_on_main:
@@ -449,6 +488,10 @@ class Driver:
     def _substitute(self, effect: ev.Substitute) -> ev.Event:
         self._exchange.keep(self._execution.substitutes(self._worker.tasks[effect.task], effect.record))
         return ev.Executed(effect.task)
+
+
+def _outcome_of(event: ev.Cut | ev.Failed) -> str:
+    return "cut" if isinstance(event, ev.Cut) else "failed"
 
 
 def _wait_for_the_end() -> None:

@@ -8,13 +8,14 @@ happens, and in what order, is the driver's.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import TypeVar
 
 from runtime import events as ev
 from runtime.calls.calling import Outgoing, in_a_tree, patience_s
+from runtime.clocks import StoreClock
 from runtime.pages import decode_subdag
 from runtime.plan import Task
 from runtime.ports import (
@@ -31,6 +32,7 @@ from runtime.ports import (
     ValueStore,
 )
 from runtime.spans import InputSpan
+from runtime.traffic import Traffic
 from runtime.values.bulk import Bulk, Sealed
 from runtime.values.copying import CONSTANTS
 from runtime.values.held import HeldValues
@@ -55,18 +57,10 @@ class Ports:
 
 
 @dataclass(slots=True)
-class Traffic:
-    """What was exchanged so far."""
-
-    commits: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-
-
-@dataclass(slots=True)
 class Exchange:
     """The store as one incarnation sees it. `inside` are sealed inputs that the payload brought.
 
+    `clock` and `traffic` are what it measures, by the clock that `moment` reads.
     `on_event` hears on any thread, also while an effect is performed, of invocations that Lambda has taken.
     """
 
@@ -75,7 +69,9 @@ class Exchange:
     trust: Trust
     inside: Mapping[str, bytes]
     on_event: Callable[[ev.Event], None]
+    clock: StoreClock = field(default_factory=StoreClock)
     traffic: Traffic = field(default_factory=Traffic)
+    moment: Callable[[], float] = monotonic
     _held: HeldValues = field(default_factory=HeldValues)
     _sealed: dict[str, Sealed] = field(default_factory=dict)
     _put: dict[str, str] = field(default_factory=dict)
@@ -126,7 +122,9 @@ class Exchange:
         a very large one is sent at once instead.
         """
         for slot in slots:
+            began = self.moment()
             sealed = self.trust.seal_packing(slot, self._held.pack(slot))
+            self.traffic.sealed[slot] = _size_of(sealed), self.moment() - began
             if isinstance(sealed, Bulk) and sealed.is_shared:
                 if sealed.size > ISOLATED_BYTES:
                     self._put[slot] = self._put_large(task, slot, sealed)
@@ -153,7 +151,7 @@ class Exchange:
             case ev.Renew():
                 worker = self.worker
                 empty = Commit(worker=worker.worker, token=worker.token, seq=-1, env=worker.env, known=-1)
-                return [ev.Renewed(self.ports.coordinator.commit(empty))]
+                return [ev.Renewed(self._asked(empty)[0])]
             case ev.ReportLost(slot):
                 (found,) = self.ports.values.fetch([slot])
                 key = found.key if isinstance(found, Reference) else ""
@@ -182,9 +180,12 @@ class Exchange:
             self._filled(item) if isinstance(item, Store) and item.slot in effect.fill else item
             for item in effect.commit.items
         )
-        answer = self.ports.coordinator.commit(replace(effect.commit, items=items))
+        answer, took_s = self._asked(replace(effect.commit, items=items))
         self._delete_losers(items, answer)
         self.traffic.commits += 1
+        self.traffic.commit_s += took_s
+        if answer.status is Status.OK:
+            self.traffic.committed(effect.fill, took_s, answer.now)
         for slot, winner in (answer.winners or {}).items():
             self._adopt(slot, winner)
             self._sealed.pop(slot, None)
@@ -192,6 +193,14 @@ class Exchange:
         for slot in effect.fill:
             self._sealed.pop(slot, None)
         return [ev.Committed(answer)]
+
+    def _asked(self, commit: Commit) -> tuple[Answer, float]:
+        """The answer, and how long it took."""
+        began = self.moment()
+        answer = self.ports.coordinator.commit(commit)
+        ended = self.moment()
+        self.clock.heard(answer.now, began, ended)
+        return answer, ended - began
 
     def _delete_losers(self, items: Iterable[Item], answer: Answer) -> None:
         """Large values that this commit put and nobody will ever refer to."""
@@ -253,14 +262,14 @@ class Exchange:
             return
         fresh_from = begun_at - patience_s(self.worker.settings)
         fresh = [call for call in calls if call.called_at >= fresh_from]
-        self.ports.invoke([Outgoing(call=call, accepted=self._teller(call), values=self.inside) for call in fresh])
+        self._send([Outgoing(call=call, accepted=self._teller(call), values=self.inside) for call in fresh])
 
     def _invoke(self, answer: Answer, commit: Commit) -> None:
         """Invoke whom the answer calls. What is refused stays unconfirmed: the watch repeats it."""
         self._has_left = answer.left
         if not answer.calls:
             return
-        self.ports.invoke(
+        self._send(
             [
                 Outgoing(
                     call=call,
@@ -271,6 +280,12 @@ class Exchange:
                 for call, forward in in_a_tree(answer.calls)
             ]
         )
+
+    def _send(self, outgoing: Sequence[Outgoing]) -> None:
+        began = self.moment()
+        self.ports.invoke(outgoing)
+        self.traffic.invoke_s += self.moment() - began
+        self.traffic.invocations += len(outgoing)
 
     def _teller(self, call: Call) -> Callable[[], None]:
         """What to do when Lambda has taken `call`: the next commit says so, or if there is none, a trip of its own."""
@@ -305,24 +320,27 @@ class Exchange:
 
     def _put_large(self, task: str, slot: str, sealed: Sealed) -> str:
         """Put a large value under this incarnation's own key."""
+        began = self.moment()
         if isinstance(sealed, Bulk):
             self.traffic.bytes_out += sealed.size
             sealed = replace(sealed, chunks=self._renewing(sealed.chunks))
         else:
             self.traffic.bytes_out += len(sealed)
-        return self.ports.values.put_large(task, slot[len(task) + 1 :] or None, self.worker.token, sealed)
+        key = self.ports.values.put_large(task, slot[len(task) + 1 :] or None, self.worker.token, sealed)
+        self.traffic.puts[slot] = self.moment() - began
+        return key
 
     def _renewing(self, pieces: Iterable[T]) -> Iterator[T]:
         """The lease is renewed while large values travel, however long that takes."""
-        renewed = time.monotonic()
+        renewed = self.moment()
         for piece in pieces:
-            if time.monotonic() - renewed > self.worker.settings.renew_s:
+            if self.moment() - renewed > self.worker.settings.renew_s:
                 self.perform(ev.Renew())
-                renewed = time.monotonic()
+                renewed = self.moment()
             yield piece
 
     def _fetch(self, slots: tuple[str, ...]) -> ev.Event:
-        began = time.monotonic()
+        began = self.moment()
         found = [slot for slot in slots if slot in self.inside]
         for slot in found:
             self._admit(slot, self.trust.verify_value(slot, self.inside[slot]), "payload")
@@ -332,12 +350,17 @@ class Exchange:
                 found.append(slot)
         asked = [slot for slot in slots if slot not in found]
         missing: list[str] = []
-        for slot, value in self._read(asked):
+        read = self._read(asked)
+        came = last = self.moment()
+        for slot, value in read:
             if value is None:
                 missing.append(slot)
-            else:
-                self._admit(slot, value, "store", began)
-                found.append(slot)
+                continue
+            trip_s = came - began
+            if value.size > self.worker.settings.store_value_bytes:
+                trip_s, last = trip_s + self.moment() - last, self.moment()
+            self._admit(slot, value, "store", trip_s)
+            found.append(slot)
         return ev.Fetched(tuple(found), tuple(missing))
 
     def _read(self, slots: Sequence[str]) -> Iterator[tuple[str, Packed | None]]:
@@ -346,12 +369,11 @@ class Exchange:
         found = dict(zip(slots, self.ports.values.fetch(slots), strict=True))
         return read_all(self.ports.values, self.trust, found, passing=self._renewing)
 
-    def _admit(self, slot: str, value: Packed, source: str, began: float | None = None) -> None:
-        waited = time.monotonic() - began if began is not None else 0.0
+    def _admit(self, slot: str, value: Packed, source: str, trip_s: float = 0.0) -> None:
         if source != "local":
             self.traffic.bytes_in += value.size
         self._held.admit(slot, value)
-        self._sources[slot] = InputSpan(slot=slot, bytes=value.size, source=source, fetch_s=waited)
+        self._sources[slot] = InputSpan(slot=slot, bytes=value.size, source=source, fetch_s=trip_s)
 
     def _adopt(self, slot: str, winner: bytes | Reference) -> None:
         """Another incarnation stored this slot first: its value is the one that counts."""
@@ -362,9 +384,18 @@ class Exchange:
     def _load_pages(self, numbers: tuple[int, ...]) -> ev.Event:
         tasks: dict[str, Task] = {}
         missing: list[int] = []
-        for number, sealed in zip(numbers, self.ports.values.get_pages(numbers), strict=True):
+        began = self.moment()
+        found = self.ports.values.get_pages(numbers)
+        came = self.moment()
+        for number, sealed in zip(numbers, found, strict=True):
             if sealed is None:
                 missing.append(number)
             else:
                 tasks.update(decode_subdag(self.trust.open_page(number, sealed)).tasks)
+        self.traffic.subdag_fetch_s += came - began
+        self.traffic.subdag_decode_s += self.moment() - came
         return ev.PagesLoaded(tasks, tuple(missing))
+
+
+def _size_of(sealed: Sealed) -> int:
+    return sealed.size if isinstance(sealed, Bulk) else len(sealed)

@@ -24,6 +24,7 @@ from runtime.errors import RunFailed
 from runtime.exchange import Ports
 from runtime.failures import whole_records
 from runtime.given_inputs import resolve_inputs
+from runtime.measuring import Beginning
 from runtime.pages import decode_subdag
 from runtime.plan import EnvClass, InEdge, OutEdge, Task
 from runtime.ports import Call, RebuildPart, WorkerRow
@@ -33,9 +34,11 @@ from runtime.secrecy.log import Log
 from runtime.secrecy.masking import Masks
 from runtime.secrecy.reading import Known, RunSecrets
 from runtime.secrecy.streams import hiding_streams
+from runtime.timeline import Timeline, gather, make_timeline
 from runtime.values.envelope import Signer
 from runtime.values.reading import read_stored
 from runtime.values.trust import Trust, unpickled
+from runtime.watch import RunWatch
 from runtime.worker import Worker
 
 WORKER = "inline"
@@ -74,7 +77,8 @@ def run_inline(
         ports = Ports(
             coordinator=backend.coordinator, values=backend.values, signals=backend.signals, invoke=_invoke_nobody
         )
-        invocation = Invocation(worker=worker, run=run, trust=trust, called_at=call.called_at)
+        beginning = Beginning(first_line=began, sent_at=call.called_at, is_cold=True)
+        invocation = Invocation(worker=worker, run=run, trust=trust, called_at=call.called_at, beginning=beginning)
         run_inputs = RunInputs(trust, backend.values, {}, {})
         secrets = RunSecrets(lambda: os.environ, masks, Known(), is_confided=False)
         with hiding_streams(masks):
@@ -83,15 +87,15 @@ def run_inline(
     finally:
         loader.close()
         log.close()
-    elapsed = time.monotonic() - began
+    timeline = _timeline(bundle, backend, run)
     progress(Progress(state="collecting", done=len(tasks), total=len(tasks)))
     return RunResult(
         run=run,
         result=value,
         result_kind=bundle.result_kind,
         planner=WORKER,
-        makespan_s=elapsed,
-        wall_s=elapsed,
+        makespan_s=timeline.makespan_s,
+        wall_s=time.monotonic() - began,
         tasks=len(tasks),
         workers=1,
         invocations=0,
@@ -99,6 +103,16 @@ def run_inline(
         warm_starts=0,
         bytes_moved=0,
         passed=whole_records(backend.coordinator.status(), passed=True),
+        timeline=timeline,
+    )
+
+
+def _timeline(bundle: LoadedBundle, backend: MemoryBackend, run: str) -> Timeline:
+    watch = RunWatch(total=len(bundle.graph()), targets=frozenset())
+    for event in backend.signals.wait_events("0", 0.0):
+        watch.take(event)
+    return make_timeline(
+        gather(backend.signals.read_spans()), bundle, run=run, planner=WORKER, last_commit=watch.last_commit
     )
 
 

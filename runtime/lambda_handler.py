@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from runtime.backends.awslambda import LambdaInvoker
@@ -26,9 +27,9 @@ from runtime.driver import Driver, Invocation
 from runtime.errors import BundleInvalid, RuntimeFault, StoreUnavailable
 from runtime.exchange import Ports
 from runtime.machine.remaining import Deadline, deadline_in
+from runtime.measuring import Beginning, cpu_exponent
 from runtime.pages import decode_subdag
-from runtime.payload import Payload, make_payload, read_payload
-from runtime.plan import Task
+from runtime.payload import Payload, make_payload, read_payload, stamped
 from runtime.ports import Coordinator
 from runtime.run_inputs import RunInputs
 from runtime.secrecy.confided import VARIABLE as VAULT_VARIABLE
@@ -71,10 +72,15 @@ class Environment:
         self._log = Log()
         self._masks = Masks(self._hide)
         self._backend: RedisBackend | None = None
+        self._exponent = cpu_exponent(variables)
         self._trust = Trust(signer=self._signer, deployment=self.deployment, run="")
 
-    def serve(self, event: Mapping[str, Any], remaining_s: float, *, is_cold: bool) -> dict[str, object]:
+    def serve(
+        self, event: Mapping[str, Any], remaining_s: float, *, is_cold: bool, first_line: float
+    ) -> dict[str, object]:
         """Run the worker of one payload to its end; returns what the invocation answers.
+
+        `first_line`: when the handler was entered, on the monotonic clock.
 
         A fault fails the run if this invocation is its worker. One that has not begun by then begins for that: who
         may not begin, because another lives or the run is over, has no say.
@@ -91,15 +97,22 @@ class Environment:
             backend = RedisBackend(self._link, self.deployment, run, payload.settings)
             self._backend, self._trust = backend, trust
             deadline = deadline_in(remaining_s, time.monotonic(), payload.settings.time_margin_s)
-            invocation = self._invocation(payload, trust, token, deadline, is_cold=is_cold)
+            beginning = Beginning(
+                first_line=first_line, sent_at=payload.sent_at or payload.at, is_cold=is_cold, exponent=self._exponent
+            )
+            invocation = self._invocation(payload, trust, token, deadline, beginning)
         with failing():
             reason = self._drive(payload, invocation, backend)
         return {"run": run, "worker": name, "reason": reason}
 
     def _invocation(
-        self, payload: Payload, trust: Trust, token: str, deadline: Deadline, *, is_cold: bool
+        self, payload: Payload, trust: Trust, token: str, deadline: Deadline, beginning: Beginning
     ) -> Invocation:
-        tasks = self._records(payload)
+        asked_at = monotonic()
+        data = self._subdags(payload)
+        came_at = monotonic()
+        tasks = {name: task for one in data for name, task in decode_subdag(one).tasks.items()}
+        decoded_at, loaded_s = monotonic(), self._loader.load_s
         self._loader.activate(sorted({task.function.unit for task in tasks.values() if task.function.kind == "module"}))
         worker = Worker(
             worker=payload.worker,
@@ -118,7 +131,12 @@ class Environment:
             values=payload.values,
             forward=payload.forward,
             deadline=deadline,
-            is_cold=is_cold,
+            beginning=replace(
+                beginning,
+                subdag_fetch_s=came_at - asked_at if payload.digest else 0.0,
+                subdag_decode_s=decoded_at - came_at,
+                code_load_s=self._loader.load_s - loaded_s,
+            ),
             may_exit=True,
         )
 
@@ -133,7 +151,7 @@ class Environment:
                 [
                     Sending(
                         env=one.call.env,
-                        payload=self._payload_of(one, payload, trust),
+                        payload=partial(stamped, self._payload_of(one, payload, trust), invocation.clock),
                         until=until,
                         accepted=one.accepted,
                         failed=_left_to_the_watch,
@@ -173,15 +191,11 @@ class Environment:
             return RunSecrets(lambda: self._variables, self._masks, self._secrets, is_confided=False)
         return RunSecrets(partial(confided, vault, run), self._masks, self._secrets, is_confided=True)
 
-    def _records(self, payload: Payload) -> dict[str, Task]:
+    def _subdags(self, payload: Payload) -> Sequence[bytes]:
+        """The encoded records at hand; those that did not travel inside are fetched."""
         if payload.subdag:
-            return dict(decode_subdag(payload.subdag).tasks)
-        if payload.digest:
-            return dict(decode_subdag(self._blob(payload.digest)).tasks)
-        tasks: dict[str, Task] = {}
-        for page in payload.pages.values():
-            tasks.update(decode_subdag(page).tasks)
-        return tasks
+            return (payload.subdag,)
+        return (self._blob(payload.digest),) if payload.digest else tuple(payload.pages.values())
 
     def _payload_of(self, outgoing: Outgoing, payload: Payload, trust: Trust) -> bytes:
         """What a called worker is told: how to find its records, and small inputs of its start tasks."""
@@ -251,9 +265,12 @@ _environment: Environment | None = None
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, object]:
     """Lambda's entry point. An event {"prewarm": …} makes the environment ready and does nothing more."""
     global _environment  # noqa: PLW0603  the environment's life is the module's
+    first_line = monotonic()
     is_cold = _environment is None
     if _environment is None:
         _environment = Environment(os.environ)
     if "prewarm" in event:
         return {"prewarm": event["prewarm"], "cold": is_cold}
-    return _environment.serve(event, context.get_remaining_time_in_millis() / 1000, is_cold=is_cold)
+    return _environment.serve(
+        event, context.get_remaining_time_in_millis() / 1000, is_cold=is_cold, first_line=first_line
+    )

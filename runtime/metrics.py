@@ -1,29 +1,44 @@
 """What a worker measured, noted as it happens, and made into spans when nothing waits for them.
 
-Rows wait here until they are sent: when, is decided elsewhere (`runtime.uploader`). Batches are numbered, so that
-one which is sent again, because nobody knows whether it came, counts once.
+A task pays for a look at the clock and a tuple: spans are made from notes, and from those of `runtime.traffic`, when
+they are sent. When that is, is decided elsewhere (`runtime.uploader`); a row waits for the answer to the commit that
+stores its output, and goes without it only when nothing follows. Batches are numbered, so that one which is sent again,
+because nobody knows whether it came, counts once.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+import json
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
+from threading import Lock
+from time import monotonic
+from typing import NamedTuple
 
-from runtime.plan import Task
+from runtime.clocks import StoreClock
+from runtime.plan import Task, slot_name
 from runtime.span_batches import SpanBatch, encode_batch
-from runtime.spans import InputSpan, StartUp, TaskSpan
+from runtime.spans import InputSpan, OutputSpan, StartUp, TaskSpan
+from runtime.traffic import Traffic
+from runtime.values.sizes import estimated_bytes
 
 BATCH = 1_000
-"""Spans per entry of the event stream at most."""
+"""Spans in one entry of the run's list at most."""
+
+NOTHING: Mapping[str, object] = {}
+NOT_STORED = (0.0, 0.0)
 
 
 class MetricsSink:
-    """The batches of one incarnation on their way; what could not be sent goes again, before what follows it."""
+    """The batches of one incarnation on their way; what could not be sent goes again, before what follows it.
 
-    def __init__(self, emit: Callable[[list[tuple[str, str]]], None]) -> None:
-        self._emit = emit
-        self._unsent: list[tuple[str, str]] = []
+    `push(texts, told)` appends to the run's list of spans, and tells of the last one.
+    """
+
+    def __init__(self, push: Callable[[Sequence[str], str], None]) -> None:
+        self._push = push
+        self._unsent: list[str] = []
         self._number = 0
 
     @property
@@ -39,48 +54,132 @@ class MetricsSink:
         for piece in pieces:
             ends = is_last and piece is pieces[-1]
             batch = SpanBatch(start_up=start_up, spans=piece, number=self._number, is_last=ends)
-            self._unsent.append(("span", encode_batch(batch)))
+            self._unsent.append(encode_batch(batch))
             self._number += 1
-        self._emit(self._unsent)
-        self._unsent = []
+        told = json.dumps({"worker": start_up.worker, "token": start_up.incarnation}) if is_last else ""
+        if self._unsent:
+            self._push(tuple(self._unsent), told)
+            self._unsent = []
+
+
+class Note(NamedTuple):
+    """One attempt that ended. `began` is on the monotonic clock; `sizes` are those of its outputs, estimated."""
+
+    task: Task
+    attempt: int
+    outcome: str
+    began: float
+    exec_s: float
+    waited_s: float
+    fetched: tuple[InputSpan, ...]
+    sizes: Mapping[str, int]
 
 
 class InvocationMetrics:
-    """What happened in one invocation. Rows are added on one thread, and sent on another."""
+    """The attempts of one invocation. Notes are made by whoever ran the attempt, and sent by one thread at a time.
 
-    def __init__(self, sink: MetricsSink, start_up: Callable[[], StartUp]) -> None:
+    `start_up(is_last)` is the invocation's own record.
+    """
+
+    def __init__(
+        self, sink: MetricsSink, start_up: Callable[[bool], StartUp], clock: StoreClock, traffic: Traffic
+    ) -> None:
         self._sink = sink
         self._start_up = start_up
-        self._ran: list[tuple[Task, int, float, float, tuple[InputSpan, ...]]] = []
+        self._clock = clock
+        self._traffic = traffic
+        self._notes: deque[Note] = deque()
+        self._whole = 0
+        self._sizes: dict[str, int] = {}
         self._since = inf
+        self._lock = Lock()
 
-    def ran(self, task: Task, attempt: int, started_at: float, exec_s: float, fetched: tuple[InputSpan, ...]) -> None:
-        """An attempt began at `started_at` of the wall clock and ran for `exec_s`; `fetched` inputs were not here."""
-        if not self._ran:
-            self._since = time.monotonic()
-        self._ran.append((task, attempt, started_at, exec_s, fetched))
+    def ended(
+        self,
+        task: Task,
+        attempt: int,
+        outcome: str,
+        *,
+        began: float,
+        exec_s: float,
+        waited_s: float = 0.0,
+        fetched: tuple[InputSpan, ...] = (),
+        outputs: Mapping[str, object] = NOTHING,
+    ) -> None:
+        """An attempt ended, and those of its `outputs` that are to be stored are sealed."""
+        if not self._notes:
+            self._since = monotonic()
+        sizes = {slot: estimated_bytes(value) for slot, value in outputs.items()}
+        self._notes.append(Note(task, attempt, outcome, began, exec_s, waited_s, fetched, sizes))
 
     @property
     def waiting(self) -> tuple[int, float]:
-        """How many rows wait to be sent, and since when the oldest does, by the monotonic clock."""
-        return len(self._ran) + self._sink.unsent, self._since
+        """How many rows wait to be sent, and since when the oldest does, by the monotonic clock.
+
+        A row that waits for the answer to its commit does not count, nor do those behind it.
+        """
+        with self._lock:
+            while self._whole < len(self._notes) and self._is_whole(self._notes[self._whole]):
+                self._whole += 1
+            return self._whole + self._sink.unsent, self._since
 
     def send(self, *, is_last: bool) -> None:
         """Send all that waits, with the invocation that it belongs to. Raises RuntimeFault; nothing is lost then."""
-        ended = self._ran[:]
-        spans = [_span(*one) for one in ended]
-        self._since = time.monotonic()
-        del self._ran[: len(ended)]
-        self._sink.send(self._start_up(), spans, is_last=is_last)
+        notes = self._take(is_last=is_last)
+        for note in notes:
+            self._sizes.update(note.sizes)
+        last = {note.task.name: note for note in notes}
+        spans = [self._span(note, is_newest=last[note.task.name] is note) for note in notes]
+        self._sink.send(self._start_up(is_last), spans, is_last=is_last)
+
+    def _take(self, *, is_last: bool) -> list[Note]:
+        with self._lock:
+            taken: list[Note] = []
+            while self._notes and (is_last or self._is_whole(self._notes[0])):
+                taken.append(self._notes.popleft())
+            self._whole, self._since = 0, monotonic()
+        return taken
+
+    def _is_whole(self, note: Note) -> bool:
+        sealed, stored = self._traffic.sealed, self._traffic.stored
+        return all(slot in stored for slot in _slots(note.task) if slot in sealed)
+
+    def _span(self, note: Note, *, is_newest: bool) -> TaskSpan:
+        """What was stored belongs to the newest attempt of a task, also when it failed and that is let pass."""
+        task, traffic, sizes = note.task, self._traffic, self._sizes
+        slots = _slots(task) if is_newest else ()
+        took_s, at = max([traffic.stored.get(slot, NOT_STORED) for slot in slots], key=_time_of, default=NOT_STORED)
+        foreign = {item.slot for item in note.fetched}
+        local = [edge.slot for edge in task.in_edges if edge.slot not in foreign]
+        return TaskSpan(
+            task=task.name,
+            attempt=note.attempt,
+            outcome=note.outcome,
+            started_at=self._clock.at(note.began),
+            exec_s=note.exec_s,
+            wait_inputs_s=note.waited_s,
+            commit_s=took_s,
+            committed_at=at,
+            inputs=note.fetched,
+            local_inputs=len(local),
+            local_bytes=sum([sizes.get(slot, 0) for slot in local]),
+            outputs=tuple([self._output(task, slot) for slot in slots if slot in note.sizes or slot in traffic.sealed]),
+        )
+
+    def _output(self, task: Task, slot: str) -> OutputSpan:
+        name = slot[len(task.name) + 1 :] or None
+        sealed = self._traffic.sealed.get(slot)
+        if sealed is None:
+            return OutputSpan(name=name, bytes=self._sizes[slot], is_stored=False)
+        size, took_s = sealed
+        put_s = self._traffic.puts.get(slot, 0.0)
+        return OutputSpan(name=name, bytes=size, is_stored=True, serialize_s=took_s, upload_s=put_s)
 
 
-def _span(task: Task, attempt: int, started_at: float, exec_s: float, fetched: tuple[InputSpan, ...]) -> TaskSpan:
-    return TaskSpan(
-        task=task.name,
-        attempt=attempt,
-        outcome="done",
-        started_at=started_at,
-        exec_s=exec_s,
-        inputs=fetched,
-        local_inputs=len(task.in_edges) - len(fetched),
-    )
+def _slots(task: Task) -> tuple[str, ...]:
+    """The slots that hold the outputs of a task."""
+    return tuple([slot_name(task.name, output) for output in task.outputs]) if task.outputs else (task.name,)
+
+
+def _time_of(commit: tuple[float, float]) -> float:
+    return commit[1]

@@ -28,8 +28,10 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from hashlib import sha256
+from time import monotonic
 from typing import Any
 
+from runtime.clocks import StoreClock
 from runtime.config import WorkerSettings
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
 from runtime.pages import dumps, env_from_row, env_row
@@ -64,6 +66,8 @@ class Payload:
     inputs: Mapping[str, bytes] = field(default_factory=dict)
     settings: WorkerSettings = field(default_factory=WorkerSettings)
     forward: tuple[Call, ...] = ()
+    sent_at: float = 0.0
+    """When this very invocation was sent, by the store's clock: `stamped` writes it."""
     key: bytes = b""
 
 
@@ -99,6 +103,11 @@ def make_payload(payload: Payload, *, seal: Seal = _as_is) -> bytes:
     if payload.key:
         document["key"] = payload.key.hex()
     return dumps(document).encode()
+
+
+def stamped(payload: bytes, clock: StoreClock) -> bytes:
+    """`payload` as it is sent now. One that is refused and sent again has another time then."""
+    return b'{"sent":%.6f,%s' % (clock.at(monotonic()), payload[1:])
 
 
 def _call_row(call: Call) -> list[object]:
@@ -183,5 +192,6 @@ def _payload(document: Mapping[str, Any], unseal: Seal) -> Payload:
         inputs={name: b64decode(value) for name, value in document.get("inputs", {}).items()},
         settings=WorkerSettings(**document.get("set", {})),
         forward=tuple(map(_call, document.get("forward", ()))),
+        sent_at=float(document.get("sent", 0.0)),
         key=bytes.fromhex(document.get("key", "")),
     )

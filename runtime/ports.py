@@ -419,7 +419,8 @@ class ValueStore(Protocol):
 class RunEvent:
     """What the run's event stream tells: wake-ups for the launcher, the truth stays in state.
 
-    kind: "stored" | "settled" | "begun" | "left" | "span" | "failed" | "ended"; `data` is JSON.
+    kind: "stored" | "settled" | "begun" | "left" | "span" | "failed" | "ended"; `data` is JSON. A `span` says that an
+    incarnation has sent its last batch of spans.
     """
 
     id: str
@@ -449,4 +450,15 @@ class Signals(Protocol):
 
         Only to a stream that is there: what a worker says after the run was cleaned is not kept.
         """
+        ...
+
+    def push_spans(self, texts: Sequence[str], told: str = "") -> None:
+        """Append batches of spans to the run's list, in one round trip, which may be repeated when its reply is lost.
+
+        Only to a list that is there: whoever builds the run makes it. `told`: the data of an event `span` that follows.
+        """
+        ...
+
+    def read_spans(self) -> list[bytes]:
+        """The whole list: what workers pushed, and when the run was launched (`runtime.span_batches`)."""
         ...

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runtime.errors import RunFailed
 from runtime.plan import Blob, Input, Leaf, Secret, Value, map_refs, slot_name
 from runtime.tasks.remedies import chosen
 from runtime.tasks.selection import SelectionError, select
+from runtime.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +18,7 @@ class RunResult:
 
     `makespan_s` goes from the first entry invocation sent to the last output committed, computed once from
     the timeline; `wall_s` is the client's own waiting time. `result_kind`: "result", "outputs" or "sinks".
-    `passed` are the error records of failures that `on_error` let pass.
+    `passed` are the error records of failures that `on_error` let pass. `timeline` is None in what a record keeps.
     """
 
     run: str
@@ -33,6 +34,7 @@ class RunResult:
     warm_starts: int
     bytes_moved: int
     passed: tuple[Mapping[str, object], ...] = ()
+    timeline: Timeline | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ NANO, MICRO = 1_000_000_000, 1_000_000
 NO_TIME = -(2**53)
 """In a row, of what was not committed."""
 
+INVOKED = "invoked"
+"""The one other thing that the list of spans holds: when the entry workers of a launch were invoked, microseconds."""
+
 KINDS: dict[str, type[Optimization]] = {kind.__name__: kind for kind in get_args(Optimization)}
 
 
@@ -37,6 +40,11 @@ class SpanBatch:
     spans: tuple[TaskSpan, ...]
     number: int = 0
     is_last: bool = True
+
+
+def encode_invoked(at: float) -> str:
+    """The entry of the list that says when a launch sent its first invocation, on the store's clock."""
+    return json.dumps({INVOKED: round(at * MICRO)}, separators=(",", ":"))
 
 
 def encode_batch(batch: SpanBatch) -> str:
@@ -81,21 +89,24 @@ def _output_row(output: OutputSpan) -> list[object]:
     return [output.name, output.bytes, round(output.serialize_s * NANO), round(output.upload_s * NANO)]
 
 
-def decode_batch(text: str | bytes) -> SpanBatch:
-    """The inverse of `encode_batch`.
+def decode_entry(text: str | bytes) -> SpanBatch | float:
+    """An entry of the list of spans: a batch, or the time of a launch's first invocation.
 
-    Raises ValueError on text that is no batch, `SchemaVersionUnsupported` (E605) on one of another version.
+    Raises ValueError on text that is neither, `SchemaVersionUnsupported` (E605) on a batch of another version.
     """
     if len(text) > MAX_BATCH_BYTES:
         raise ValueError(f"not a batch of spans: larger than {MAX_BATCH_BYTES >> 20} MiB")
     try:
-        return read_batch(json.loads(text, parse_constant=_no_number))
-    except RecursionError as err:
-        raise ValueError("not a batch of spans: too deep") from err
+        document = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as err:
+        raise ValueError("not a batch of spans: no JSON") from err
+    if isinstance(document, dict) and document.keys() == {INVOKED}:
+        return _count(document[INVOKED]) / MICRO
+    return read_batch(document)
 
 
 def read_batch(document: Any) -> SpanBatch:
-    """The batch that is in parsed JSON. Raises as `decode_batch`."""
+    """The batch that is in parsed JSON. Raises as `decode_entry`."""
     try:
         check_version(document["v"])
         start_up = _start_up(document["start"])

@@ -155,7 +155,9 @@ class StartUp:
     not in the payload, and on all of them; `code_load_s` on fetching and importing the user's code.
     `ended_at` is 0 while it goes on. `commits` are trips with something inside, without renewals, `commit_s` their sum;
     `invocations` the calls handed out and `invoke_s` what that took the worker. `idle_s`: the main thread had neither a
-    task nor an errand, because inputs were on their way or it lingered.
+    task nor an errand, because inputs were on their way or it lingered; `errand_s`: it had no task, and did the store's
+    work itself. What other threads do beside a task holds nothing up, so that with `begin_s`, loading, execution and
+    serialising these two make up the invocation, but for what the worker's own logic takes.
     `bytes_in` and `bytes_out` are what came from the store, with hints and in the payload, and what went to the store.
     `peak_memory_mb` is the largest resident size of this process since the begin, or of its life where the system does
     not say; memory of processes that tasks start is not in it.
@@ -182,6 +184,7 @@ class StartUp:
     invocations: int = 0
     invoke_s: float = 0.0
     idle_s: float = 0.0
+    errand_s: float = 0.0
     bytes_in: int = 0
     bytes_out: int = 0
     peak_memory_mb: float = 0.0

@@ -11,15 +11,19 @@ A timeline says what was measured and draws no conclusions: the summary, predict
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from runtime.bundle import LoadedBundle
 from runtime.errors import RuntimeFault, SchemaVersionUnsupported
-from runtime.span_batches import SPANS_VERSION, SpanBatch, check_version, decode_batch, encode_batch, read_batch
+from runtime.span_batches import SPANS_VERSION, SpanBatch, check_version, decode_entry, encode_batch, read_batch
 from runtime.spans import StartUp, TaskSpan
 
 MAX_PROBLEMS = 5
+SLA = "average"
+"""What a plan is made for, unless the manifest says otherwise."""
 
 
 class TimelineUnreadable(RuntimeFault):
@@ -72,26 +76,57 @@ class Timeline:
         return tuple([span for invocation in self.invocations for span in invocation.spans])
 
 
-def gather(texts: Iterable[str | bytes]) -> tuple[tuple[InvocationSpans, ...], tuple[str, ...]]:
-    """The invocations that batches tell of, in order of their start, and what could not be read.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What the list of a run's spans tells: `invoked_at` is that of the newest launch, 0 when it tells of none."""
 
-    Batches may come twice and in any order; what is no batch is left out, whatever it is.
-    """
+    invocations: tuple[InvocationSpans, ...]
+    invoked_at: float
+    problems: tuple[str, ...]
+
+
+def make_timeline(
+    gathered: Gathered, bundle: LoadedBundle, *, run: str, last_commit: float, planner: str = ""
+) -> Timeline:
+    """The timeline of a run of `bundle`. `last_commit` 0: as the spans say."""
+    stored = (span.committed_at for one in gathered.invocations for span in one.spans)
+    return Timeline(
+        run=run,
+        workflow=bundle.name,
+        planner=planner or bundle.planner,
+        sla=SLA,
+        graph_signature=bundle.graph_signature,
+        invoked_at=gathered.invoked_at,
+        last_commit=last_commit or max(stored, default=0.0),
+        invocations=gathered.invocations,
+        problems=gathered.problems,
+    )
+
+
+def gather(texts: Iterable[str | bytes]) -> Gathered:
+    """The entries of the list put together. Batches may come twice and in any order; what is none is left out."""
     batches: dict[tuple[str, str], dict[int, SpanBatch]] = {}
-    problems: dict[str, None] = {}
+    problems: Counter[str] = Counter()
+    invoked_at = 0.0
     for text in texts:
         try:
-            batch = decode_batch(text)
+            entry = decode_entry(text)
         except ValueError as err:
-            problems[str(err)] = None
+            problems[str(err)] += 1
         except SchemaVersionUnsupported as fault:
-            problems[fault.message] = None
+            problems[fault.message] += 1
         else:
-            key = batch.start_up.worker, batch.start_up.incarnation
-            batches.setdefault(key, {})[batch.number] = batch
+            if isinstance(entry, float):
+                invoked_at = entry
+            else:
+                key = entry.start_up.worker, entry.start_up.incarnation
+                batches.setdefault(key, {})[entry.number] = entry
     found = [_joined(list(numbered.values())) for numbered in batches.values()]
     found.sort(key=lambda invocation: invocation.start_up.start_time)
-    return tuple(found), tuple(problems)[:MAX_PROBLEMS]
+    left_out = [
+        f"{count:,} of the batches of spans left out: {why}" for why, count in problems.most_common(MAX_PROBLEMS)
+    ]
+    return Gathered(invocations=tuple(found), invoked_at=invoked_at, problems=tuple(left_out))
 
 
 def _joined(batches: list[SpanBatch]) -> InvocationSpans:

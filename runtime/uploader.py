@@ -53,7 +53,7 @@ class Uploader:
 
     def more(self) -> None:
         """More rows wait. The thread is woken when it sleeps until there are so many; else it looks by itself."""
-        if self._sink.waiting[0] >= self._wakes_at:
+        if self._wakes_at < inf and self._sink.waiting[0] >= self._wakes_at:
             with self._wakes:
                 self._wakes.notify()
 

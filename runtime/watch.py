@@ -17,8 +17,6 @@ from runtime.bundle import PinnedWorker, RunGraph
 from runtime.machine.gates import line_up
 from runtime.plan import Entry, EnvClass, flexible_worker
 from runtime.ports import RebuildPart, RunEvent, RunStatus, WorkerRow
-from runtime.span_batches import decode_batch
-from runtime.spans import StartUp, TaskSpan
 
 EMPTY = frozenset[str]()
 
@@ -154,7 +152,9 @@ def _flexible_rows(bundle: Planned, graph: RunGraph, flexible: Mapping[str, int]
 class RunWatch:
     """What the launcher has seen of a run: fed with the event stream, it says how far the run is.
 
-    Events are wake-ups and may be lost; `is_complete` is believed only after a look at the state.
+    Events are wake-ups and may be lost; `is_complete` is believed only after a look at the state. `begun` counts
+    incarnations; `live` are those that work, by worker, and `silent` those of whom a last word (their last batch of
+    spans) may still come: one that another takes over from has fallen, and is waited for no more.
     """
 
     total: int
@@ -164,11 +164,9 @@ class RunWatch:
     failure: str = ""
     seen: set[str] = field(default_factory=set)
     begun: int = 0
-    fallen: int = 0
-    live: set[str] = field(default_factory=set)
+    live: dict[str, str] = field(default_factory=dict)
+    silent: set[str] = field(default_factory=set)
     workers: set[str] = field(default_factory=set)
-    spans: list[TaskSpan] = field(default_factory=list)
-    start_ups: list[StartUp] = field(default_factory=list)
 
     def take(self, event: RunEvent) -> None:
         """Note one event of the stream; one that nobody of the run has written is passed over."""
@@ -184,30 +182,31 @@ class RunWatch:
                 if data["slots"]:
                     self.last_commit = max(self.last_commit, data["now"] / 1_000_000)
             case "begun":
-                worker = json.loads(event.data)["worker"]
-                self.begun += 1
-                self.fallen += worker in self.live
-                self.workers.add(worker)
-                self.live.add(worker)
+                data = json.loads(event.data)
+                self._began(data["worker"], data["token"])
             case "left":
-                self.live.discard(json.loads(event.data)["worker"])
+                self.live.pop(json.loads(event.data)["worker"], None)
             case "span":
-                batch = decode_batch(event.data)
-                self.spans.extend(batch.spans)
-                if batch.is_last:
-                    self.start_ups.append(batch.start_up)
+                self.silent.discard(json.loads(event.data)["token"])
             case "failed":
                 self.failure = event.data
 
+    def _began(self, worker: str, token: str) -> None:
+        self.begun += 1
+        self.silent.discard(self.live.get(worker, ""))
+        self.silent.add(token)
+        self.live[worker] = token
+        self.workers.add(worker)
+
     def fence(self) -> None:
         """The run is built anew: who was live is none of its workers any more."""
-        self.fallen += len(self.live)
+        self.silent.difference_update(self.live.values())
         self.live.clear()
 
     @property
     def awaits_spans(self) -> bool:
         """A worker that began, and did not fall, has not said its last word yet."""
-        return len(self.start_ups) < self.begun - self.fallen
+        return bool(self.silent)
 
     @property
     def has_all_targets(self) -> bool:

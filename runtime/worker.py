@@ -88,6 +88,8 @@ class Worker:
         self._outbox = Outbox(self._settling, env, settings.fan_out, self._holding)
         self._turns = Turns(worker, token, hold_s)
         self._stored: set[str] = set()
+        self._lacked: dict[str, float] = {}
+        self._waited: dict[str, float] = {}
         self._outputs = Outputs(self._locality, lambda: self._turns.is_cautious, self._stored)
         self._checkpoints: dict[str, Task] = {}
         self._probed: set[str] = set()
@@ -117,6 +119,10 @@ class Worker:
     def waits_for(self) -> dict[str, tuple[str, ...]]:
         """For each task in play that cannot run: the slots it lacks (what a deadlock report prints)."""
         return self._inputs.all_lacking()
+
+    def waited_s(self, task: str) -> float:
+        """How long `task` waited for inputs after its grant was known; 0 when it lacked none, or was asked before."""
+        return self._waited.pop(task, 0.0)
 
     def may_repeat(self, task: str) -> bool:
         """The attempt of `task` that runs would be repeated, and not count, if the invocation ended now."""
@@ -343,7 +349,10 @@ class Worker:
             self._resend(task, remote)
             return
         self._enter(task)
-        self._inputs.want(self._inputs.complete(task))
+        lacking = self._inputs.complete(task)
+        if lacking:
+            self._inputs.want(lacking)
+            self._lacked[name] = self._now
         self._make_ready(task)
 
     def _enter(self, task: Task) -> None:
@@ -365,6 +374,8 @@ class Worker:
         if self._inputs.lacking(task):
             return False
         self._stage[task.name] = Stage.READY
+        if task.name in self._lacked:
+            self._waited[task.name] = self._now - self._lacked.pop(task.name)
         self._effects.extend(self._turns.ready(task.name, self._now))
         return True
 

@@ -21,6 +21,7 @@ spreads them over a cluster. Blobs belong to the deployment. An ACL of `treadle:
     tried            hash    "number task" → short record of a repeated attempt that failed, the last 20 of a task
     errors           hash    task → record (JSON)
     events, hint:<worker>    streams, trimmed
+    spans            list    what workers measured, and when the run was launched: JSON texts (span_batches.py)
     pages            hash    number → page; `graph`: the whole graph for dashboards
     inputs           hash    name → an input of the run, written as in `out`
 
@@ -45,6 +46,7 @@ FIXED = (
     "tried",
     "errors",
     "events",
+    "spans",
     "pages",
     "inputs",
     "graph",

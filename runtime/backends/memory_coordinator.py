@@ -27,6 +27,7 @@ from runtime.ports import (
     Status,
     WorkerRow,
 )
+from runtime.span_batches import encode_invoked
 
 QUIET_LIMITS = 6
 """Call limits in which nothing began (a minute, by default), before a confirmed call is repeated."""
@@ -42,6 +43,7 @@ class MemoryCoordinator:
         self._state = state
         self._settings = settings
         self._rebuild = ""
+        self._is_launch = False
 
     def rebuild_start(self, seen: RunStatus | None = None) -> None:
         state = self._state
@@ -49,6 +51,7 @@ class MemoryCoordinator:
             if seen is not None and (seen.meta, seen.rebuild) != (state.meta, state.rebuild):
                 raise _superseded()
             state.rebuild = self._rebuild = secrets.token_hex(8)
+            self._is_launch = seen is None
             state.built_at = state.clock()
             state.meta, state.reason, state.workers = "building", "", None
             for task in [task for task, record in state.errors.items() if is_fatal(record)]:
@@ -107,6 +110,8 @@ class MemoryCoordinator:
         state.called = sum(row.has_todo for row in rows)
         state.newest = state.last_begin = 0.0
         state.meta = "run"
+        if self._is_launch or not state.spans:
+            state.spans.append(encode_invoked(now).encode())
 
     def begin(self, worker: str, token: str, called_at: float) -> Begin:
         state = self._state
@@ -158,7 +163,7 @@ class MemoryCoordinator:
         record.k, record.seq, record.confirmed = 0, 0, False
         record.state, record.token = State.RUNNING, token
         state.newest, state.last_begin = max(called_at, state.newest), now
-        state.tell("begun", json.dumps({"worker": worker, "tries": record.tries}))
+        state.tell("begun", json.dumps({"worker": worker, "token": token, "tries": record.tries}))
 
     def commit(self, commit: Commit) -> Answer:
         state = self._state

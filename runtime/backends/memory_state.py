@@ -79,6 +79,7 @@ class MemoryState:
     tried: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
     errors: dict[str, str] = field(default_factory=dict)
     events: list[RunEvent] = field(default_factory=list)
+    spans: list[bytes] = field(default_factory=list)
     hints: dict[str, list[HintMessage]] = field(default_factory=lambda: defaultdict(list))
     pages: dict[int, bytes] = field(default_factory=dict)
     inputs: dict[str, bytes | Reference] = field(default_factory=dict)
@@ -110,10 +111,10 @@ class MemoryState:
     def end(self, how: str, reason: str) -> None:
         self.meta, self.reason, self.workers = how, reason, None
 
-    def _kinds(self) -> tuple[dict[Any, Any] | set[str] | list[RunEvent], ...]:
+    def _kinds(self) -> tuple[dict[Any, Any] | set[str] | list[RunEvent] | list[bytes], ...]:
         """What a run has once."""
         tables = (self.out, self.need, self.attempts, self.tried, self.errors, self.pages, self.inputs, self.large)
-        return (*tables, self.done, self.events)
+        return (*tables, self.done, self.events, self.spans)
 
     def clear(self) -> None:
         """Nothing of the run remains; the deployment's blobs do."""

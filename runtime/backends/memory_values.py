@@ -123,3 +123,14 @@ class MemorySignals:
             for kind, data in events if self._state.events else ():
                 self._state.tell(kind, data)
             self._state.lock.notify_all()
+
+    def push_spans(self, texts: Sequence[str], told: str = "") -> None:
+        with self._state.lock:
+            if self._state.spans:
+                self._state.spans.extend(text.encode() for text in texts)
+        if told:
+            self.emit_events([("span", told)])
+
+    def read_spans(self) -> list[bytes]:
+        with self._state.lock:
+            return list(self._state.spans)

@@ -136,6 +136,7 @@ class RedisCoordinator:
         self._settings = settings
         self._life = int(settings.life_s)
         self._rebuild = ""
+        self._is_launch = False
         self._clock = clock
         self._renew_at = clock() + self._life / 4
 
@@ -144,6 +145,7 @@ class RedisCoordinator:
 
     def rebuild_start(self, seen: RunStatus | None = None) -> None:
         self._rebuild = secrets.token_hex(8)
+        self._is_launch = seen is None
         expected = [] if seen is None else [seen.meta, seen.rebuild]
         keys = self._fixed("meta", "workers", "errors", "att", "out", "done", "queue", "events", "need", "tried")
         earlier = self._link.script("rebuild_start", keys, [self._rebuild, self._life, *expected])
@@ -231,8 +233,9 @@ class RedisCoordinator:
 
     def rebuild_end(self, rows: Sequence[WorkerRow]) -> tuple[Call, ...]:
         text = json.dumps([[row.worker, write_env(row.env), row.subdag, int(row.has_todo)] for row in rows])
-        args: list[Argument] = [self._rebuild, self._life, micros(self._settings.call_limit_s), text]
-        accepted, calls = self._link.script("rebuild_end", self._fixed("meta", "workers", "queue"), args)
+        limit = micros(self._settings.call_limit_s)
+        args: list[Argument] = [self._rebuild, self._life, limit, int(self._is_launch), text]
+        accepted, calls = self._link.script("rebuild_end", self._fixed("meta", "workers", "queue", "spans"), args)
         if not accepted:
             raise _superseded()
         return read_calls(calls)

@@ -16,6 +16,8 @@ from runtime.backends.redis_link import Link
 from runtime.config import WorkerSettings
 from runtime.ports import HintMessage, RunEvent
 
+BATCHES_PER_READ = 100
+
 
 class RedisSignals:
     """`runtime.ports.Signals` for one run."""
@@ -54,10 +56,29 @@ class RedisSignals:
         if not events:
             return
         key = self._keys.fixed("events")
-        adds: list[tuple[object, ...]] = [
-            ("XADD", key, "NOMKSTREAM", "MAXLEN", "~", 10_000, "*", "kind", kind, "data", data) for kind, data in events
-        ]
+        adds = [_event(key, kind, data) for kind, data in events]
         self._link.pipeline([*adds, ("EXPIRE", key, self._life)])
+
+    def push_spans(self, texts: Sequence[str], told: str = "") -> None:
+        spans, events = self._keys.fixed("spans"), self._keys.fixed("events")
+        pushes: list[tuple[object, ...]] = [("RPUSHX", spans, *texts), ("EXPIRE", spans, self._life)] if texts else []
+        if told:
+            pushes += [_event(events, "span", told), ("EXPIRE", events, self._life)]
+        if pushes:
+            self._link.pipeline(pushes)
+
+    def read_spans(self) -> list[bytes]:
+        key, found = self._keys.fixed("spans"), list[bytes]()
+        while piece := self._link.command("LRANGE", key, len(found), len(found) + BATCHES_PER_READ - 1):
+            found += piece
+            if len(piece) < BATCHES_PER_READ:
+                break
+        return found
+
+
+def _event(key: str, kind: str, data: str) -> tuple[object, ...]:
+    """Appended only to a stream that is there."""
+    return ("XADD", key, "NOMKSTREAM", "MAXLEN", "~", 10_000, "*", "kind", kind, "data", data)
 
 
 def _text(fields: Mapping[bytes, bytes], name: bytes) -> str:

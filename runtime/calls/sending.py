@@ -31,13 +31,14 @@ TICK_S = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """One invocation. `until` is when patience with it ends, on the sender's clock.
+    """One invocation. `payload()` is what it is told, as it is sent; `until` is when patience with it ends, on the
+    sender's clock.
 
     `accepted` is called once when Lambda has taken it, on any thread; `failed` when it, or that, met a fault.
     """
 
     env: EnvClass
-    payload: bytes
+    payload: Callable[[], bytes]
     until: float
     accepted: Callable[[], None]
     failed: Callable[[RuntimeFault], None]
@@ -157,7 +158,7 @@ class Sender:
     def _try(self, sending: Sending) -> bool:
         """False when it was refused for now."""
         try:
-            self._send(sending.env, sending.payload)
+            self._send(sending.env, sending.payload())
         except (Throttled, LambdaFaltered) as err:
             self._postpone(sending, err)
             return False

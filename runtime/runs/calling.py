@@ -8,8 +8,9 @@ from functools import partial
 
 from runtime.calls.calling import patience_s
 from runtime.calls.sending import Sending
+from runtime.clocks import StoreClock
 from runtime.errors import RuntimeFault
-from runtime.payload import Payload, make_payload
+from runtime.payload import Payload, make_payload, stamped
 from runtime.ports import Call
 from runtime.runs.session import Session
 
@@ -18,15 +19,19 @@ CALLS_AT_ONCE = 100
 
 
 class Caller:
-    """Invokes workers of one run. `inputs` are the run's sealed inputs that may travel in a payload.
+    """Invokes workers of one run. `inputs` are the run's sealed inputs that may travel in a payload; `clock` is the
+    store's as this process knows it.
 
     `first_at` is the monotonic time at which the first invocation was sent, 0 before. `while_sending` is called now
     and then while there is something to send.
     """
 
-    def __init__(self, session: Session, inputs: Mapping[str, bytes], while_sending: Callable[[], None]) -> None:
+    def __init__(
+        self, session: Session, inputs: Mapping[str, bytes], clock: StoreClock, while_sending: Callable[[], None]
+    ) -> None:
         self._session = session
         self._inputs = inputs
+        self._clock = clock
         self._while_sending = while_sending
         self._sender = session.sender
         self.first_at = 0.0
@@ -46,7 +51,7 @@ class Caller:
             [
                 Sending(
                     env=call.env,
-                    payload=payload,
+                    payload=partial(stamped, payload, self._clock),
                     until=until,
                     accepted=partial(confirm, call.worker, call.called_at),
                     failed=faults.append,

@@ -60,20 +60,22 @@ def ended_result(session: Session, outcome: Outcome) -> RunResult:
 def run_result(session: Session, follower: Follower, *, wall_s: float) -> RunResult:
     """The figures of a run that was followed to its end; its result is None."""
     watch = follower.watch
-    starts = watch.start_ups
-    cold = sum(span.state == "cold" for span in starts)
+    timeline = follower.timeline()
+    starts = [invocation.start_up for invocation in timeline.invocations]
+    cold = sum(start.state == "cold" for start in starts)
     return RunResult(
         run=session.run,
         result=None,
         result_kind=session.bundle.result_kind,
         planner=session.bundle.planner,
-        makespan_s=max(0.0, watch.last_commit - follower.invoked_at),
+        makespan_s=timeline.makespan_s,
         wall_s=wall_s,
         tasks=len(session.bundle.graph()),
         workers=len(watch.workers),
         invocations=watch.begun,
         cold_starts=cold,
         warm_starts=len(starts) - cold,
-        bytes_moved=sum(span.bytes_in + span.bytes_out for span in starts),
+        bytes_moved=sum(start.bytes_in + start.bytes_out for start in starts),
         passed=follower.passed,
+        timeline=timeline,
     )

@@ -49,8 +49,8 @@ def details_of(deployment: Deployment, found: Found) -> Details:
 
 def _put_together(record: RunRecord, spans: bytes) -> bytes:
     """The timeline of a run that has none, from the entries of its list of spans, a line each."""
-    invocations, problems = gather(spans.split(b"\n"))
-    commits = [span.committed_at for one in invocations for span in one.spans]
+    found = gather(spans.split(b"\n"))
+    commits = [span.committed_at for one in found.invocations for span in one.spans]
     return encode_timeline(
         Timeline(
             run=record.run,
@@ -58,10 +58,10 @@ def _put_together(record: RunRecord, spans: bytes) -> bytes:
             planner=record.planner,
             sla="average",
             graph_signature=record.run.rpartition("_")[2],
-            invoked_at=record.launched,
+            invoked_at=found.invoked_at or record.launched,
             last_commit=max(commits, default=0.0),
-            invocations=invocations,
-            problems=problems,
+            invocations=found.invocations,
+            problems=found.problems,
         )
     )
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+from runtime.clocks import StoreClock
 from runtime.errors import RebuildSuperseded, RunCancelled, RunFailed, RuntimeFault
 from runtime.failures import whole_records
 from runtime.ports import Call, RunEnd, RunStatus
@@ -18,6 +20,8 @@ from runtime.runs.collecting import TargetGone, read_targets
 from runtime.runs.publishing import publish
 from runtime.runs.record import Outcome, RunRecord
 from runtime.runs.session import Session
+from runtime.span_batches import encode_invoked
+from runtime.timeline import Timeline, gather, make_timeline
 from runtime.values.trust import Packed
 from runtime.watch import Move, RunWatch, next_move, rebuild_state
 
@@ -34,7 +38,7 @@ class RunOver(Exception):
 
 
 class Follower:
-    """One client's view of one run. `watch` is what it has seen, `invoked_at` the store's time of the first call.
+    """One client's view of one run. `watch` is what it has seen.
 
     `passed` are, once it is done, the records of the failures that were let pass.
     """
@@ -45,13 +49,14 @@ class Follower:
         self._session = session
         self._record = record
         self._inputs = inputs
-        self._caller = Caller(session, {}, self._while_calling)
+        self._clock = StoreClock()
+        self._caller = Caller(session, {}, self._clock, self._while_calling)
         self._progress = progress
         self._deadline = time.monotonic() + session.settings.deadline_s - (time.time() - record.launched)
         self._told_at = 0.0
         self._after = "0"
         self.watch = RunWatch(total=len(session.bundle.graph()), targets=frozenset(session.targets))
-        self.invoked_at = 0.0
+        self._invoked_at = 0.0
         self.passed: tuple[Mapping[str, object], ...] = ()
 
     def start(self) -> None:
@@ -66,21 +71,20 @@ class Follower:
 
     def join(self, inside: Mapping[str, bytes]) -> None:
         """Take part in a run that goes on; `inside` are its sealed inputs that travel in a payload."""
-        self.invoked_at = self._record.launched
-        self._caller = Caller(self._session, inside, self._while_calling)
+        self._caller = Caller(self._session, inside, self._clock, self._while_calling)
 
     def _publish(self, *, is_recorded: bool = False) -> None:
         """A record that is there stays: to open it anew would forget that somebody has just ended the run."""
         sealed = publish(self._session, self._inputs, self._record)
-        self._caller = Caller(self._session, sealed, self._while_calling)
+        self._caller = Caller(self._session, sealed, self._clock, self._while_calling)
         if not is_recorded:
             self._session.book.open(self._record)
 
     def _call_first(self, calls: tuple[Call, ...]) -> None:
-        answered_at = time.monotonic()
         self._caller.call_all(calls)
         if calls:
-            self.invoked_at = calls[0].called_at + self._caller.first_at - answered_at
+            self._invoked_at = self._clock.at(self._caller.first_at)
+            self._session.backend.signals.push_spans([encode_invoked(self._invoked_at)])
 
     def _while_calling(self) -> None:
         self._read_events(0.0)
@@ -114,8 +118,16 @@ class Follower:
         """Who lives learns with the next renewal that the run is over, and leaves what it holds for a resume."""
         self.tell("failed", force=True)
         give_up = time.monotonic() + self._session.settings.renew_s + GRACE_S
-        while self.watch.live and time.monotonic() < give_up:
+        while (self.watch.live or self.watch.awaits_spans) and time.monotonic() < give_up:
             self._read_events(give_up - time.monotonic())
+
+    def timeline(self) -> Timeline:
+        """What the workers of this run have measured so far; one round trip for every few batches."""
+        session = self._session
+        gathered = gather(session.backend.signals.read_spans())
+        if self._invoked_at:
+            gathered = replace(gathered, invoked_at=self._invoked_at)
+        return make_timeline(gathered, session.bundle, run=session.run, last_commit=self.watch.last_commit)
 
     def tell(self, state: str, *, force: bool = False) -> None:
         """Report the progress, now and then."""
@@ -137,10 +149,17 @@ class Follower:
                     self._bring_back()
                 self._caller.call_all(self._rebuild(seen=status))
             case Move.WATCH:
-                self._caller.call_all(coordinator.watch(self._caller.room))
+                self._call_again()
             case Move.COLLECT:
                 return self._find(status)
         return None
+
+    def _call_again(self) -> None:
+        """Call who is due; every call of an answer has that answer's time."""
+        asked_at = time.monotonic()
+        if calls := self._session.backend.coordinator.watch(self._caller.room):
+            self._clock.heard(calls[0].called_at, asked_at, time.monotonic())
+            self._caller.call_all(calls)
 
     def _bring_back(self) -> None:
         """Keys of the run are gone: somebody has ended and cleaned it, or Redis has lost them and is told again."""
@@ -184,7 +203,11 @@ class Follower:
         state = rebuild_state(session.bundle, readable - stale, dangling | stale, fan_out=session.settings.fan_out)
         try:
             coordinator.rebuild_part(state.part)
-            return coordinator.rebuild_end(state.rows)
+            asked_at = time.monotonic()
+            calls = coordinator.rebuild_end(state.rows)
+            if calls:
+                self._clock.heard(calls[0].called_at, asked_at, time.monotonic())
+            return calls
         except RebuildSuperseded:
             return ()
 

@@ -138,7 +138,7 @@ def outcome_document(outcome: Outcome) -> dict[str, object]:
         "reason": outcome.reason,
         "hint": outcome.hint,
         "records": outcome.records,
-        "result": None if outcome.result is None else asdict(replace(outcome.result, result=None)),
+        "result": None if outcome.result is None else asdict(replace(outcome.result, result=None, timeline=None)),
         "tree": encode_value(outcome.tree),
         "edges": outcome.edges,
         "is_kept": outcome.is_kept,

@@ -52,11 +52,15 @@ class TaskFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of an attempt: the values of its slots, or a failure. `is_cut`: it had less time than its `timeout`."""
+    """What came of an attempt: the values of its slots, or a failure.
+
+    `is_cut`: it had less time than its `timeout`. `is_skipped`: its function was not called.
+    """
 
     outputs: Mapping[str, object] = field(default_factory=dict)
     failure: TaskFailure | None = None
     is_cut: bool = False
+    is_skipped: bool = False
 
 
 class Execution:
@@ -109,7 +113,7 @@ class Execution:
         self._time_s, self._grace_s = (left_s, grace_s) if is_short else (task.timeout_s, TERM_GRACE_S)
         try:
             if (task.when is not True or task.is_handler) and self._is_skipped(task, inputs):
-                return Outcome(outputs=skipped(task))
+                return Outcome(outputs=skipped(task), is_skipped=True)
             given = self._read_secrets(task) if task.has_secrets else ()
             result = self._command(task, inputs) if task.function.kind == "exec" else self._call(task, inputs)
             is_secret = given and holds_secret(result, given)

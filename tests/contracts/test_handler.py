@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 import pytest
 import redis
 
@@ -41,7 +43,7 @@ def serve(redis_url: str) -> None:
     }
     environment = Environment(variables)
     try:
-        environment.serve(event, 60.0, is_cold=True)
+        environment.serve(event, 60.0, is_cold=True, first_line=monotonic())
     finally:
         environment._link.close()
 

@@ -142,9 +142,9 @@ def read_rows(bench: Bench) -> tuple[list[TaskSpan], list[str]]:
     problems: list[str] = []
     rows: list[TaskSpan] = []
     for key in bench.client.scan_iter("*:spans"):
-        invocations, unread = gather(bench.client.lrange(key, 0, -1))
-        problems += unread
-        rows += [span for one in invocations for span in one.spans]
+        found = gather(bench.client.lrange(key, 0, -1))
+        problems += found.problems
+        rows += [span for one in found.invocations for span in one.spans]
     if left := bench.left_keys():
         bench.client.delete(*left)
     twice = [name for name, number in Counter((row.task, row.started_at) for row in rows).items() if number > 1]

@@ -225,7 +225,7 @@ class Process:
         if reason not in ("left", "handed over"):
             self.end(reason)
             return
-        sink = MetricsSink(self.exchange.ports.signals.emit_events)
+        sink = MetricsSink(self.exchange.ports.signals.push_spans)
         start_up = StartUp(
             run="run",
             worker=machine.worker,

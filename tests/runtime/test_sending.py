@@ -51,7 +51,7 @@ class Told:
     def sending(self, payload: bytes, patience_s: float = 60.0) -> Sending:
         return Sending(
             env=ENV,
-            payload=payload,
+            payload=lambda: payload,
             until=time.monotonic() + patience_s,
             accepted=lambda: self.accepted.append(payload),
             failed=self.faults.append,
@@ -113,7 +113,9 @@ def test_a_fault_in_confirming_is_told_and_the_rest_is_sent() -> None:
     def refuse() -> None:
         raise StoreUnavailable("gone")
 
-    bad = Sending(env=ENV, payload=b"a", until=time.monotonic() + 60, accepted=refuse, failed=told.faults.append)
+    bad = Sending(
+        env=ENV, payload=lambda: b"a", until=time.monotonic() + 60, accepted=refuse, failed=told.faults.append
+    )
     sender = Sender(Lambda().invoke)
     sender.send([bad, *(told.sending(b"%d" % n) for n in range(AT_ONCE))])
     sender.wait()

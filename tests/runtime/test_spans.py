@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import files
 from random import Random
@@ -13,7 +14,7 @@ import pytest
 
 from runtime.errors import SchemaVersionUnsupported, StoreUnavailable
 from runtime.metrics import BATCH, MetricsSink
-from runtime.span_batches import SpanBatch, decode_batch, encode_batch
+from runtime.span_batches import SpanBatch, decode_entry, encode_batch, encode_invoked
 from runtime.spans import (
     Clustered,
     Deferred,
@@ -77,7 +78,7 @@ TIMELINE = Timeline(
     graph_signature="def",
     invoked_at=1000.0,
     last_commit=1001.0,
-    invocations=gather([encode_batch(SpanBatch(start_up=START, spans=(SPAN, PLAIN)))])[0],
+    invocations=gather([encode_batch(SpanBatch(start_up=START, spans=(SPAN, PLAIN)))]).invocations,
     problems=("something else",),
 )
 
@@ -92,7 +93,7 @@ def test_a_batch_fits_the_schema_and_reads_back() -> None:
     batch = SpanBatch(start_up=START, spans=(SPAN, PLAIN), number=3, is_last=False)
     text = encode_batch(batch)
     validator().validate(json.loads(text))
-    assert decode_batch(text) == batch
+    assert decode_entry(text) == batch
 
 
 def test_random_batches_fit_the_schema_and_keep_their_times_to_a_microsecond() -> None:
@@ -111,7 +112,7 @@ def test_random_batches_fit_the_schema_and_keep_their_times_to_a_microsecond() -
         )
         text = encode_batch(SpanBatch(start_up=START, spans=spans))
         check.validate(json.loads(text))
-        for one, other in zip(spans, decode_batch(text).spans, strict=True):
+        for one, other in zip(spans, decode_entry(text).spans, strict=True):
             assert abs(one.started_at - other.started_at) < 2e-6 and abs(one.exec_s - other.exec_s) < 1e-8
             assert abs(one.committed_at - other.committed_at) < 2e-6
             assert (one.task, one.outcome, one.inputs, one.outputs) == (
@@ -174,27 +175,28 @@ def with_row(at: int, value: object) -> str:
 )
 def test_what_is_no_batch_is_a_value_error_and_left_out_of_the_timeline(text: str) -> None:
     with pytest.raises(ValueError):
-        decode_batch(text)
-    invocations, problems = gather([text, json.dumps(GOOD)])
-    assert len(invocations) == 1 and len(problems) == 1
+        decode_entry(text)
+    found = gather([text, json.dumps(GOOD)])
+    assert len(found.invocations) == 1 and len(found.problems) == 1
 
 
 def test_a_batch_of_a_newer_schema_is_one_clear_message() -> None:
     with pytest.raises(SchemaVersionUnsupported, match="spans of schema version 3, but this treadle reads version 2"):
-        decode_batch(changed(v=3, spans="whatever"))
-    invocations, problems = gather([changed(v=3)] * 2)
-    assert not invocations and len(problems) == 1
+        decode_entry(changed(v=3, spans="whatever"))
+    found = gather([changed(v=3)] * 2)
+    assert not found.invocations and len(found.problems) == 1 and found.problems[0].startswith("2 of the batches")
 
 
 def test_batches_that_come_twice_or_in_another_order_make_one_invocation() -> None:
     first = encode_batch(SpanBatch(start_up=replace(START, commits=1), spans=(PLAIN,), number=0, is_last=False))
     second = encode_batch(SpanBatch(start_up=START, spans=(SPAN,), number=1))
-    ((invocation,), problems) = gather([second, first, first, second])
-    assert invocation.spans == (PLAIN, SPAN) and invocation.is_complete and not problems
+    found = gather([second, first, first, second])
+    (invocation,) = found.invocations
+    assert invocation.spans == (PLAIN, SPAN) and invocation.is_complete and not found.problems
     assert invocation.start_up == START
-    ((half,), _) = gather([first])
+    (half,) = gather([first]).invocations
     assert not half.is_complete
-    ((other_half,), _) = gather([second])
+    (other_half,) = gather([second]).invocations
     assert not other_half.is_complete and other_half.spans == (SPAN,)
 
 
@@ -218,38 +220,58 @@ def test_times_of_small_environments_are_normalised_by_their_cpu_share() -> None
     assert replace(START, exponent=1.0, memory_mb=10_240).normalised(2.0) == pytest.approx(2.0 * 1769 / 512)
 
 
-def test_the_sink_sends_everything_once_and_marks_the_last_batch() -> None:
-    sent: list[tuple[str, str]] = []
-    sink = MetricsSink(sent.extend)
-    sink.send(START, [SPAN] * (BATCH + 1), is_last=True)
-    batches = [decode_batch(data) for _, data in sent]
-    assert [len(batch.spans) for batch in batches] == [BATCH, 1]
-    assert [batch.is_last for batch in batches] == [False, True]
-    assert [batch.number for batch in batches] == [0, 1]
+class List:
+    """The run's list, which may be away: what came, came all the same."""
+
+    def __init__(self, away: int = 0) -> None:
+        self.texts: list[str] = []
+        self.told: list[str] = []
+        self._away = away
+
+    def push(self, texts: Sequence[str], told: str) -> None:
+        self.texts.extend(texts)
+        self._away -= 1
+        if self._away >= 0:
+            raise StoreUnavailable("it came, and its answer did not")
+        if told:
+            self.told.append(told)
 
 
-def test_the_last_batch_is_sent_though_it_is_empty() -> None:
-    sent: list[tuple[str, str]] = []
-    MetricsSink(sent.extend).send(START, [], is_last=True)
-    (batch,) = [decode_batch(data) for _, data in sent]
-    assert (batch.spans, batch.is_last) == ((), True)
+def test_the_sink_sends_everything_once_and_marks_and_tells_the_last_batch() -> None:
+    there = List()
+    MetricsSink(there.push).send(START, [SPAN] * (BATCH + 1), is_last=True)
+    batches = [decode_entry(text) for text in there.texts]
+    assert [isinstance(batch, SpanBatch) and len(batch.spans) for batch in batches] == [BATCH, 1]
+    assert [isinstance(batch, SpanBatch) and batch.is_last for batch in batches] == [False, True]
+    assert json.loads(*there.told) == {"worker": START.worker, "token": START.incarnation}
+
+
+def test_the_last_batch_is_sent_though_it_is_empty_and_others_are_not() -> None:
+    there = List()
+    sink = MetricsSink(there.push)
+    sink.send(START, [], is_last=False)
+    assert there.texts == []
+    sink.send(START, [], is_last=True)
+    assert decode_entry(*there.texts) == SpanBatch(start_up=START, spans=())
 
 
 def test_what_could_not_be_sent_goes_again_as_it_was() -> None:
-    sent: list[tuple[str, str]] = []
-    is_away = [True, True, False, False]
-
-    def emit(batches: list[tuple[str, str]]) -> None:
-        sent.extend(batches)
-        if is_away.pop(0):
-            raise StoreUnavailable("it came, and its answer did not")
-
-    sink = MetricsSink(emit)
+    there = List(away=2)
+    sink = MetricsSink(there.push)
     for _ in range(2):
         with pytest.raises(StoreUnavailable):
             sink.send(START, [SPAN], is_last=False)
     sink.send(START, [], is_last=False)
     sink.send(START, [SPAN], is_last=True)
-    (invocation,), problems = gather(data for _, data in sent)
-    assert len(sent) == 6
-    assert (len(invocation.spans), invocation.is_complete, problems) == (3, True, ())
+    found = gather(there.texts)
+    (invocation,) = found.invocations
+    assert len(there.texts) == 6
+    assert (len(invocation.spans), invocation.is_complete, found.problems) == (3, True, ())
+
+
+def test_the_time_of_the_newest_launch_counts() -> None:
+    found = gather([encode_invoked(1.5), encode_batch(SpanBatch(start_up=START, spans=())), encode_invoked(2.000001)])
+    assert found.invoked_at == 2.000001 and len(found.invocations) == 1
+    for bad in ('{"invoked": "soon"}', '{"invoked": -1}', '{"invoked": 1e400}', '{"invoked": 1, "more": 1}'):
+        found = gather([encode_invoked(1.5), bad])
+        assert found.invoked_at == 1.5 and len(found.problems) == 1

@@ -6,21 +6,9 @@ import json
 from random import Random
 
 from runtime.ports import RunEvent, RunStatus
-from runtime.span_batches import SpanBatch, encode_batch
-from runtime.spans import StartUp, TaskSpan
 from runtime.watch import Move, RunWatch, next_move, rebuild_state
 from tests.worker.graphs import bundle_of, random_bundle
 
-START = StartUp(
-    run="r",
-    worker="w",
-    incarnation="t",
-    env_class="e",
-    memory_mb=1769,
-    state="cold",
-    invoke_time=1.0,
-    start_time=2.0,
-)
 DIAMOND = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
 
 
@@ -71,18 +59,17 @@ def test_every_rebuild_grants_exactly_the_needed_tasks_whose_inputs_can_be_read(
 
 def test_the_watch_counts_what_the_events_say() -> None:
     watch = RunWatch(total=3, targets=frozenset({"c"}))
-    spans = [TaskSpan(task="a", attempt=1, outcome="done", started_at=1.0, exec_s=0.5)]
     for kind, data in (
-        ("begun", '{"worker": "w"}'),
+        ("begun", '{"worker": "w", "token": "t"}'),
         ("stored", '{"worker": "w", "slots": ["a"], "tasks": ["a"], "now": 1000000}'),
         ("stored", '{"worker": "w", "slots": ["c"], "tasks": ["b", "c"], "now": 2500000}'),
         ("left", '{"worker": "w", "handover": false}'),
-        ("span", encode_batch(SpanBatch(start_up=START, spans=tuple(spans)))),
+        ("span", '{"worker": "w", "token": "t"}'),
     ):
         watch.take(RunEvent(id="1-0", kind=kind, data=data))
     assert watch.has_all_targets and watch.done == 3 and watch.last_commit == 2.5
     assert not watch.live and watch.begun == 1
-    assert watch.start_ups == [START] and watch.spans == spans
+    assert not watch.awaits_spans
 
 
 def test_a_failure_event_is_kept() -> None:
@@ -91,19 +78,22 @@ def test_a_failure_event_is_kept() -> None:
     assert watch.failure and not watch.has_all_targets
 
 
-def test_spans_are_awaited_of_workers_that_did_not_fall() -> None:
+def told(kind: str, worker: str, token: str = "") -> RunEvent:
+    return RunEvent(id="1-0", kind=kind, data=json.dumps({"worker": worker, "token": token}))
+
+
+def test_last_words_are_awaited_of_workers_that_did_not_fall() -> None:
     watch = RunWatch(total=2, targets=frozenset({"a"}))
-    begun = RunEvent(id="1-0", kind="begun", data='{"worker": "w"}')
-    left = RunEvent(id="1-0", kind="left", data='{"worker": "w", "handover": true}')
-    span = RunEvent(id="1-0", kind="span", data=encode_batch(SpanBatch(start_up=START, spans=())))
-    watch.take(begun)
+    watch.take(told("begun", "w", "first"))
     assert watch.awaits_spans
-    watch.take(begun)  # without leaving: the first incarnation is dead
-    watch.take(left)
-    assert (watch.begun, watch.fallen) == (2, 1) and watch.awaits_spans
-    watch.take(span)
+    watch.take(told("begun", "w", "second"))  # without leaving: the first incarnation is dead
+    watch.take(told("left", "w"))
+    assert watch.begun == 2 and watch.silent == {"second"}
+    watch.take(told("span", "w", "first"))  # or it was only slow
+    assert watch.awaits_spans
+    watch.take(told("span", "w", "second"))
     assert not watch.awaits_spans
-    watch.take(begun)
+    watch.take(told("begun", "w", "third"))
     assert watch.awaits_spans
     watch.fence()
     assert not watch.awaits_spans and not watch.live

@@ -28,7 +28,7 @@ if not again then
   local called_at = tonumber(ARGV[3])
   local newest = tonumber(redis.call('HGET', KEYS[3], 'newest') or 0)
   redis.call('HSET', KEYS[3], 'newest', int(math.max(called_at, newest)), 'lastbegin', int(now))
-  event(KEYS[7], ARGV[5], 'begun', cjson.encode({worker = worker, tries = record.tries}))
+  event(KEYS[7], ARGV[5], 'begun', cjson.encode({worker = worker, token = token, tries = record.tries}))
 end
 record.due = now + ARGV[4]
 save_record(KEYS[2], worker, record)

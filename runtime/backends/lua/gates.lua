@@ -32,13 +32,17 @@ local function let_in(prefix, gate, caller, caller_env, give)
     local own = not busy[caller] and (goes_on and '~' .. caller_env or caller)
     local line = next_line(lines, busy, own)
     local wait = prefix .. 'wait:' .. gate[1] .. ':' .. line
-    local task, page, env = string.match(redis.call('ZPOPMIN', wait)[1], '^([^\n]*)\n([^\n]*)\n(.*)$')
+    local first = redis.call('ZPOPMIN', wait)[1]
     local following = redis.call('ZRANGE', wait, 0, 0, 'WITHSCORES')
     if following[2] then redis.call('ZADD', order, following[2], line) else redis.call('ZREM', order, line) end
-    local flexible = string.sub(line, 1, 1) == '~'
-    local worker = line
-    if flexible then worker = (line == own) and caller or ('~' .. task) end
-    redis.call('HSET', held, task, worker)
-    give(task, worker, tonumber(page), env, flexible)
+    -- A line that the store forgot lets nobody in: a look at the run finds that nobody is left to go on.
+    if first then
+      local task, page, env = string.match(first, '^([^\n]*)\n([^\n]*)\n(.*)$')
+      local flexible = string.sub(line, 1, 1) == '~'
+      local worker = line
+      if flexible then worker = (line == own) and caller or ('~' .. task) end
+      redis.call('HSET', held, task, worker)
+      give(task, worker, tonumber(page), env, flexible)
+    end
   end
 end

@@ -28,6 +28,7 @@ class LogMarks:
         self._lock = threading.Lock()
         self._at = -1
         try:
+            log.settle()
             if stat.S_ISREG(os.fstat(log.descriptor).st_mode):
                 self._write({})
         except OSError:

@@ -12,12 +12,12 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from os.path import abspath, dirname
 from typing import TYPE_CHECKING
 
 from runtime.errors import RuntimeFault
-from runtime.tasks.descriptors import file_of
+from runtime.tasks.descriptors import Identity, file_of
 
 if TYPE_CHECKING:
     import socket
@@ -27,6 +27,7 @@ ROOT = dirname(dirname(dirname(abspath(__file__))))
 PROGRAM = "import sys; sys.path.insert(0, sys.argv.pop(1)); from runtime.secrecy.filter import main; main(sys.argv[1:])"
 ANSWER_S = 10.0
 PIPE_BYTES = 1 << 20
+ENDED = "its filter has ended"
 
 
 class LogUnfiltered(RuntimeFault):
@@ -36,12 +37,13 @@ class LogUnfiltered(RuntimeFault):
 
 
 class Log:
-    """The output of this process."""
+    """The output of this process. `descriptor` is -1 once user code has closed it, or what leads to its filter."""
 
     def __init__(self) -> None:
         self.descriptor = STDOUT
         self._control: socket.socket | None = None
-        self._saved: list[tuple[int, int]] = []
+        self._opened: dict[int, Identity] = {}
+        self._logs: dict[int, int] = {}
         self._lock = threading.Lock()
 
     def hide(self, spelled: Iterable[str]) -> None:
@@ -68,14 +70,16 @@ class Log:
         _flush_streams()
         self.flush()
         with self._lock:
-            for stream, log in self._saved:
-                os.dup2(log, stream)
-                os.close(log)
-            self._saved.clear()
-            self.descriptor = STDOUT
-            if self._control is not None:
+            if self._control is None:
+                return
+            for stream, log in self._logs.items():
+                if self._is_still(log):
+                    os.dup2(log, stream)
+                    os.close(log)
+            if self._is_still(self._control.fileno()):
                 self._control.close()
-                self._control = None
+            self._logs.clear()
+            self._control, self.descriptor = None, STDOUT
 
     def _ask_if_filtered(self, word: bytes) -> None:
         if self._control is not None:
@@ -88,39 +92,63 @@ class Log:
 
         from runtime.secrecy.filter import LENGTH_BYTES
 
-        if self._control is None:
+        control = self._control
+        if control is None:
             return
+        if not (self._is_still(control.fileno()) and self._is_still(self.descriptor)):
+            control.detach()  # the number may be another's, who must not be sent this
+            self.descriptor = -1
+            raise OSError(ENDED)
         data = marshal.dumps(message)
         try:
-            self._control.sendall(len(data).to_bytes(LENGTH_BYTES) + data)
-            answer = self._control.recv(1)
+            control.sendall(len(data).to_bytes(LENGTH_BYTES) + data)
+            answer = control.recv(1)
         except ConnectionError:
             answer = b""
         if not answer:
-            raise OSError("its filter has ended")
+            raise OSError(ENDED)
+
+    def _is_still(self, descriptor: int) -> bool:
+        """The number stands for what was opened under it here."""
+        return descriptor in self._opened and file_of(descriptor) == self._opened[descriptor]
 
     def _start(self) -> None:
-        import fcntl
+        """Raises OSError, and has changed nothing then."""
         import socket
 
         _flush_streams()
-        streams = [[STDOUT, STDERR]] if file_of(STDOUT) == file_of(STDERR) else [[STDOUT], [STDERR]]
-        self._saved = [(stream, os.dup(stream)) for stream in (STDOUT, STDERR)]
-        logs = dict(self._saved)
-        pipes = [os.pipe() for _ in streams]
-        ours, theirs = socket.socketpair()
-        with theirs:
-            ends = [end for (read, _), group in zip(pipes, streams, strict=True) for end in (read, logs[group[0]])]
-            _run_filter(theirs.fileno(), ends)
-        ours.settimeout(ANSWER_S)
-        for (read, write), group in zip(pipes, streams, strict=True):
-            os.close(read)
-            with suppress(OSError, AttributeError):
-                fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-            for stream in group:
+        is_one = file_of(STDOUT) == file_of(STDERR)
+        with ExitStack() as made:
+            logs = {stream: _closing(os.dup(stream), made) for stream in (STDOUT, STDERR)}
+            ours, theirs = socket.socketpair()
+            made.callback(ours.close)
+            pipes = [tuple(_closing(end, made) for end in os.pipe()) for _ in range(1 if is_one else 2)]
+            with theirs:
+                ends = [end for (read, _), log in zip(pipes, logs.values(), strict=False) for end in (read, log)]
+                _run_filter(theirs.fileno(), ends)
+            for stream, (_, write) in zip(logs, (pipes * 2)[:2], strict=True):
+                _enlarge(write)
                 os.dup2(write, stream)
-            os.close(write)
-        self._control, self.descriptor = ours, logs[STDOUT]
+            made.pop_all()
+        for pipe in pipes:
+            for end in pipe:
+                os.close(end)
+        ours.settimeout(ANSWER_S)
+        self._control, self._logs, self.descriptor = ours, logs, logs[STDOUT]
+        self._opened = {number: file_of(number) for number in (ours.fileno(), *logs.values())}
+
+
+def _closing(descriptor: int, made: ExitStack) -> int:
+    made.callback(os.close, descriptor)
+    return descriptor
+
+
+def _enlarge(pipe: int) -> None:
+    """A large pipe means fewer turns; the system may refuse it."""
+    import fcntl
+
+    with suppress(OSError, AttributeError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _flush_streams() -> None:

@@ -100,8 +100,9 @@ def breaks(token):
     key = os.environ["KEY"]
     try:
         {}[key]
-    except KeyError:
+    except KeyError as err:
         traceback.print_exc()
+        print(*traceback.TracebackException.from_exception(err, capture_locals=True).format())
         raise ValueError("no: " + token + repr(key) + base64.b64encode(key.encode()).decode())
 
 def repairs(record):

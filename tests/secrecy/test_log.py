@@ -151,3 +151,26 @@ os._exit(0)
 """,
     )
     assert text == "no secret can be read, as the log cannot be filtered: its filter has ended"
+
+
+def test_numbers_that_user_code_closed_and_others_got_are_left_alone(tmp_path: Path) -> None:
+    text = log_of(
+        tmp_path,
+        """
+import socket
+from runtime.secrecy.log import LogUnfiltered
+os.closerange(3, 200)
+pairs = [socket.socketpair() for _ in range(20)]
+for act in (log.settle, log.flush, log.close):
+    act()
+for pair in pairs:
+    for one in pair:
+        one.setblocking(False)
+        try:
+            print("came:", one.recv(100))
+        except BlockingIOError:
+            pass
+print(log.descriptor, "still hidden: hunter22")
+""",
+    )
+    assert text in ("-1 still hidden: ***\n", "1 still hidden: ***\n")

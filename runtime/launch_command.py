@@ -20,6 +20,7 @@ from runtime.errors import RuntimeFault
 from runtime.given_inputs import FILE_HELP, INPUT_HELP, inputs_text, read_inputs_file, resolve_inputs
 from runtime.inline import run_inline
 from runtime.launcher import launch, new_run_id
+from runtime.local.kept_settings import tell_ignored
 from runtime.local.stack import ensure_stack
 from runtime.report import fault_object, fault_text, result_object, result_text, summary_text
 from runtime.requirements import check_installed
@@ -64,6 +65,7 @@ def run_bundle(
     local = settings.of(LocalSettings)
     run = new_run_id(bundle)
     with ensure_stack(local) as stack, leaves_record(stack, local, run):
+        tell_ignored(stack, settings)
         target, worker = target_on(stack, local), settings.of(WorkerSettings)
         return launch(bundle, target, worker, inputs=inputs, progress=progress, keep=keep, run=run)
 

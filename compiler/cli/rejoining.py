@@ -27,6 +27,7 @@ def detach(
     bundle: LoadedBundle, inputs: Mapping[str, object], settings: Settings, console: Console, *, keep: bool
 ) -> None:
     """Launch, hand over to a watchdog, and say how to follow."""
+    from runtime.local.kept_settings import tell_ignored
     from runtime.requirements import check_installed
     from runtime.runs.detaching import launch_detached
 
@@ -34,6 +35,7 @@ def detach(
     local = settings.of(LocalSettings)
     with progress_bar(console, label=bundle.name) as progress:
         left = launch_detached(bundle, local, settings.of(WorkerSettings), inputs=inputs, keep=keep, progress=progress)
+    tell_ignored(left.stack, settings)
     if console.is_json:
         console.json({"run": left.run, "deployment": local.deployment, "endpoint": left.stack.lambda_endpoint})
         return

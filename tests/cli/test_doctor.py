@@ -258,7 +258,7 @@ def test_a_kept_service_of_another_version_with_other_settings(
         stop_kept("team")
     assert version.level is settings.level is Level.WARNING
     assert version.text.endswith("; this is 99.0") and "local stop" in version.hint
-    assert "concurrency_limit 2, not 3" in settings.text and "runs use redis://h/0" in settings.text
+    assert "concurrency_limit is 2, not 3" in settings.text and "runs use redis://h/0" in settings.text
 
 
 def test_a_kept_service_that_is_gone_or_silent(state: StateFolder) -> None:

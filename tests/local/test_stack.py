@@ -18,9 +18,11 @@ import redis
 from runtime.config import LocalSettings
 from runtime.errors import LambdaUnavailable, StoreUnavailable
 from runtime.local import redis_server
+from runtime.local.kept_settings import tell_ignored
 from runtime.local.living import find_kept
 from runtime.local.redis_server import find_redis_server, start_redis
 from runtime.local.stack import ensure_stack, start_kept, status_kept, stop_kept
+from runtime.settings import command_line, resolve
 from tests.local.harness import children_of, is_alive, wait_for
 
 SETTINGS = LocalSettings(deployment="test", concurrency_limit=2)
@@ -232,3 +234,16 @@ def test_no_password_is_on_a_command_line_or_in_the_status(is_kept):
         assert "a-secret" not in json.dumps(stack.status())
         for pid in (stack.pid, *children_of(stack.pid)):
             assert b"a-secret" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_settings_that_a_kept_service_does_not_follow_are_told(caplog):
+    start_kept(SETTINGS)
+    asked = {"deployment": "test", "concurrency_limit": "3", "start": SETTINGS.start}
+    for wish, told in (({}, "concurrency_limit is 2, not 3"), ({"concurrency_limit": "2"}, "")):
+        settings = resolve([command_line(asked | wish)], backend="local")
+        with ensure_stack(settings.of(LocalSettings)) as kept:
+            tell_ignored(kept, settings)
+        assert [record.getMessage() for record in caplog.records] == (
+            [f"warning: of the kept service {told}: treadle local stop && treadle local start"] if told else []
+        )
+        caplog.clear()

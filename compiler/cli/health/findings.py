@@ -51,8 +51,9 @@ def error(name: str, text: str, hint: str) -> Finding:
     return Finding(name=name, level=Level.ERROR, text=text, hint=hint)
 
 
-def of_fault(name: str, fault: RuntimeFault) -> Finding:
-    return error(name, fault.message, fault.hint)
+def of_fault(name: str, fault: RuntimeFault, hint: str = "mend that, and look again: treadle doctor") -> Finding:
+    """A fault as a finding; `hint` stands in for one that has none."""
+    return error(name, fault.message, fault.hint or hint)
 
 
 Subject = Callable[[], Iterable[Finding]]

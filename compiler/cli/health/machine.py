@@ -119,7 +119,7 @@ def signing_key(local: LocalSettings) -> Finding:
             return note(name, f"{default_key_path(local.deployment)}, made by the first run")
         ring = load_keys(local.deployment, local.signing_key)
     except RuntimeFault as fault:
-        return of_fault(name, fault)
+        return of_fault(name, fault, "let this user read and write it, or set XDG_CONFIG_HOME")
     others = len(ring.keys) - 1
     return ok(
         name, f"{ring.place}: {ring.keys[0].name} signs{f', {others} more open what they signed' if others else ''}"

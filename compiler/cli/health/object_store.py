@@ -6,7 +6,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 
-from compiler.cli.health.findings import Finding, error, note, ok, warning
+from compiler.cli.health.findings import Finding, note, of_fault, ok, warning
 from compiler.cli.health.machine import LITTLE_SPACE
 from runtime.backends.objects import Objects, objects_of
 from runtime.config import S3_SCHEME, WorkerSettings
@@ -27,7 +27,7 @@ def object_store(worker: WorkerSettings, deployment: str) -> Iterator[Finding]:
     except ObjectStoreUnavailable as err:
         fault = err
     if fault is not None:
-        yield error(NAME, fault.message, fault.hint)
+        yield of_fault(NAME, fault, "see whether the file system is sound")
         return
     yield ok(NAME, f"{address} takes, gives and deletes; for values over {format_size(worker.object_store_bytes)}")
     if not address.startswith(S3_SCHEME):

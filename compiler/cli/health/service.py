@@ -5,18 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from compiler.cli.health.findings import Finding, error, note, ok, warning
 from compiler.cli.verbs.version import version
-from runtime.addresses import without_password
 from runtime.config import LocalSettings
 from runtime.errors import LambdaUnavailable
+from runtime.local.kept_settings import ANEW, differences
 from runtime.local.living import LocalStack, find_kept, is_running
 from runtime.local.places import StateFolder
 
 NAME = "service"
-AGAIN = "treadle local stop && treadle local start"
 
 
 def local_service(local: LocalSettings) -> Iterator[Finding]:
@@ -40,32 +39,17 @@ def _kept(kept: LocalStack, local: LocalSettings) -> Iterator[Finding]:
     try:
         status = kept.status()
     except LambdaUnavailable as fault:
-        yield error(NAME, fault.message, AGAIN)
+        yield error(NAME, fault.message, ANEW)
         return
     running, here = str(status.get("version", "")), version()
     text = f"kept at {kept.lambda_endpoint}, pid {kept.pid}, version {running or 'unknown'}"
     if running != here:
-        yield warning(NAME, f"{text}; this is {here}", AGAIN)
+        yield warning(NAME, f"{text}; this is {here}", ANEW)
     else:
         yield ok(NAME, text)
-    others = ", ".join(_differences(status, kept, local))
+    others = ", ".join(differences(status, kept, local))
     if others:
-        yield warning(NAME, f"it was started with other settings, and keeps them: {others}", AGAIN)
-
-
-def _differences(status: Mapping[str, object], kept: LocalStack, local: LocalSettings) -> Iterator[str]:
-    """The settings that a kept service has of its own, where they are not those of now."""
-    wanted = {
-        "concurrency_limit": local.concurrency_limit,
-        "idle_expiry_s": local.idle_expiry_s,
-        "request_rate": local.request_rate,
-        "start": local.start,
-    }
-    for name, value in wanted.items():
-        if name in status and status[name] != value:
-            yield f"{name.removesuffix('_s')} {status[name]}, not {value}"
-    if local.redis_url is not None and local.redis_url != kept.redis_url:
-        yield f"its Redis is {without_password(kept.redis_url)}; runs use {without_password(local.redis_url)}"
+        yield warning(NAME, f"it was started with other settings, and keeps them: {others}", ANEW)
 
 
 def _port(port: int) -> Finding:

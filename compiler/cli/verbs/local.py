@@ -40,6 +40,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def _start(settings: LocalSettings, console: Console) -> int:
+    from runtime.local.kept_settings import ANEW, differences
     from runtime.local.stack import start_kept
 
     stack = start_kept(settings)
@@ -59,6 +60,9 @@ def _start(settings: LocalSettings, console: Console) -> int:
     console.say(f"Redis         {without_password(stack.redis_url)}")
     console.say(f"logs          {stack.directory}")
     console.note("it stays until `treadle local stop`")
+    others = ", ".join(differences(stack.status(), stack, settings))
+    if others:
+        console.note(f"warning: it was there before, with other settings: {others}: {ANEW}")
     return Exit.OK
 
 
@@ -76,7 +80,8 @@ def _status(settings: LocalSettings, console: Console) -> int:
 
 
 def _show(status: dict[str, object], console: Console) -> None:
-    console.say(console.paint(f"local Lambda  {status['endpoint']}", BOLD) + f"  pid {status['pid']}")
+    of = f", version {status['version']}" if status.get("version") else ""
+    console.say(console.paint(f"local Lambda  {status['endpoint']}", BOLD) + f"  pid {status['pid']}{of}")
     console.say(f"Redis         {status['redis_url']}")
     console.say(f"logs          {status['directory']}")
     console.say(f"environments  at most {status['concurrency_limit']}, started by {status['start']}")

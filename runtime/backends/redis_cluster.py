@@ -22,6 +22,9 @@ from runtime.backends.redis_pool import CONNECTIONS, BoundedPool
 
 MULTI_KEY = ("UNLINK", "EXISTS")
 TRIES_OF_ONE_COMMAND = 3
+UNCOVERED = "slots are not covered"
+"""What redis-py says of a cluster in which some slots have no server, which passes when they get one."""
+
 PASSING = (redis.ConnectionError, ClusterError, SlotNotCoveredError, MovedError)
 
 T = TypeVar("T")
@@ -96,7 +99,7 @@ def patiently(do: Callable[[], T]) -> T:
             if time.monotonic() + pause > until:
                 raise redis.ConnectionError(f"{err} Tried again for {PATIENCE_S:g} s.") from err
         except RedisClusterException as err:
-            if err.__cause__ is None:
+            if err.__cause__ is None and UNCOVERED not in str(err):
                 raise redis.ResponseError(str(err)) from err
             if time.monotonic() + pause > until:
                 raise redis.ConnectionError(str(err)) from err

@@ -62,12 +62,12 @@ ROWS = (
         "give both in the URL: redis://USER:PASSWORD@HOST:PORT/0",
     ),
     Row(
-        r"(?:NOPERM|NoPermission).*(?:keys|key)\b(?!.*command)",
+        r"(?:NOPERM|NoPermission).*(?:keys|key)\b(?!.*command)|executing the script can't access",
         "refuses access: its user may not use treadle's keys",
         "allow `~treadle:<deployment>:*`: treadle doctor --acl prints the whole command",
     ),
     Row(
-        r"NOPERM|no permissions|NoPermission",
+        r"NOPERM|no permissions|NoPermission|executing the script can't run|ACL failure in script",
         "refuses access: its user may not run a command that treadle needs",
         "give it the rights that it needs: treadle doctor --acl prints them",
     ),
@@ -90,6 +90,11 @@ ROWS = (
         r"DB index is out of range|SELECT is not allowed|invalid DB index",
         "has no such database",
         "end the URL with the number of a database that it has, such as /0",
+    ),
+    Row(
+        r"slots are not covered|SlotNotCovered|[Hh]ash slot not served",
+        "is part of a cluster in which some slots have no server",
+        "see `redis-cli --cluster check HOST:PORT`, and give every slot to a server",
     ),
     Row(
         r"CLUSTERDOWN|ClusterDownError|\bTRYAGAIN\b|TryAgainError",

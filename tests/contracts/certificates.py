@@ -30,7 +30,7 @@ class Authority:
         self._folder = folder
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self._key = ec.generate_private_key(ec.SECP256R1())
-        own = self._builder(self._name, self._key, days=30)
+        own = self._builder(self._name, self._key, since=-60, days=30)
         own = own.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         usage = {
             "digital_signature": True,
@@ -47,8 +47,11 @@ class Authority:
         self.file = folder / f"{name}-ca.pem"
         self.file.write_bytes(own.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, *, host: str | None = None, days: int = 30) -> Certificate:
-        """A certificate for a client, for the server `host`, or by default for this machine's loopback."""
+    def issue(self, name: str, *, host: str | None = None, since: int = -60, days: int = 30) -> Certificate:
+        """A certificate for a client, for the server `host`, or by default for this machine's loopback.
+
+        It is valid from `since` to `days`, counted from today.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         alternative: list[x509.GeneralName] = (
             [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
@@ -56,7 +59,7 @@ class Authority:
             else [x509.DNSName(host)]
         )
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = self._builder(subject, key, days=days)
+        builder = self._builder(subject, key, since=since, days=days)
         builder = builder.add_extension(x509.SubjectAlternativeName(alternative), critical=False)
         made = Certificate(cert=self._folder / f"{name}.pem", key=self._folder / f"{name}.key")
         made.cert.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
@@ -67,7 +70,9 @@ class Authority:
         )
         return made
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, days: int) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, since: int, days: int
+    ) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)
         authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         return (
@@ -76,7 +81,7 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - 60 * DAY)
+            .not_valid_before(now + since * DAY)
             .not_valid_after(now + days * DAY)
             .add_extension(authority, critical=False)
         )

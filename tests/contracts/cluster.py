@@ -38,8 +38,10 @@ def free_ports(count: int) -> list[int]:
     pytest.fail("too few ports are free")
 
 
-def tls_flags(port: int, folder: Path, authority: Authority, *, host: str | None = None, days: int = 30) -> list[str]:
-    made = authority.issue(f"server-{port}", host=host, days=days)
+def tls_flags(
+    port: int, folder: Path, authority: Authority, *, host: str | None = None, since: int = -60, days: int = 30
+) -> list[str]:
+    made = authority.issue(f"server-{port}", host=host, since=since, days=days)
     flags = ["--port", "0", "--tls-port", str(port), "--tls-ca-cert-file", str(authority.file)]
     flags += ["--tls-cert-file", str(made.cert), "--tls-key-file", str(made.key)]
     return [*flags, "--tls-auth-clients", "no", "--tls-replication", "yes"]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import threading
+from pathlib import Path
 
 import pytest
+import redis
+from redis.crc import key_slot
 
 from compiler.cli.health.findings import Level
 from compiler.cli.health.redis_server import redis_server
+from runtime.backends import redis_cluster
 from runtime.backends.redis import Link, RedisBackend
 from runtime.backends.redis_cluster import ClusterClient
 from runtime.config import LocalSettings, WorkerSettings
@@ -16,8 +21,9 @@ from runtime.ports import Reference
 from runtime.values.envelope import Signer
 from runtime.values.reading import read_stored
 from runtime.values.trust import Trust
-from tests.contracts.cluster import PRIMARIES, Cluster, acl_of
+from tests.contracts.cluster import PRIMARIES, SLOTS, Cluster, acl_of, free_ports, server_on
 from tests.contracts.world import START_S, pinned, redis_world, store
+from tests.shell import wait_for
 
 TRUST = Trust(signer=Signer(b"k" * 32), deployment="test", run="run")
 LARGE = 200_000_000
@@ -70,6 +76,27 @@ def test_a_slot_that_moves_is_followed_by_clients_that_are_there(
     assert set(world.begin("w1", "t2", START_S).todo) == {"z", "sum"}
     assert world.events().count("stored") == 6
     world.coordinator.finish()
+
+
+def test_a_slot_without_a_server_is_waited_for_and_then_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (port,) = free_ports(1)
+    url = f"redis://127.0.0.1:{port}/0"
+    flags = ["--port", str(port), "--cluster-enabled", "yes"]
+    with server_on(flags, tmp_path, port=port), redis.Redis(port=port) as admin:
+        with pytest.raises(StoreUnavailable, match="some slots have no server"):
+            RedisBackend(url, "test", "run", WorkerSettings())
+        admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, SLOTS - 1)
+        wait_for(lambda: b"cluster_state:ok" in admin.execute_command("CLUSTER", "INFO"), "the cluster")
+        backend = RedisBackend(url, "test", "run", WorkerSettings())
+        slot = key_slot(b"run")
+        admin.execute_command("CLUSTER", "DELSLOTS", slot)
+        threading.Timer(0.5, lambda: admin.execute_command("CLUSTER", "ADDSLOTS", slot)).start()
+        assert backend.coordinator.status().meta == ""
+        admin.execute_command("CLUSTER", "DELSLOTS", slot)
+        monkeypatch.setattr(redis_cluster, "PATIENCE_S", 0.5)
+        with pytest.raises(StoreUnavailable, match="some slots have no server"):
+            backend.coordinator.status()
+        backend.close()
 
 
 def test_keys_of_several_slots_in_one_command_are_a_clear_error(cluster: Cluster) -> None:

@@ -18,11 +18,11 @@ from tests.contracts.cluster import free_ports, server_on, tls_flags
 
 @contextmanager
 def tls_server(
-    folder: Path, authority: Authority, *more: str, host: str | None = None, days: int = 30
+    folder: Path, authority: Authority, *more: str, host: str | None = None, since: int = -60, days: int = 30
 ) -> Iterator[str]:
     """`host:port/0` of a server."""
     (port,) = free_ports(1)
-    flags = [*tls_flags(port, folder, authority, host=host, days=days), *more]
+    flags = [*tls_flags(port, folder, authority, host=host, since=since, days=days), *more]
     with server_on(flags, folder / "server", port=port):
         yield f"127.0.0.1:{port}/0"
 
@@ -53,6 +53,13 @@ def test_a_certificate_that_has_expired(tmp_path: Path, authority: Authority) ->
     with tls_server(tmp_path, authority, days=-1) as place:
         fault = refusal(f"rediss://{place}?ssl_ca_certs={authority.file}")
     assert "shows a certificate that has expired" in fault.message
+
+
+def test_a_certificate_that_is_not_valid_yet(tmp_path: Path, authority: Authority) -> None:
+    with tls_server(tmp_path, authority, since=1) as place:
+        fault = refusal(f"rediss://{place}?ssl_ca_certs={authority.file}")
+    assert "shows a certificate that is not valid yet" in fault.message
+    assert "clocks" in fault.hint
 
 
 def test_tls_to_a_plain_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ import pytest
 import redis
 
 from runtime.backends import redis_link
+from runtime.backends.redis import RedisBackend
 from runtime.backends.redis_faults import check_version, eviction_warning, fault_of
 from runtime.backends.redis_link import connect
 from runtime.config import LocalSettings, WorkerSettings
@@ -189,6 +190,14 @@ ERRORS: dict[str, tuple[Exception, str]] = {
     "disk": (redis.ResponseError("MISCONF Redis is configured to save RDB snapshots"), "cannot save"),
     "protected": (redis.ConnectionError("DENIED Redis is running in protected mode"), "protected mode"),
     "cluster": (redis.ResponseError("MOVED 3999 127.0.0.1:6381"), "one node of a cluster"),
+    "a slot without server": (
+        redis.ConnectionError("All slots are not covered after query all startup_nodes."),
+        "some slots have no server",
+    ),
+    "a slot that nobody serves": (
+        redis.exceptions.ClusterDownError("CLUSTERDOWN Hash slot not served"),
+        "some slots have no server",
+    ),
     "busy": (redis.ResponseError("BUSY Redis is busy running a script."), "busy with a script"),
     "unknown": (redis.ResponseError("ERR something new"), "answered with an error"),
 }
@@ -202,6 +211,44 @@ def test_error_of_the_server_is_told_in_words_with_what_to_do(case: str) -> None
     assert message in fault.message
     assert fault.hint
     assert (type(fault), fault.exit_code) == (StoreUnavailable, 4)
+
+
+RIGHTS = {
+    "a command of a script": (("+@all", "-hset", "~treadle:*"), "may not run a command"),
+    "a key of a script": (("+@all", "~treadle:*:blob:*"), "may not use treadle's keys"),
+    "writing": (("+@all", "%R~treadle:*"), "may not use treadle's keys"),
+    "scripts": (("+@all", "-@scripting", "~treadle:*"), "may not run a command"),
+}
+
+
+@pytest.fixture(scope="module")
+def shared_port(own_home: None) -> Iterator[int]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        found: int = free.getsockname()[1]
+    with server(found):
+        yield found
+
+
+@pytest.mark.parametrize("case", RIGHTS)
+def test_right_that_a_user_lacks_is_one_message(shared_port: int, case: str) -> None:
+    rules, message = RIGHTS[case]
+    with redis.Redis(port=shared_port) as admin:
+        admin.execute_command("ACL", "SETUSER", "team", "reset", "on", ">pw", *rules)
+    backend = RedisBackend(f"redis://team:pw@127.0.0.1:{shared_port}/0", "test", "run", WorkerSettings())
+    with pytest.raises(StoreUnavailable, match=message) as fault:
+        backend.coordinator.rebuild_start()
+    backend.close()
+    assert "doctor --acl" in fault.value.hint
+
+
+@pytest.mark.parametrize("user", ["nobody:pw", "team:no", "gone:pw", ":no"])
+def test_user_that_is_unknown_or_off_is_one_message(shared_port: int, user: str) -> None:
+    with redis.Redis(port=shared_port) as admin:
+        admin.execute_command("ACL", "SETUSER", "gone", "reset", "off", ">pw", "+@all", "~*")
+    with pytest.raises(StoreUnavailable, match="user or password is wrong") as fault:
+        connect(f"redis://{user}@127.0.0.1:{shared_port}/0")
+    assert "pw" not in fault.value.message
 
 
 # ---- in mid-run -----------------------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ PROBES: tuple[tuple[object, ...], ...] = (
     ("HDEL", HASH, "a", "b"),
     ("LPUSH", LIST, "a"),
     ("RPUSH", LIST, "b"),
+    ("RPUSHX", LIST, "b"),
     ("LRANGE", LIST, 0, 0),
     ("LLEN", LIST),
     ("LTRIM", LIST, 0, 0),

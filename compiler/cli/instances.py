@@ -75,6 +75,8 @@ def value_text(value: object) -> str:
             return slot
         case {"input": str(name), "path": list(path)}:
             return f"${{{{ inputs.{name}{path_text(tuple(path))} }}}}"
+        case {"secret": str(name), "reference": str(reference)}:
+            return variable_text(Secret(name, reference))
         case dict():
             return "{" + ", ".join(f"{key}: {value_text(item)}" for key, item in value.items()) + "}"
         case list():

@@ -12,7 +12,21 @@ from hypothesis import strategies as st
 
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
 from runtime.pages import decode_subdag, decode_value, dumps, encode_subdag, encode_value, value_text
-from runtime.plan import FAIL, Blob, Condition, EnvClass, Function, InEdge, Input, OnError, OutEdge, Ref, Retry, Task
+from runtime.plan import (
+    FAIL,
+    Blob,
+    Condition,
+    EnvClass,
+    Function,
+    InEdge,
+    Input,
+    OnError,
+    OutEdge,
+    Ref,
+    Retry,
+    Secret,
+    Task,
+)
 
 ENV = EnvClass(memory_mb=1769)
 FUNCTION = Function(unit="0" * 64, module="app", qualname="f")
@@ -23,8 +37,9 @@ handlers = st.lists(st.integers(0, 5), max_size=2).map(tuple)
 references = st.builds(Ref, st.integers(0, 5), st.lists(texts | st.integers(0, 9), max_size=2).map(tuple), handlers)
 inputs = st.builds(Input, texts, st.lists(texts | st.integers(0, 9), max_size=2).map(tuple))
 keys = texts | st.sampled_from(["$r", "$b", "$i", "$h", "$c", "$", "$$r"])
+secrets = st.builds(Secret, texts, texts, texts)
 values = st.recursive(
-    scalars | references | inputs | st.builds(Blob, texts),
+    scalars | references | inputs | secrets | st.builds(Blob, texts),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
     max_leaves=8,
 )
@@ -67,7 +82,8 @@ tasks = st.builds(
     when=st.booleans() | conditions,
     on_error=st.sampled_from([FAIL, OnError(action="skip")]) | values.map(lambda v: OnError(action="value", value=v)),
     is_handler=st.booleans(),
-    environ=st.lists(st.tuples(names, texts | inputs), max_size=2, unique_by=lambda pair: pair[0]).map(tuple),
+    has_secrets=st.booleans(),
+    environ=st.lists(st.tuples(names, texts | inputs | secrets), max_size=2, unique_by=lambda pair: pair[0]).map(tuple),
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 from compiler.graph.model import Graph
 from compiler.planner.checks import check_plan_static
 from compiler.planner.profile import load_profile
-from runtime.plan import Input, parse_instance_name
+from runtime.plan import Input, Secret, parse_instance_name
 from tests.graph.manifests import listing, result_of
 from tests.linking.projects import examined, graph_of, places
 
@@ -206,6 +206,52 @@ def test_defaults_stay_outside_and_options_come_along(tmp_path: Path) -> None:
     first, second = graph.option_of(0), graph.option_of(1)
     assert (first.timeout_s, first.retry.max, first.requirements) == (7.0, 2, ("-r in/reqs.txt",))
     assert (first.environ, second.environ) == ((("TAG", "1"),), (("TAG", "2"),))
+
+
+SECRETIVE = """
+inputs: {token: {type: secret, default: "env:OWN"}, plain: {type: any, default: none}}
+tasks:
+  a: {call: app:f, args: [["${{ inputs.token }}"]], env: {TOKEN: "${{ inputs.token }}"}}
+result: ${{ tasks.a }}
+"""
+
+
+def test_secrets_are_given_to_secret_inputs(tmp_path: Path) -> None:
+    main = "secrets: {key: {ssm: /key}}\ninputs: {token: {type: secret}}\n" + main_of(
+        """  key: {workflow: sub, with: {token: "${{ secrets.key }}"}}
+  token: {workflow: sub, with: {token: "${{ inputs.token }}"}}
+  text: {workflow: sub, with: {token: "secretsmanager:id"}}
+  default: {workflow: sub}
+"""
+    )
+    graph = graph_of(tmp_path, {"main.yaml": main, "sub.yaml": SECRETIVE})
+    given = (
+        Secret("key", "ssm:/key", "main.yaml:3"),
+        Input("token"),
+        Secret("token", "secretsmanager:id", "main.yaml:9"),
+        Secret("token", "env:OWN", "sub.yaml:3"),
+    )
+    assert tuple(graph.args[number] for number in range(4)) == tuple(([one],) for one in given)
+    assert tuple(graph.option_of(number).environ for number in range(4)) == tuple((("TOKEN", one),) for one in given)
+
+
+SECRET_MISTAKES = {
+    "a secret for what is none": ('{plain: "${{ secrets.key }}"}', "E215"),
+    "a secret deep in what is none": ('{plain: {a: ["${{ secrets.key }}"]}}', "E215"),
+    "a secret input for what is none": ('{plain: ["${{ inputs.token }}"]}', "E215"),
+    "an input that is none for a secret": ('{token: "${{ inputs.text }}"}', "E215"),
+    "a result for a secret": ('{token: "${{ tasks.b }}"}', "E215"),
+    "a text that is no reference": ("{token: hunter22}", "E208"),
+    "a secret in a text": ('{token: "env:${{ secrets.key }}"}', "E215"),
+}
+
+
+@pytest.mark.parametrize("case", SECRET_MISTAKES)
+def test_a_secret_goes_to_secret_inputs_and_nothing_else_does(case: str, tmp_path: Path) -> None:
+    given, code = SECRET_MISTAKES[case]
+    head = "secrets: {key: {ssm: /key}}\ninputs: {token: {type: secret}, text: {type: str}}\n"
+    tasks = f"  b: {{call: app:f}}\n  s:\n    workflow: sub\n    with: {given}\n"
+    assert places(tmp_path, {"main.yaml": head + main_of(tasks), "sub.yaml": SECRETIVE}) == [(code, "main.yaml", 10)]
 
 
 WRONG = {

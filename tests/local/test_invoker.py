@@ -67,6 +67,21 @@ def test_preparing_again_changes_nothing_that_is_right(run_service):
     assert service.client.get_function_configuration(FunctionName=name)["CodeSha256"] != changed["CodeSha256"]
 
 
+def test_a_variable_that_somebody_gave_to_a_function_stays(run_service):
+    service = run_service()
+    (name,) = prepare(service, [SMALL], environment={"TREADLE_A": "a", "TREADLE_OLD": "x"})
+    variables = service.client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    service.client.update_function_configuration(
+        FunctionName=name, Environment={"Variables": {**variables, "TOKEN": "hunter22"}}
+    )
+    prepare(service, [SMALL], environment={"TREADLE_A": "b"})
+    changed = service.client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    assert {key: text for key, text in changed.items() if key != "TREADLE_PRELOAD"} == {
+        "TREADLE_A": "b",
+        "TOKEN": "hunter22",
+    }
+
+
 def test_many_threads_may_invoke_at_once(run_service, tmp_path):
     service = run_service()
     prepare(service, [SMALL])

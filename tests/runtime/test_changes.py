@@ -106,6 +106,24 @@ def test_changed_condition_repeats_its_task_and_so_does_an_input_in_it(tmp_path:
     assert why(tmp_path, with_condition) == {"apart": "its `when` has changed"}
 
 
+SECRET = MANIFEST.replace("tasks:", "secrets: {key: {env: KEY}}\ntasks:").replace(
+    "{LOUD:", '{KEY: "${{ secrets.key }}", LOUD:'
+)
+
+
+def test_a_secret_repeats_its_task_when_it_lies_elsewhere_but_not_for_the_line_that_says_so(tmp_path: Path) -> None:
+    def changed(manifest: str) -> dict[str, str]:
+        (tmp_path / "functions.py").write_text(FUNCTIONS)
+        found = []
+        for text in (SECRET, manifest):
+            (tmp_path / "workflow.yaml").write_text(text)
+            found.append(digests(compile_workflow(tmp_path / "workflow.yaml", CompileOptions()).loaded, {"offset": 1}))
+        return reasons(*found)
+
+    assert changed(SECRET.replace("secrets:", "# a comment\n\nsecrets:")) == {}
+    assert changed(SECRET.replace("env: KEY", "ssm: /key")) == {"apart": "its environment variables have changed"}
+
+
 def test_what_follows_a_failure_repeats_only_tasks_that_have_failed(tmp_path: Path) -> None:
     (tmp_path / "functions.py").write_text(FUNCTIONS)
     found = []

@@ -31,7 +31,7 @@ from runtime.timeline import InvocationSpans, Timeline
 LAUNCH_SLACK_S = 0.1
 """Clocks of machines are known no better: an invocation this long before the launch still belongs to it."""
 
-SUCCEEDED = "succeeded"
+SUCCEEDED, RESUMED = "succeeded", "resumed"
 Point = tuple[float, float]
 
 
@@ -44,38 +44,45 @@ class Code:
 
 
 def history_of(timeline: Timeline, code: Code, state: str) -> GraphHistory:
-    """The history of one run that ended as `state` says."""
-    since = timeline.invoked_at - LAUNCH_SLACK_S
-    launched = [one for one in timeline.invocations if one.start_up.invoke_time >= since]
-    is_whole = state == SUCCEEDED and timeline.makespan_s > 0
-    families = _families(launched, code, timeline)
+    """The history of one run that ended as `state` says; one that needed several launches was `resumed`."""
+    began = _began(timeline)
+    launched = [one for one in timeline.invocations if one.start_up.invoke_time >= began - LAUNCH_SLACK_S]
+    if state == SUCCEEDED and len(launched) < len(timeline.invocations):
+        state = RESUMED
+    is_whole = state == SUCCEEDED and timeline.invoked_at > 0 and timeline.makespan_s > 0
     return GraphHistory(
         signature=timeline.graph_signature,
         workflow=timeline.workflow,
-        families=families,
-        environments=_environments(launched, code, timeline.invoked_at),
+        families=_families(launched, code, _short(timeline.run), began),
+        environments=_environments(launched, code, began),
         makespans={(timeline.planner, timeline.sla): Sketch.of([timeline.makespan_s])} if is_whole else {},
         states={state: 1},
-        runs=(_row(timeline, launched, state),),
-        seen_at=round(timeline.invoked_at, 3),
+        runs=(_row(timeline, launched, state, began),),
+        seen_at=began,
     )
+
+
+def _began(timeline: Timeline) -> float:
+    """When the launch began; where its launcher was killed before it could say so, its first worker's call."""
+    called = (one.start_up.invoke_time for one in timeline.invocations)
+    return round(timeline.invoked_at or min(called, default=0.0), 3)
 
 
 def launch_mark(timeline: Timeline) -> str:
     """What a launch of a run is counted by: once, whoever and however many follow it to its end."""
-    return f"{timeline.run} {timeline.invoked_at:.3f}"
+    return f"{timeline.run} {_began(timeline):.3f}"
 
 
-def _row(timeline: Timeline, launched: Sequence[InvocationSpans], state: str) -> RunRow:
+def _row(timeline: Timeline, launched: Sequence[InvocationSpans], state: str, began: float) -> RunRow:
     states = Counter(one.start_up.state for one in launched)
     done = {span.task for one in launched for span in one.spans if span.outcome == "done"}
     return RunRow(
-        at=round(timeline.invoked_at, 3),
+        at=began,
         run=timeline.run,
         state=state,
         planner=timeline.planner,
         sla=timeline.sla,
-        makespan_s=round(timeline.makespan_s, 6),
+        makespan_s=round(timeline.makespan_s, 6) if timeline.invoked_at else 0.0,
         tasks=len(done),
         cold=states["cold"],
         warm=states["warm"],
@@ -146,7 +153,7 @@ class _Gathered:
         )
 
 
-def _families(launched: Iterable[InvocationSpans], code: Code, timeline: Timeline) -> dict[FamilyKey, FamilyHistory]:
+def _families(launched: Iterable[InvocationSpans], code: Code, run: str, at: float) -> dict[FamilyKey, FamilyHistory]:
     """Of the tasks that the graph knows; another name is none of this workflow's."""
     found: dict[FamilyKey, _Gathered] = {}
     for one in launched:
@@ -157,8 +164,7 @@ def _families(launched: Iterable[InvocationSpans], code: Code, timeline: Timelin
             if task in code.fingerprints:
                 family = found.setdefault((task, env), _Gathered())
                 family.take(span, is_first=span is first and one.start_up.state == "cold")
-    at, short = round(timeline.invoked_at, 3), _short(timeline.run)
-    return {key: found[key].made(code.fingerprints[key[0]], short, at) for key in sorted(found)}
+    return {key: found[key].made(code.fingerprints[key[0]], run, at) for key in sorted(found)}
 
 
 def env_key(start_up: StartUp) -> str:
@@ -170,7 +176,7 @@ def _environments(launched: Iterable[InvocationSpans], code: Code, at: float) ->
     by_class: defaultdict[str, list[InvocationSpans]] = defaultdict(list)
     for one in launched:
         by_class[env_key(one.start_up)].append(one)
-    return {env: _environment(by_class[env], code.code_bytes, round(at, 3)) for env in sorted(by_class)}
+    return {env: _environment(by_class[env], code.code_bytes, at) for env in sorted(by_class)}
 
 
 def _environment(invocations: Sequence[InvocationSpans], code_bytes: int, at: float) -> EnvironmentHistory:

@@ -1,4 +1,4 @@
-"""A run that is over goes into the history: once for each launch, whoever followed it. Off the way of the result.
+"""A run that is over goes into the history: once for each launch, whoever followed it to its end.
 
 A run without spans leaves nothing. What goes wrong here never fails a run: it is a warning of one line.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 
 from runtime.bundle import LoadedBundle
-from runtime.errors import RuntimeFault
+from runtime.errors import BundleInvalid, RuntimeFault
 from runtime.history.codec import encode_graph
 from runtime.history.gathering import Code, history_of, launch_mark
 from runtime.history.place import open_history
@@ -17,9 +17,15 @@ from runtime.timeline import Timeline
 
 
 def code_of(bundle: LoadedBundle) -> Code:
-    """What a history needs to know of the code that ran. Raises `BundleInvalid` when a blob is gone."""
-    sizes = [len(bundle.source.read(unit)) for unit in bundle.units]
-    return Code(fingerprints=bundle.graph().fingerprints, code_bytes=sum(sizes))
+    """What a history needs to know of the code that ran; a unit that is gone weighs nothing."""
+    return Code(fingerprints=bundle.graph().fingerprints, code_bytes=sum(_size(bundle, unit) for unit in bundle.units))
+
+
+def _size(bundle: LoadedBundle, digest: str) -> int:
+    try:
+        return len(bundle.source.read(digest))
+    except BundleInvalid:
+        return 0
 
 
 def remember(store: HistoryStore, timeline: Timeline, code: Code, state: str) -> bool:
@@ -31,10 +37,12 @@ def remember(store: HistoryStore, timeline: Timeline, code: Code, state: str) ->
     return store.add(head, launch_mark(timeline), encode_graph(graph))
 
 
-def remember_quietly(deployment: str, redis_url: str | None, timeline: Timeline, code: Code, state: str) -> None:
+def remember_quietly(
+    deployment: str, redis_url: str | None, timeline: Timeline, bundle: LoadedBundle, state: str
+) -> None:
     """`remember` where the deployment's history lies; a fault is a warning."""
     try:
         with open_history(deployment, redis_url) as store:
-            remember(store, timeline, code, state)
+            remember(store, timeline, code_of(bundle), state)
     except RuntimeFault as fault:
         logging.getLogger(__name__).warning("warning: the run is not in the history: %s", fault.message)

@@ -17,6 +17,7 @@ from runtime.summary_views import seconds_text
 
 PARTS = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 SHORT = 8
+SHOWN_TASKS = 40
 UNKNOWN = "?"
 
 
@@ -69,14 +70,23 @@ def head_lines(graph: GraphHistory, size: int) -> Iterator[str]:
 
 
 def task_lines(tasks: Sequence[Task]) -> Iterator[str]:
-    """A head and a line for each task in each class of environments."""
-    has_marks = any(row.is_current is not None for row in tasks)
+    """A head and a line for each task in each class of environments, those first that took most in all."""
+    shown = sorted(tasks, key=_weight)[:SHOWN_TASKS]
+    has_marks = any(row.is_current is not None for row in shown)
     head = ("TASK", "ENVIRONMENT", "SAMPLES", "P50", "P90", "P99", "IN", "OUT", "FAILED", "CODE")
     rows = [head if has_marks else head[:-1]]
-    for row in tasks:
+    for row in shown:
         mark = ("current" if row.is_current else "changed",) if has_marks else ()
         rows.append((row.task, row.env, *_figures(row.family), *mark))
     yield from _aligned(rows, left={0, 1, 9})
+    if left := len(tasks) - len(shown):
+        yield f"… and {left:,} that took less; name a task to see it"
+
+
+def _weight(row: Task) -> tuple[float, str, str]:
+    """What took most in all comes first."""
+    family = row.family
+    return -(family.execs.whole().total + family.first_execs.whole().total), row.task, row.env
 
 
 def _figures(family: FamilyHistory) -> tuple[str, ...]:

@@ -88,6 +88,7 @@ def watch_over(run: str, stack: LocalStack, local: LocalSettings, *, keep: bool 
             directory=str(stack.directory),
             keep=keep,
             signing_key=local.signing_key,
+            history=local.redis_url or "",
         )
     )
 
@@ -101,5 +102,6 @@ def target_on(stack: LocalStack, local: LocalSettings) -> Target:
         deployment=local.deployment,
         time_limit_s=int(local.time_limit_s),
         signing_key=local.signing_key,
+        history=local.redis_url or "",
         vault=str(stack.vault),
     )

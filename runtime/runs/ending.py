@@ -17,6 +17,7 @@ from runtime.runs.book import Ending
 from runtime.runs.confiding import take_secrets_back
 from runtime.runs.following import RunOver
 from runtime.runs.kept import KEPT_BYTES, kept_parts, result_edges
+from runtime.runs.learning import learn, learn_from_failure
 from runtime.runs.record import Outcome, RunState
 from runtime.runs.session import Session
 from runtime.values.trust import Packed
@@ -71,6 +72,8 @@ def succeed(
     _close(session, Ending(outcome=outcome, parts=parts, keeps=_keeps(session)))
     if not keep:
         session.backend.coordinator.finish()
+    if result.timeline is not None:
+        learn(session, result.timeline, RunState.SUCCEEDED)
 
 
 def fail(session: Session, fault: RuntimeFault) -> None:
@@ -86,6 +89,7 @@ def fail(session: Session, fault: RuntimeFault) -> None:
         records=tuple(records),
     )
     _close(session, Ending(outcome=outcome, keeps=_keeps(session)))
+    learn_from_failure(session, RunState.FAILED)
 
 
 def cancel(session: Session, *, keep: bool = False) -> None:
@@ -97,6 +101,7 @@ def cancel(session: Session, *, keep: bool = False) -> None:
 def _record_cancelled(session: Session, reason: str, *, keep: bool) -> None:
     outcome = Outcome(state=RunState.CANCELLED, ended=time.time(), code=RunCancelled.code, reason=reason)
     _close(session, Ending(outcome=outcome, keeps=_keeps(session)))
+    learn_from_failure(session, RunState.CANCELLED)
     if not keep:
         session.backend.coordinator.finish()
 

@@ -22,7 +22,8 @@ class Target:
     """Where a bundle runs. `lambda_endpoint` None is AWS itself; `time_limit_s` is the functions' `Timeout`.
 
     `signing_key` is a reference to the deployment's keys, None for those of this user. `vault` is the socket
-    of a local service for what is confided to it, "" for none.
+    of a local service for what is confided to it, "" for none. `history` is where the deployment's lies: a Redis URL,
+    "" for files, None for runs that leave none.
     """
 
     redis_url: str
@@ -33,6 +34,7 @@ class Target:
     time_limit_s: int = 900
     signing_key: str | None = None
     vault: str = ""
+    history: str | None = None
 
     @property
     def function_prefix(self) -> str:

@@ -44,6 +44,7 @@ class Job:
     directory: str
     keep: bool = False
     signing_key: str | None = None
+    history: str | None = None
 
 
 def start_watchdog(job: Job) -> None:
@@ -68,6 +69,7 @@ def watch_to_the_end(job: Job, ready: Callable[[], None]) -> None:
         region=job.region,
         deployment=job.deployment,
         signing_key=job.signing_key,
+        history=job.history,
         vault=str(Path(job.directory) / SOCKET),
     )
     with held(Path(job.directory)), deployment.book(job.redis_url) as book:

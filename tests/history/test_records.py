@@ -188,10 +188,17 @@ def test_start_ups_are_by_state_and_go_with_the_bytes_of_the_code() -> None:
 
 def test_of_a_resumed_run_only_the_newest_launch_counts() -> None:
     earlier, later = invocation(span("a[1]"), sent_at=50.0), invocation(span("a[2]"), sent_at=100.0)
-    graph = history_of(timeline(earlier, later), CODE, "resumed")
+    graph = history_of(timeline(earlier, later), CODE, "succeeded")
     assert graph.families["a", ENV].execs.count == 1
     assert graph.states == {"resumed": 1} and not graph.makespans
     assert launch_mark(timeline(invoked_at=50.0)) != launch_mark(timeline(invoked_at=100.0))
+
+
+def test_a_launch_whose_beginning_nobody_told_began_with_its_first_call() -> None:
+    one = timeline(invocation(span()), invoked_at=0.0)
+    graph = history_of(one, CODE, "succeeded")
+    assert graph.seen_at == graph.runs[0].at == 100.0
+    assert graph.families["a", ENV].count == 1 and not graph.makespans and graph.runs[0].makespan_s == 0.0
 
 
 def test_makespans_are_those_of_runs_that_succeeded() -> None:

@@ -394,16 +394,8 @@ class Driver:
     def _note(self, run: ev.RunTask, outcome: str, exec_s: float, outputs: Mapping[str, object] = NOTHING) -> None:
         """An attempt ended, and what is to be stored of it is sealed."""
         task = self._worker.tasks[run.task]
-        self._metrics.ended(
-            task,
-            run.attempt,
-            outcome,
-            began=self._began,
-            exec_s=exec_s,
-            waited_s=self._worker.waited_s(run.task),
-            fetched=self._fetched,
-            outputs=outputs,
-        )
+        waited_s = self._worker.waited_s(run.task)
+        self._metrics.ended((task, run.attempt, outcome, self._began, exec_s, waited_s, self._fetched), outputs)
         self._uploader.more()
 
     # ---- user code --------------------------------------------------------------------------------------

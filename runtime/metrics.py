@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from threading import Lock
 from time import monotonic
-from typing import NamedTuple
 
 from runtime.clocks import StoreClock
 from runtime.plan import Task, slot_name
@@ -62,17 +61,8 @@ class MetricsSink:
             self._unsent = []
 
 
-class Note(NamedTuple):
-    """One attempt that ended. `began` is on the monotonic clock; `sizes` are those of its outputs, estimated."""
-
-    task: Task
-    attempt: int
-    outcome: str
-    began: float
-    exec_s: float
-    waited_s: float
-    fetched: tuple[InputSpan, ...]
-    sizes: Mapping[str, int]
+Note = tuple[Task, int, str, float, float, float, tuple[InputSpan, ...]]
+"""One attempt that ended: task, attempt, outcome, begin on the monotonic clock, execution, wait for inputs, inputs."""
 
 
 class InvocationMetrics:
@@ -94,23 +84,14 @@ class InvocationMetrics:
         self._since = inf
         self._lock = Lock()
 
-    def ended(
-        self,
-        task: Task,
-        attempt: int,
-        outcome: str,
-        *,
-        began: float,
-        exec_s: float,
-        waited_s: float = 0.0,
-        fetched: tuple[InputSpan, ...] = (),
-        outputs: Mapping[str, object] = NOTHING,
-    ) -> None:
-        """An attempt ended, and those of its `outputs` that are to be stored are sealed."""
+    def ended(self, note: Note, outputs: Mapping[str, object] = NOTHING) -> None:
+        """An attempt ended, and those of its `outputs`, by slot, that are to be stored are sealed."""
         if not self._notes:
             self._since = monotonic()
-        sizes = {slot: estimated_bytes(value) for slot, value in outputs.items()}
-        self._notes.append(Note(task, attempt, outcome, began, exec_s, waited_s, fetched, sizes))
+        sizes = self._sizes
+        for slot, value in outputs.items():
+            sizes[slot] = estimated_bytes(value)
+        self._notes.append(note)
 
     @property
     def waiting(self) -> tuple[int, float]:
@@ -126,10 +107,8 @@ class InvocationMetrics:
     def send(self, *, is_last: bool) -> None:
         """Send all that waits, with the invocation that it belongs to. Raises RuntimeFault; nothing is lost then."""
         notes = self._take(is_last=is_last)
-        for note in notes:
-            self._sizes.update(note.sizes)
-        last = {note.task.name: note for note in notes}
-        spans = [self._span(note, is_newest=last[note.task.name] is note) for note in notes]
+        last = {note[0].name: note for note in notes}
+        spans = [self._span(note, is_newest=last[note[0].name] is note) for note in notes]
         self._sink.send(self._start_up(is_last), spans, is_last=is_last)
 
     def _take(self, *, is_last: bool) -> list[Note]:
@@ -142,28 +121,29 @@ class InvocationMetrics:
 
     def _is_whole(self, note: Note) -> bool:
         sealed, stored = self._traffic.sealed, self._traffic.stored
-        return all(slot in stored for slot in _slots(note.task) if slot in sealed)
+        return all([slot in stored for slot in _slots(note[0]) if slot in sealed])
 
     def _span(self, note: Note, *, is_newest: bool) -> TaskSpan:
         """What was stored belongs to the newest attempt of a task, also when it failed and that is let pass."""
-        task, traffic, sizes = note.task, self._traffic, self._sizes
-        slots = _slots(task) if is_newest else ()
-        took_s, at = max([traffic.stored.get(slot, NOT_STORED) for slot in slots], key=_time_of, default=NOT_STORED)
-        foreign = {item.slot for item in note.fetched}
+        task, attempt, outcome, began, exec_s, waited_s, fetched = note
+        stored, sealed, sizes = self._traffic.stored, self._traffic.sealed, self._sizes
+        slots = [slot for slot in _slots(task) if slot in sizes or slot in sealed] if is_newest else []
+        took_s, at = max([stored.get(slot, NOT_STORED) for slot in slots], key=_time_of, default=NOT_STORED)
+        foreign = {item.slot for item in fetched} if fetched else ()
         local = [edge.slot for edge in task.in_edges if edge.slot not in foreign]
         return TaskSpan(
             task=task.name,
-            attempt=note.attempt,
-            outcome=note.outcome,
-            started_at=self._clock.at(note.began),
-            exec_s=note.exec_s,
-            wait_inputs_s=note.waited_s,
+            attempt=attempt,
+            outcome=outcome,
+            started_at=self._clock.at(began),
+            exec_s=exec_s,
+            wait_inputs_s=waited_s,
             commit_s=took_s,
             committed_at=at,
-            inputs=note.fetched,
+            inputs=fetched,
             local_inputs=len(local),
             local_bytes=sum([sizes.get(slot, 0) for slot in local]),
-            outputs=tuple([self._output(task, slot) for slot in slots if slot in note.sizes or slot in traffic.sealed]),
+            outputs=tuple([self._output(task, slot) for slot in slots]),
         )
 
     def _output(self, task: Task, slot: str) -> OutputSpan:

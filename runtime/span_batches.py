@@ -139,45 +139,45 @@ def _start_up(document: dict[str, Any]) -> StartUp:
 
 
 def _span(row: list[Any], zero: float) -> TaskSpan:
+    """The rows of a run are many: what is usual is looked at once."""
     task, attempt, outcome, started, exec_ns, local_inputs, local_bytes, outputs, *rest = row
     inputs, wait_ns, commit_ns, committed, *more = rest or ((), 0, 0, NO_TIME)
     (optimizations,) = more or ((),)
     if outcome not in OUTCOMES:
         raise ValueError("not a batch of spans: no such outcome")
+    _check_counts(attempt, exec_ns, local_inputs, local_bytes, wait_ns, commit_ns)
     return TaskSpan(
         task=_name(task),
-        attempt=_count(attempt),
+        attempt=attempt,
         outcome=outcome,
         started_at=zero + _int(started) / MICRO,
-        exec_s=_count(exec_ns) / NANO,
-        wait_inputs_s=_count(wait_ns) / NANO,
-        commit_s=_count(commit_ns) / NANO,
+        exec_s=exec_ns / NANO,
+        wait_inputs_s=wait_ns / NANO,
+        commit_s=commit_ns / NANO,
         committed_at=0.0 if committed == NO_TIME else zero + _int(committed) / MICRO,
-        inputs=tuple([_input(item) for item in inputs]),
-        local_inputs=_count(local_inputs),
-        local_bytes=_count(local_bytes),
-        outputs=tuple([_output(item) for item in outputs]),
-        optimizations=tuple([_optimization(item) for item in optimizations]),
+        inputs=tuple([_input(*item) for item in inputs]) if inputs else (),
+        local_inputs=local_inputs,
+        local_bytes=local_bytes,
+        outputs=tuple([_output(*item) for item in outputs]),
+        optimizations=tuple(map(_optimization, optimizations)) if optimizations else (),
     )
 
 
-def _input(row: list[Any]) -> InputSpan:
-    slot, size, source, fetch_ns = row
+def _input(slot: Any, size: Any, source: Any, fetch_ns: Any) -> InputSpan:
     if source not in SOURCES:
         raise ValueError("not a batch of spans: no such source")
-    return InputSpan(slot=_name(slot), bytes=_count(size), source=source, fetch_s=_count(fetch_ns) / NANO)
+    _check_counts(size, fetch_ns)
+    return InputSpan(slot=_name(slot), bytes=size, source=source, fetch_s=fetch_ns / NANO)
 
 
-def _output(row: list[Any]) -> OutputSpan:
-    name, size, *stored = row
-    serialize_ns, upload_ns = stored or (0, 0)
-    return OutputSpan(
-        name=None if name is None else _name(name),
-        bytes=_count(size),
-        is_stored=bool(stored),
-        serialize_s=_count(serialize_ns) / NANO,
-        upload_s=_count(upload_ns) / NANO,
-    )
+def _output(name: Any, size: Any, serialize_ns: Any = None, upload_ns: Any = 0) -> OutputSpan:
+    if name is not None:
+        _name(name)
+    if serialize_ns is None:
+        _check_counts(size)
+        return OutputSpan(name=name, bytes=size, is_stored=False)
+    _check_counts(size, serialize_ns, upload_ns)
+    return OutputSpan(name=name, bytes=size, is_stored=True, serialize_s=serialize_ns / NANO, upload_s=upload_ns / NANO)
 
 
 def _optimization(document: dict[str, Any]) -> Optimization:
@@ -198,9 +198,15 @@ def _int(value: object) -> int:
 
 
 def _count(value: object) -> int:
-    if type(value) is not int or not 0 <= value < MAX_NUMBER:
-        raise ValueError("not a batch of spans: a number of things is expected")
+    _check_counts(value)
+    assert isinstance(value, int)
     return value
+
+
+def _check_counts(*values: object) -> None:
+    for value in values:
+        if type(value) is not int or not 0 <= value < MAX_NUMBER:
+            raise ValueError("not a batch of spans: a number of things is expected")
 
 
 def _number(value: object) -> float:

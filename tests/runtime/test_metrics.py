@@ -37,7 +37,7 @@ class Bench:
         return replace(START, start_time=1_000.0)
 
     def ran(self, one: Task, outcome: str = "done", attempt: int = 1, **outputs: object) -> None:
-        self.metrics.ended(one, attempt, outcome, began=51.0, exec_s=0.5, outputs=outputs)
+        self.metrics.ended((one, attempt, outcome, 51.0, 0.5, 0.0, ()), outputs)
 
     def stored(self, slot: str, at: float = 1_002.0) -> None:
         self.traffic.committed((slot,), 0.25, at)
@@ -92,7 +92,7 @@ def test_what_a_task_took_from_here_and_from_elsewhere_is_told_apart() -> None:
     bench.ran(task("a"), a="four")
     bench.metrics.send(is_last=False)
     fetched = (InputSpan(slot="b", bytes=7, source="hint"),)
-    bench.metrics.ended(task("c", "a", "b"), 1, "done", began=52.0, exec_s=0.0, waited_s=0.5, fetched=fetched)
+    bench.metrics.ended((task("c", "a", "b"), 1, "done", 52.0, 0.0, 0.5, fetched))
     bench.metrics.send(is_last=True)
     *_, span = bench.spans()
     assert (span.local_inputs, span.local_bytes, span.inputs, span.wait_inputs_s) == (1, 4, fetched, 0.5)

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from threading import Lock
-from time import monotonic
 
 from runtime.clocks import StoreClock
 from runtime.plan import Task, slot_name
@@ -79,15 +78,15 @@ class InvocationMetrics:
         self._clock = clock
         self._traffic = traffic
         self._notes: deque[Note] = deque()
-        self._whole = 0
+        self._held: list[Note] = []
+        self._whole: list[Note] = []
+        self._answered = 0
         self._sizes: dict[str, int] = {}
         self._since = inf
         self._lock = Lock()
 
     def ended(self, note: Note, outputs: Mapping[str, object] = NOTHING) -> None:
         """An attempt ended, and those of its `outputs`, by slot, that are to be stored are sealed."""
-        if not self._notes:
-            self._since = monotonic()
         sizes = self._sizes
         for slot, value in outputs.items():
             sizes[slot] = estimated_bytes(value)
@@ -95,14 +94,13 @@ class InvocationMetrics:
 
     @property
     def waiting(self) -> tuple[int, float]:
-        """How many rows wait to be sent, and since when the oldest does, by the monotonic clock.
+        """How many rows wait to be sent, and when the oldest of them ended, by the monotonic clock.
 
-        A row that waits for the answer to its commit does not count, nor do those behind it.
+        A row that waits for the answer to its commit does not count.
         """
         with self._lock:
-            while self._whole < len(self._notes) and self._is_whole(self._notes[self._whole]):
-                self._whole += 1
-            return self._whole + self._sink.unsent, self._since
+            self._look()
+            return len(self._whole) + self._sink.unsent, self._since
 
     def send(self, *, is_last: bool) -> None:
         """Send all that waits, with the invocation that it belongs to. Raises RuntimeFault; nothing is lost then."""
@@ -113,11 +111,26 @@ class InvocationMetrics:
 
     def _take(self, *, is_last: bool) -> list[Note]:
         with self._lock:
-            taken: list[Note] = []
-            while self._notes and (is_last or self._is_whole(self._notes[0])):
-                taken.append(self._notes.popleft())
-            self._whole, self._since = 0, monotonic()
+            self._look()
+            taken, self._whole = self._whole, []
+            if is_last:
+                taken += self._held
+                self._held = []
+            self._since = inf
         return taken
+
+    def _look(self) -> None:
+        """Sort what ended since the last look, and what waited for a commit when one was answered since."""
+        answered = len(self._traffic.stored)
+        new = [self._notes.popleft() for _ in range(len(self._notes))]
+        if answered != self._answered:
+            new, self._held, self._answered = self._held + new, [], answered
+        for note in new:
+            if self._is_whole(note):
+                self._whole.append(note)
+                self._since = min(self._since, note[3] + note[4])
+            else:
+                self._held.append(note)
 
     def _is_whole(self, note: Note) -> bool:
         sealed, stored = self._traffic.sealed, self._traffic.stored

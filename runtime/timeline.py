@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runtime.bundle import LoadedBundle
@@ -134,9 +134,17 @@ def _joined(batches: list[SpanBatch]) -> InvocationSpans:
     newest = batches[-1]
     return InvocationSpans(
         start_up=newest.start_up,
-        spans=tuple([span for batch in batches for span in batch.spans]),
+        spans=tuple([span for batch in batches for span in _set_right(batch, newest.start_up)]),
         is_complete=newest.is_last and newest.number == len(batches) - 1,
     )
+
+
+def _set_right(batch: SpanBatch, newest: StartUp) -> tuple[TaskSpan, ...]:
+    """The spans of a batch by the clock of the newest, which knows best: by so much it has moved the start."""
+    moved_s = newest.start_time - batch.start_up.start_time
+    if not moved_s:
+        return batch.spans
+    return tuple([replace(span, started_at=span.started_at + moved_s) for span in batch.spans])
 
 
 def encode_timeline(timeline: Timeline) -> bytes:

@@ -21,7 +21,7 @@ from runtime.runs.publishing import publish
 from runtime.runs.record import Outcome, RunRecord
 from runtime.runs.session import Session
 from runtime.span_batches import encode_invoked
-from runtime.timeline import Timeline, gather, make_timeline
+from runtime.timeline import Gathered, Timeline, gather, make_timeline
 from runtime.values.trust import Packed
 from runtime.watch import Move, RunWatch, next_move, rebuild_state
 
@@ -122,9 +122,15 @@ class Follower:
             self._read_events(give_up - time.monotonic())
 
     def timeline(self) -> Timeline:
-        """What the workers of this run have measured so far; one round trip for every few batches."""
+        """What the workers of this run have measured so far; one round trip for every few batches.
+
+        A run does not fail for want of it: what could not be read is one of its problems.
+        """
         session = self._session
-        gathered = gather(session.backend.signals.read_spans())
+        try:
+            gathered = gather(session.backend.signals.read_spans())
+        except RuntimeFault as fault:
+            gathered = Gathered(invocations=(), invoked_at=0.0, problems=(fault.message,))
         if self._invoked_at:
             gathered = replace(gathered, invoked_at=self._invoked_at)
         return make_timeline(gathered, session.bundle, run=session.run, last_commit=self.watch.last_commit)

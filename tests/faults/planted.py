@@ -7,7 +7,8 @@ scenarios here can be compared to that one's. `python -m tests.faults.table` mea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,11 +19,15 @@ from runtime.backends.memory_commit import CommitRun
 from runtime.backends.memory_coordinator import MemoryCoordinator
 from runtime.backends.memory_state import Record, State
 from runtime.backends.redis_link import Scripts
+from runtime.errors import StoreUnavailable
 from runtime.events import Event, SendCommit
 from runtime.exchange import Exchange
 from runtime.machine.attempts import Attempts
+from runtime.metrics import MetricsSink
 from runtime.plan import Task
 from runtime.ports import Arrival, Attempt, Call, Commit, Mode, Reference, Release, RunStatus, Status
+from runtime.span_batches import encode_batch, read_batch
+from runtime.spans import StartUp, TaskSpan
 from runtime.values.bulk import Sealed
 from runtime.watch import Move, RunWatch
 from runtime.worker import Worker
@@ -74,6 +79,7 @@ _finish = Worker._finish
 _release = CommitRun._release
 _worker_arrive = Worker._arrive
 _announce = Attempts.announce
+_send = MetricsSink.send
 
 
 def _leave_unseen(run: CommitRun) -> bool:
@@ -270,6 +276,31 @@ NO_META: tuple[Patch, ...] = (
     ),
 )
 
+
+def _send_once(sink: MetricsSink, start_up: StartUp, spans: Sequence[TaskSpan], *, is_last: bool) -> None:
+    """What could not be sent is given up."""
+    try:
+        _send(sink, start_up, spans, is_last=is_last)
+    finally:
+        sink._unsent = []
+
+
+def _send_under_another_number(
+    sink: MetricsSink, start_up: StartUp, spans: Sequence[TaskSpan], *, is_last: bool
+) -> None:
+    """What is sent again is taken for something new."""
+    try:
+        _send(sink, start_up, spans, is_last=is_last)
+    except StoreUnavailable:
+        again = [
+            replace(read_batch(json.loads(text)), number=sink._number + place)
+            for place, text in enumerate(sink._unsent)
+        ]
+        sink._unsent = [encode_batch(batch) for batch in again]
+        sink._number += len(again)
+        raise
+
+
 PLANTED = {
     "leave_unseen": Planted(
         0.15,
@@ -377,4 +408,6 @@ PLANTED = {
     "runs_without_place": Planted(0.001, ((Attempts, "announce", _claim_nothing),)),
     "places_counted": Planted(0.03, ((CommitRun, "_release", _count_down),)),
     "walks_through_gates": Planted(0.03, ((Worker, "_arrive", _walk_ungranted),)),
+    "rows_forgotten": Planted(0.03, ((MetricsSink, "send", _send_once),)),
+    "rows_doubled": Planted(0.03, ((MetricsSink, "send", _send_under_another_number),)),
 }

@@ -14,14 +14,14 @@ from runtime import events as ev
 from runtime.exchange import Exchange
 from runtime.failures import brief_record
 from runtime.machine.inputs import argument_slots
-from runtime.metrics import MetricsSink
 from runtime.plan import Task
-from runtime.ports import Call, Commit
+from runtime.ports import Call, Commit, Status
 from runtime.spans import StartUp
 from runtime.values.trust import Packed
 from runtime.worker import Worker
 from tests.faults.policies import failure_of, is_skipped, stand_ins
 from tests.faults.ports import Crash, ReplyLost, faulty_ports
+from tests.faults.uploads import Uploads
 
 if TYPE_CHECKING:
     from tests.faults.world import World
@@ -55,6 +55,7 @@ class Process:
         self._hints_after = "0"
         self._is_subscribed = False
         self._is_hint_due = False
+        self._has_begun = False
         self.machine = Worker(
             worker=delivery.call.worker,
             token=f"{world.schedule.getrandbits(64):x}",
@@ -65,6 +66,9 @@ class Process:
         )
         self._forward = delivery.forward
         ports = faulty_ports(world, world.send, self.later)
+        self._uploads = Uploads(
+            self._start_up(), ports.signals.push_spans, world.referee.ledger, lambda: world.now, self._beside
+        )
         self.exchange = Exchange(self.machine, ports, world.trust, delivery.values, self._hear)
 
     # ---- life -------------------------------------------------------------------------------------------
@@ -97,8 +101,34 @@ class Process:
                 self.has_lost_reply = True
                 self.later(self.world.schedule.uniform(0.05, 3.0), act)
 
+    def _beside(self, delay: float, act: Callable[[], None]) -> None:
+        """Do `act` then on a thread beside, where no fault comes first, if this process still lives."""
+
+        def do() -> None:
+            if self.is_alive and self.world.now < self._frozen_until:
+                self._beside(self._frozen_until - self.world.now, act)
+            elif self.is_alive:
+                act()
+
+        self.world.at(delay, do)
+
+    def _start_up(self) -> StartUp:
+        machine = self.machine
+        return StartUp(
+            run="run",
+            worker=machine.worker,
+            incarnation=machine.token,
+            env_class=machine.env.name,
+            memory_mb=machine.env.memory_mb,
+            state="cold",
+            invoke_time=self.call.called_at,
+            start_time=self.world.now,
+        )
+
     def end(self, why: str) -> None:
         self.is_alive = False
+        if why == "crashed" and not self._frozen_until:
+            self._uploads.dies()
         self.why_over = why
         self.world.ended(self)
 
@@ -112,6 +142,7 @@ class Process:
         def hear() -> None:
             self._renew_at = self.world.now + machine.settings.renew_s
             self.later(machine.settings.renew_s, self._renew)
+            self._has_begun = begin.status is Status.GO
             self._feed(ev.Begun(begin))
             if self.is_alive and not machine.has_left:
                 self.exchange.forward(self._forward, begin.now)
@@ -200,6 +231,7 @@ class Process:
         self.world.executions[task.name] += 1
         self.world.referee.runs(task.name, self.began_at)
         self.world.trace(f"{self.machine.worker} {self.machine.token[:4]} ran {task.name}, attempt {attempt}")
+        self._uploads.ended(task.name, attempt)
         scenario = self.world.scenario
         if task.name in scenario.flaky - scenario.policies.broken and self.world.executions[task.name] == 1:
             self._feed(self._failed(task, "once", attempt))
@@ -223,22 +255,13 @@ class Process:
         machine, world = self.machine, self.world
         world.trace(f"{machine.worker} {machine.token[:4]} is over: {reason}")
         if reason not in ("left", "handed over"):
+            if self._has_begun:
+                self._uploads.leaves()
             self.end(reason)
             return
-        sink = MetricsSink(self.exchange.ports.signals.push_spans)
-        start_up = StartUp(
-            run="run",
-            worker=machine.worker,
-            incarnation=machine.token,
-            env_class=machine.env.name,
-            memory_mb=machine.env.memory_mb,
-            state="cold",
-            invoke_time=self.call.called_at,
-            start_time=world.now,
-        )
 
         def flush() -> None:
-            sink.send(start_up, (), is_last=True)
+            self._uploads.leaves()
             self.end(reason)
 
         self.later(world.latency(), flush)

@@ -11,6 +11,7 @@
 - The watch repeats no call in a run that nothing has befallen.
 - A task that must not run twice does not, unless the store forgot it, and nothing follows from it unless it is stored.
 - No more tasks of a family with a gate run at once than it has places, but for those of zombies.
+- Measurements whose send was answered are there once, and none waited for longer than their strategy says.
 - A run fails only when one of its tasks fails for good, and then it does.
 
 That a run ends is the world's to see.
@@ -26,9 +27,11 @@ from typing import TYPE_CHECKING
 from runtime.failures import whole_records
 from runtime.plan import Task
 from runtime.ports import Answer, Commit, RunStatus, Status
+from runtime.timeline import gather
 from runtime.values.reading import read_stored
 from tests.faults.audit import audit
 from tests.faults.scenario import DEADLY
+from tests.faults.uploads import Ledger
 from tests.faults.values import plain, sequential
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ class Referee:
 
     def __init__(self, world: World) -> None:
         self.over = ""
+        self.ledger = Ledger()
         self.is_farewell_lost = False
         self._world = world
         self._results: Mapping[str, object] = {}
@@ -218,6 +222,16 @@ class Referee:
             if count > 1 + self._world.mishaps.lost_slots[slot]:
                 raise Violation(f"{slot} was committed {count} times")
         self._compare_reads()
+        self._compare_rows()
+
+    def _compare_rows(self) -> None:
+        """Measurements that the store has answered for are there, and each once."""
+        mishaps, store = self._world.mishaps, self._world.store
+        if mishaps.is_value_lost or mishaps.has_rolled_back or mishaps.vanished:
+            return
+        gathered = gather(store.signals.read_spans())
+        if wrong := "; ".join(gathered.problems) or self.ledger.wrong(gathered.invocations):
+            raise Violation(wrong)
 
     def _compare_reads(self) -> None:
         mishaps, store, trust = self._world.mishaps, self._world.store, self._world.trust

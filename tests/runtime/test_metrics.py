@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 
 from runtime.clocks import StoreClock
 from runtime.metrics import InvocationMetrics, MetricsSink
@@ -122,3 +123,26 @@ def test_each_of_several_outputs_has_its_own_row() -> None:
         OutputSpan(name="x", bytes=80, is_stored=True, upload_s=0.75),
         OutputSpan(name="y", bytes=3, is_stored=False),
     )
+
+
+def test_a_row_that_waits_for_its_commit_holds_up_no_other() -> None:
+    bench = Bench()
+    bench.traffic.sealed["a"] = (80, 0.0)
+    bench.ran(task("a"))
+    bench.ran(task("b"), b=1)
+    bench.metrics.send(is_last=False)
+    assert [span.task for span in bench.spans()] == ["b"]
+    bench.stored("a")
+    assert bench.metrics.waiting == (1, 51.5)
+    bench.metrics.send(is_last=False)
+    assert [span.task for span in bench.spans()] == ["b", "a"]
+
+
+def test_the_oldest_row_waits_since_its_end() -> None:
+    bench = Bench()
+    assert bench.metrics.waiting == (0, inf)
+    bench.ran(task("a"))
+    bench.metrics.ended((task("b"), 1, "done", 60.0, 0.5, 0.0, ()))
+    assert bench.metrics.waiting == (2, 51.5)
+    bench.metrics.send(is_last=False)
+    assert bench.metrics.waiting == (0, inf)

@@ -275,3 +275,12 @@ def test_the_time_of_the_newest_launch_counts() -> None:
     for bad in ('{"invoked": "soon"}', '{"invoked": -1}', '{"invoked": 1e400}', '{"invoked": 1, "more": 1}'):
         found = gather([encode_invoked(1.5), bad])
         assert found.invoked_at == 1.5 and len(found.problems) == 1
+
+
+def test_an_early_batch_is_set_right_by_the_clock_of_the_newest() -> None:
+    early = replace(START, start_time=START.start_time - 0.25)
+    first = encode_batch(SpanBatch(start_up=early, spans=(replace(SPAN, started_at=1000.5),), number=0, is_last=False))
+    second = encode_batch(SpanBatch(start_up=START, spans=(), number=1))
+    (invocation,) = gather([first, second]).invocations
+    assert [span.started_at for span in invocation.spans] == [pytest.approx(1000.75)]
+    assert [span.committed_at for span in invocation.spans] == [pytest.approx(SPAN.committed_at)]

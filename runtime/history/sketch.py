@@ -32,6 +32,8 @@ LOWEST_BIN = math.floor(math.log(SMALLEST) * _PER_LOG)
 HIGHEST_BIN = math.ceil(math.log(LARGEST) * _PER_LOG)
 BINS = HIGHEST_BIN - LOWEST_BIN + 1
 UNITS = 10**9
+ROUNDING = 1e-6
+"""0.95 times 100 samples is 95 of them, whatever the product's last digit is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,10 @@ class Sketch:
         return self.total / UNITS / self.count
 
     def quantile(self, p: float) -> float:
-        """The value below which the part `p` lies; it never falls as p grows. Raises ValueError of an empty sketch."""
+        """The least value that the part `p` or more does not exceed: of two samples the p90 is the larger.
+
+        It never falls as p grows. Raises ValueError of an empty sketch.
+        """
         return self.quantiles((p,))[0]
 
     def quantiles(self, parts: Iterable[float]) -> tuple[float, ...]:
@@ -88,10 +93,10 @@ class Sketch:
         return tuple(self._at(p, numbers, upto) for p in parts)
 
     def _at(self, p: float, numbers: list[int], upto: list[int]) -> float:
-        rank = min(max(p, 0.0), 1.0) * (self.count - 1)
-        if rank < self.zeros or not numbers:
+        needed = max(1, math.ceil(min(max(p, 0.0), 1.0) * self.count - ROUNDING))
+        if needed <= self.zeros or not numbers:
             return self.minimum
-        number = numbers[bisect_left(upto, math.floor(rank) + 1)]
+        number = numbers[bisect_left(upto, needed)]
         return min(max(middle_of(number), self.minimum), self.maximum)
 
     def share_below(self, value: float) -> float:

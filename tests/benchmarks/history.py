@@ -10,6 +10,7 @@ sets quantiles of the sketches beside those of all samples of a task.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import sys
 import tempfile
@@ -144,7 +145,7 @@ def show_accuracy(shape: Shape, history: History, samples: Samples) -> None:
 
 
 def _compared(exact: Sequence[float], sketch: Sketch, p: float) -> list[str]:
-    true, found = exact[int(p * (len(exact) - 1))], sketch.quantile(p)
+    true, found = exact[math.ceil(p * len(exact)) - 1], sketch.quantile(p)
     return [f"{true:.4f}", f"{found:.4f}", f"{100 * (found / true - 1):+.2f} %"]
 
 

@@ -18,7 +18,7 @@ PARTS = st.floats(min_value=0, max_value=1)
 
 
 def exact(values: list[float], p: float) -> float:
-    return sorted(values)[math.floor(p * (len(values) - 1))]
+    return sorted(values)[max(1, math.ceil(p * len(values) - 1e-6)) - 1]
 
 
 @given(LISTS, PARTS)
@@ -75,6 +75,10 @@ def test_the_share_below_a_value_and_quantiles_are_inverse() -> None:
     sketch = Sketch.of(chance.lognormvariate(0, 1) for _ in range(10_000))
     for p in (0.05, 0.5, 0.95):
         assert sketch.share_below(sketch.quantile(p)) == pytest.approx(p, abs=0.02)
+
+
+def test_a_high_quantile_of_few_values_is_the_largest_of_them() -> None:
+    assert Sketch.of([1.0, 2.0]).quantiles((0.5, 0.51, 0.9, 1.0)) == pytest.approx((1.0, 2.0, 2.0, 2.0), rel=ACCURACY)
 
 
 def test_of_nothing_there_is_no_quantile() -> None:

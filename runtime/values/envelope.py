@@ -109,10 +109,19 @@ class Signer:
 
     def tag(self, place: bytes, header: bytes, data: bytes | bytearray | memoryview) -> bytes:
         """What the signing key says of `data`."""
-        mac = self._start.copy()
-        mac.update(place + header)
-        mac.update(data)
-        return mac.digest()
+        return _tag(self._start, place, header, data)
+
+    def tag_of(self, key: bytes, place: bytes, header: bytes, data: memoryview) -> bytes | None:
+        """What the key of this id says of `data`; None when it is not among these."""
+        start = self._starts.get(key)
+        return None if start is None else _tag(start, place, header, data)
+
+
+def _tag(start: hmac.HMAC, place: bytes, header: bytes, data: bytes | bytearray | memoryview) -> bytes:
+    mac = start.copy()
+    mac.update(place + header)
+    mac.update(data)
+    return mac.digest()
 
 
 def seal(key: bytes | Signer, place: Place, data: bytes | memoryview, codec: Codec) -> bytes:
@@ -146,11 +155,11 @@ def open_view(key: bytes | Signer, place: Place, blob: bytes) -> tuple[Codec, me
         raise invalid(place, f"it is of version {version}, this treadle reads version {VERSION}")
     if length != len(blob) - OVERHEAD:
         raise invalid(place, f"it holds {len(blob) - OVERHEAD} bytes of {length}")
-    signer = _signer(key)
-    if not signer.knows(named):
-        raise _unknown_key(f"the stored bytes for {place} are refused: they are signed with", named)
     data = memoryview(blob)[OVERHEAD:]
-    if not hmac.compare_digest(signer.using(named).tag(place.encode(), header, data), blob[HEADER.size : OVERHEAD]):
+    tag = _signer(key).tag_of(named, place.encode(), header, data)
+    if tag is None:
+        raise _unknown_key(f"the stored bytes for {place} are refused: they are signed with", named)
+    if not hmac.compare_digest(tag, blob[HEADER.size : OVERHEAD]):
         raise invalid(place, "its signature does not fit: it was changed, or made for another place")
     assert kind == place.kind.value, "the kind is part of what was signed"
     return Codec(codec), data

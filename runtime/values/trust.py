@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from runtime.errors import ValueUnreadable
 from runtime.tasks.user_errors import error_text
-from runtime.values.bulk import FRAME_MARK, Bulk, Sealed, framed, is_bulk, open_bulk, seal_bulk, unframed
-from runtime.values.envelope import Codec, Kind, Place, Signer, named_key, open_sealed, open_view, seal
+from runtime.values.bulk import FRAME_MARK, Bulk, ChunkGone, Sealed, framed, is_bulk, open_bulk, seal_bulk, unframed
+from runtime.values.envelope import Codec, Kind, Place, Signer, invalid, named_key, open_sealed, open_view, seal
 from runtime.values.packing import Packing, pack_value, unpack_value
 
 
@@ -79,12 +79,12 @@ class Trust:
         return _flat(self.seal_input(name, value))
 
     def open_kept(self, slot: str, kept: bytes) -> object:
-        """Raises as `open_value`."""
-        return self.open_value(slot, _unflat(kept))
+        """Raises `SignatureInvalid` (E606), and `ValueUnreadable` when unpickling raises."""
+        return unpickled(slot, self._verify_kept(Kind.VALUE, slot, kept).unpack)
 
     def open_kept_input(self, name: str, kept: bytes) -> object:
-        """Raises as `open_input`."""
-        return self.open_input(name, _unflat(kept))
+        """Raises `SignatureInvalid` (E606)."""
+        return self._verify_kept(Kind.INPUT, name, kept).unpack()
 
     def seal_input(self, name: str, value: object) -> Sealed:
         """Serialise and sign the value of an input of the run. Raises `NotSerializable`."""
@@ -115,6 +115,13 @@ class Trust:
             return Packed(Packing(codec, data), len(head))
         chunks = sealed.chunks if isinstance(sealed, Bulk) else ()
         return Packed(*open_bulk(self.signer.using(named_key(head)), place, data, chunks))
+
+    def _verify_kept(self, kind: Kind, name: str, kept: bytes) -> Packed:
+        """Bytes in one piece have all their chunks, or are not what was kept."""
+        try:
+            return self._verify(kind, name, _unflat(kept))
+        except ChunkGone:
+            raise invalid(self._of_run(kind, name), "it lacks some of its chunks") from None
 
     def seal_page(self, number: int, data: bytes) -> bytes:
         return seal(self.signer, self._of_run(Kind.PAGE, str(number)), data, Codec.RAW)

@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from runtime.errors import SignatureInvalid
-from runtime.values.bulk import CHUNK_BYTES, Bulk, ChunkGone, framed, unframed
+from runtime.values.bulk import CHUNK_BYTES, FRAME, Bulk, ChunkGone, framed, unframed
 from runtime.values.envelope import Signer
 from runtime.values.trust import Trust
 
@@ -140,3 +142,34 @@ def test_a_kept_value_opens_at_its_own_place_alone() -> None:
     assert TRUST.open_kept_input("data", kept_input) == large()
     with pytest.raises(SignatureInvalid):
         TRUST.open_kept("data", kept_input)
+
+
+KEPT = TRUST.keep_value(SLOT, TRUST.verify_value(SLOT, TRUST.seal_value(SLOT, large(1, 1_100_000))))
+PLACES = st.one_of(st.integers(0, 300), st.integers(0, len(KEPT)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(PLACES, st.binary(max_size=12), st.integers(0, 12)), min_size=1, max_size=3))
+def test_random_changes_of_a_kept_value_are_refused_or_change_nothing(changes: list[tuple[int, bytes, int]]) -> None:
+    kept = KEPT
+    for at, part, gone in changes:
+        kept = kept[:at] + part + kept[at + gone :]
+    try:
+        value = TRUST.open_kept(SLOT, kept)
+    except SignatureInvalid:
+        return
+    assert value == large(1, 1_100_000)
+
+
+@pytest.mark.parametrize("head", [(b"TF", 2**63, 1), (b"TF", 10, 2**32 - 1), (b"TF", 10, 1_000_000)])
+def test_a_stream_that_says_to_be_huge_takes_no_memory(head: tuple[bytes, int, int]) -> None:
+    asked: list[int] = []
+    data = io.BytesIO(FRAME.pack(*head) + b"\xff" * 100)
+
+    def read(count: int) -> bytes:
+        asked.append(count)
+        return data.read(count)
+
+    with pytest.raises(SignatureInvalid):
+        TRUST.open_value(SLOT, unframed(read))
+    assert max(asked) <= 8_000_000

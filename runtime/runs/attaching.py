@@ -37,7 +37,7 @@ def shown_end(deployment: Deployment, found: Found) -> RunResult:
     assert outcome is not None, "only a run that is over has an end"
     if outcome.state is not RunState.SUCCEEDED:
         raise fault_of(found.run, outcome)
-    return kept_result(outcome, deployment.parts(found), deployment.trust(found.entry.record))
+    return kept_result(outcome, deployment.parts(found), deployment.own_trust(found.run))
 
 
 def follow_live(deployment: Deployment, found: Found, progress: Callable[[Progress], None]) -> RunResult:

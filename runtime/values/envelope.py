@@ -99,7 +99,7 @@ class Signer:
         if key == self.id:
             return self
         if key not in self._starts:
-            raise _unknown_key("signatures are wanted of", key)
+            raise _unknown_key("the run signs with", key)
         other = object.__new__(Signer)
         other._starts, other.id, other._start = self._starts, key, self._starts[key]
         return other

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 LINE_BYTES = 1 << 24
@@ -42,6 +43,8 @@ class Vault:
             pass  # no question of ours: it gets no answer
         finally:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     def _answer(self, question: dict[str, object]) -> dict[str, str]:
         run = str(question["run"])

@@ -17,10 +17,12 @@ from os.path import abspath, dirname
 from typing import TYPE_CHECKING
 
 from runtime.errors import RuntimeFault
+from runtime.secrecy.protocol import IS_BUSY, IS_HOLDING, LENGTH_BYTES, STATE_BYTES
 from runtime.tasks.descriptors import Identity, file_of
 
 if TYPE_CHECKING:
     import socket
+    from mmap import mmap
 
 STDOUT, STDERR = 1, 2
 ROOT = dirname(dirname(dirname(abspath(__file__))))
@@ -44,6 +46,8 @@ class Log:
         self._control: socket.socket | None = None
         self._opened: dict[int, Identity] = {}
         self._logs: dict[int, int] = {}
+        self._pipes: tuple[int, ...] = ()
+        self._state: mmap | None = None
         self._lock = threading.Lock()
 
     def hide(self, spelled: Iterable[str]) -> None:
@@ -59,11 +63,13 @@ class Log:
 
     def settle(self) -> None:
         """Returns when what was written is in the log, but for what may be the beginning of a secret."""
-        self._ask_if_filtered(b"settle")
+        if self._control is not None and not self._is_settled(IS_BUSY):
+            self._ask_quietly(b"settle")
 
     def flush(self) -> None:
         """Returns when all that was written is in the log."""
-        self._ask_if_filtered(b"flush")
+        if self._control is not None and not self._is_settled(IS_BUSY, IS_HOLDING):
+            self._ask_quietly(b"flush")
 
     def close(self) -> None:
         """Everything is in the log, and the filter gone."""
@@ -81,16 +87,25 @@ class Log:
             self._logs.clear()
             self._control, self.descriptor = None, STDOUT
 
-    def _ask_if_filtered(self, word: bytes) -> None:
-        if self._control is not None:
-            with self._lock, suppress(OSError):
-                self._ask(word)
+    def _ask_quietly(self, word: bytes) -> None:
+        with self._lock, suppress(OSError):
+            self._ask(word)
+
+    def _is_settled(self, *signs: int) -> bool:
+        """Nothing is on its way: known without asking, as most tasks write nothing. The order of the looks matters."""
+        state = self._state
+        if state is None or not self._is_still(self.descriptor):
+            return False
+        try:
+            if any(map(_has_unread, self._pipes)):
+                return False
+        except OSError:
+            return False
+        return not any([state[sign] for sign in signs])
 
     def _ask(self, *message: bytes) -> None:
         """Raises OSError when there is no answer."""
         import marshal
-
-        from runtime.secrecy.filter import LENGTH_BYTES
 
         control = self._control
         if control is None:
@@ -123,19 +138,44 @@ class Log:
             ours, theirs = socket.socketpair()
             made.callback(ours.close)
             pipes = [tuple(_closing(end, made) for end in os.pipe()) for _ in range(1 if is_one else 2)]
+            state = _shared_memory(made)
             with theirs:
                 ends = [end for (read, _), log in zip(pipes, logs.values(), strict=False) for end in (read, log)]
-                _run_filter(theirs.fileno(), ends)
+                _run_filter(state, theirs.fileno(), ends)
             for stream, (_, write) in zip(logs, (pipes * 2)[:2], strict=True):
                 _enlarge(write)
                 os.dup2(write, stream)
             made.pop_all()
-        for pipe in pipes:
-            for end in pipe:
-                os.close(end)
+        self._state = _mapped(state)
+        for end in (*(end for pipe in pipes for end in pipe), *([state] if state >= 0 else [])):
+            os.close(end)
         ours.settimeout(ANSWER_S)
         self._control, self._logs, self.descriptor = ours, logs, logs[STDOUT]
+        self._pipes = (STDOUT,) if is_one else (STDOUT, STDERR)
         self._opened = {number: file_of(number) for number in (ours.fileno(), *logs.values())}
+
+
+def _shared_memory(made: ExitStack) -> int:
+    """Memory that the filter may see, -1 where the system has none."""
+    try:
+        memory = _closing(os.memfd_create("filter"), made)
+    except (AttributeError, OSError):
+        return -1
+    os.ftruncate(memory, STATE_BYTES)
+    return memory
+
+
+def _mapped(memory: int) -> mmap | None:
+    from mmap import mmap
+
+    return mmap(memory, STATE_BYTES) if memory >= 0 else None
+
+
+def _has_unread(pipe: int) -> bool:
+    from fcntl import ioctl
+    from termios import FIONREAD
+
+    return ioctl(pipe, FIONREAD, bytes(4)) != bytes(4)
 
 
 def _closing(descriptor: int, made: ExitStack) -> int:
@@ -157,17 +197,17 @@ def _flush_streams() -> None:
             stream.flush()
 
 
-def _run_filter(control: int, ends: Sequence[int]) -> None:
+def _run_filter(state: int, control: int, ends: Sequence[int]) -> None:
     """Start the filter; it is nobody's child. Raises OSError."""
     import subprocess  # a worker without secrets does not pay for it
 
-    words = [sys.executable, "-I", "-S", "-c", PROGRAM, ROOT, *map(str, (os.getpid(), control, *ends))]
+    words = [sys.executable, "-I", "-S", "-c", PROGRAM, ROOT, *map(str, (os.getpid(), state, control, *ends))]
     process = subprocess.Popen(
         words,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        pass_fds=(control, *ends),
+        pass_fds=(*([state] if state >= 0 else []), control, *ends),
         cwd="/",
         env={},
         start_new_session=True,

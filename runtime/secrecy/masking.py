@@ -103,6 +103,11 @@ class Flow:
         self._spelled.update(spelled)
         self._longest = max(map(len, self._spelled), default=0)
 
+    @property
+    def is_holding(self) -> bool:
+        """Something is held back."""
+        return bool(self._held)
+
     def take(self, piece: bytes) -> bytes:
         """What can be passed on now."""
         data = self._held + piece

@@ -43,22 +43,28 @@ class Known:
 class RunSecrets:
     """Values by reference; `known` are those read before in this run.
 
-    `variables` gives the environment that references are read in. `is_confided`: it is another's, AWS credentials too.
+    `reads` counts what was read here. `variables` gives the environment that references are read in; with `is_confided`
+    it is another's, AWS credentials included.
     """
 
     def __init__(
         self, variables: Callable[[], Mapping[str, str]], masks: Masks, known: Known, *, is_confided: bool
     ) -> None:
         self.masks = masks
+        self.reads = 0
         self._variables = variables
         self._known = known
         self._is_confided = is_confided
         self._refused: dict[SecretReference, SecretUnavailable] = {}
+        self._given: dict[Secret, str] = {}
         self._is_asked = False
 
     def of_manifest(self, secret: Secret) -> str:
         """A secret that the manifest declares. Raises SecretUnavailable."""
-        return self._value(parse_reference(secret.reference), f"the secret `{secret.name}`", secret.place)
+        if secret not in self._given:
+            reference = parse_reference(secret.reference)
+            self._given[secret] = self._value(reference, f"the secret `{secret.name}`", secret.place)
+        return self._given[secret]
 
     def of_input(self, name: str, reference: SecretReference) -> str:
         """An input of type secret. Raises SecretUnavailable."""
@@ -94,6 +100,7 @@ class RunSecrets:
         if not self._is_confided and reference.source is Source.ENV and reference.name not in variables:
             message = f"the secret {reference} is not there: the function has no variable {reference.name}"
             raise SecretUnavailable(message, hint="add it to the function's configuration")
+        self.reads += 1
         text = read(reference, variables, client_with(variables) if self._is_confided else None)
         self.masks.add(text)
         return text

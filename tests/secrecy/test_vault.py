@@ -26,10 +26,16 @@ def vault_in(folder: Path) -> Iterator[str]:
     try:
         yield str(vault.path)
     finally:
-        loop.call_soon_threadsafe(vault.close)
+        asyncio.run_coroutine_threadsafe(close(vault), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def close(vault: Vault) -> None:
+    """No question is being answered when this returns."""
+    vault.close()
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()))
 
 
 def test_each_run_has_its_own_until_they_are_taken_back(tmp_path: Path) -> None:

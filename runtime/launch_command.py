@@ -22,7 +22,7 @@ from runtime.inline import run_inline
 from runtime.launcher import launch, new_run_id
 from runtime.local.kept_settings import tell_ignored
 from runtime.local.stack import ensure_stack
-from runtime.report import fault_object, fault_text, result_object, result_text, summary_text
+from runtime.report import fault_object, fault_text, result_object, result_text, summary_text, time_text
 from runtime.requirements import check_installed
 from runtime.results import Progress, RunResult
 from runtime.runs.archive import leaves_record
@@ -107,7 +107,7 @@ def main(folder: Path, argv: Sequence[str], environ: Mapping[str, str] = os.envi
         print(json.dumps(result_object(result)))
     else:
         print(result_text(result), flush=True)
-        print(summary_text(result), file=sys.stderr)
+        print("\n".join(filter(None, (summary_text(result), time_text(result)))), file=sys.stderr)
     return 0
 
 

@@ -11,6 +11,8 @@ from runtime.errors import RunFailed, RuntimeFault
 from runtime.given_inputs import InputProblem, InputsInvalid
 from runtime.quantities import format_size
 from runtime.results import RunResult
+from runtime.summary import summarize
+from runtime.summary_views import summary_lines, summary_object
 
 SHOWN_RECORDS = 5
 SHOWN_STDERR_LINES = 12
@@ -33,6 +35,7 @@ def result_object(result: RunResult) -> dict[str, object]:
         "warm_starts": result.warm_starts,
         "bytes_moved": result.bytes_moved,
         "failures": list(result.passed),
+        "summary": None if result.timeline is None else summary_object(summarize(result.timeline)),
     }
 
 
@@ -53,6 +56,11 @@ def summary_text(result: RunResult) -> str:
         f"run {result.run}",
     )
     return " · ".join((*figures[:-1], *_passed(result), figures[-1]))
+
+
+def time_text(result: RunResult) -> str:
+    """Where the time went, some lines; none of a result that has no timeline."""
+    return "" if result.timeline is None else "\n".join(summary_lines(summarize(result.timeline)))
 
 
 def _passed(result: RunResult) -> Iterator[str]:

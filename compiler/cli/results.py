@@ -35,14 +35,14 @@ class ResultView:
 
     def end(self, result: RunResult) -> None:
         """The run is over, and its record written."""
-        from runtime.report import result_object, summary_text
+        from runtime.report import result_object, summary_text, time_text
 
         if self._console.is_json:
             self._console.json(result_object(result))
             return
         if not self._is_shown:
             self._show(result.result)
-        self._console.note(summary_text(result))
+        self._console.note("\n".join(filter(None, (summary_text(result), time_text(result)))))
 
     def _show(self, value: object) -> None:
         from runtime.display import pretty

@@ -20,7 +20,16 @@ from typing import Any
 
 from runtime.backends.redis_link import Link
 from runtime.errors import RuntimeFault
-from runtime.runs.record import Entry, Outcome, RunRecord, open_outcome, open_record, seal_outcome, seal_record
+from runtime.runs.record import (
+    Entry,
+    Outcome,
+    RunRecord,
+    open_outcome,
+    open_record,
+    seal_outcome,
+    seal_record,
+    seal_timeline,
+)
 from runtime.values.envelope import Signer
 
 KEPT_RUNS = 200
@@ -32,7 +41,8 @@ BLOB_LIFE_S = 48 * 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """What is written when a run ends: `timeline` and the `parts` of its result sealed, `keeps` as `RunBook.open`."""
+    """What is written when a run ends: the encoded `timeline`, the sealed `parts` of its result, the digests of graph
+    and plan (`keeps`)."""
 
     outcome: Outcome
     parts: Mapping[str, bytes] = field(default_factory=dict)
@@ -89,12 +99,13 @@ class RunBook:
         keys = self.keys(run)
         record, result = keys.of("record"), keys.of("result")
         sealed = seal_outcome(self._signer, self.deployment, run, ending.outcome)
-        parts, timeline = _flat(ending.parts), _flat({"timeline": ending.timeline})
+        parts = _flat(ending.parts)
+        timeline = seal_timeline(self._signer, self.deployment, run, ending.timeline) if ending.timeline else b""
         kept = [("HSET", result, *parts), ("EXPIRE", result, int(life_s))] if parts else []
         is_first, *_, is_open = self.link.pipeline(
             [
                 ("HSETNX", record, "outcome", sealed),
-                *([("HSETNX", record, *timeline)] if ending.timeline else []),
+                *([("HSETNX", record, "timeline", timeline)] if timeline else []),
                 *(("PERSIST", self._blob(digest)) for digest in ending.keeps),
                 *kept,
                 ("UNLINK", keys.of("watched")),

@@ -17,9 +17,11 @@ from runtime.runs.book import Ending
 from runtime.runs.confiding import take_secrets_back
 from runtime.runs.following import RunOver
 from runtime.runs.kept import KEPT_BYTES, kept_parts, result_edges
-from runtime.runs.learning import learn, learn_from_failure
+from runtime.runs.learning import learn
+from runtime.runs.measured import measured
 from runtime.runs.record import Outcome, RunState
 from runtime.runs.session import Session
+from runtime.timeline import Timeline, encode_timeline
 from runtime.values.trust import Packed
 
 CANCELLED = "cancelled by the user"
@@ -69,7 +71,7 @@ def succeed(
         is_kept=is_kept,
     )
     parts = kept_parts(session, slots, inputs) if is_kept else {}
-    _close(session, Ending(outcome=outcome, parts=parts, keeps=_keeps(session)))
+    _close(session, outcome, result.timeline, parts)
     if not keep:
         session.backend.coordinator.finish()
     if result.timeline is not None:
@@ -88,8 +90,9 @@ def fail(session: Session, fault: RuntimeFault) -> None:
         hint=fault.hint,
         records=tuple(records),
     )
-    _close(session, Ending(outcome=outcome, keeps=_keeps(session)))
-    learn_from_failure(session, RunState.FAILED)
+    timeline = measured(session)
+    _close(session, outcome, timeline)
+    learn(session, timeline, RunState.FAILED)
 
 
 def cancel(session: Session, *, keep: bool = False) -> None:
@@ -100,19 +103,24 @@ def cancel(session: Session, *, keep: bool = False) -> None:
 
 def _record_cancelled(session: Session, reason: str, *, keep: bool) -> None:
     outcome = Outcome(state=RunState.CANCELLED, ended=time.time(), code=RunCancelled.code, reason=reason)
-    _close(session, Ending(outcome=outcome, keeps=_keeps(session)))
-    learn_from_failure(session, RunState.CANCELLED)
+    timeline = measured(session)
+    _close(session, outcome, timeline)
+    learn(session, timeline, RunState.CANCELLED)
     if not keep:
         session.backend.coordinator.finish()
 
 
-def _close(session: Session, ending: Ending) -> None:
+def _close(
+    session: Session, outcome: Outcome, timeline: Timeline | None, parts: Mapping[str, bytes] | None = None
+) -> None:
     take_secrets_back(session.run, session.target)
+    ending = Ending(
+        outcome=outcome,
+        parts=parts or {},
+        timeline=b"" if timeline is None or not timeline.invocations else encode_timeline(timeline),
+        keeps=(session.bundle.graph_digest, session.bundle.plan_digest),
+    )
     session.book.close(session.run, ending, session.settings.life_s)
-
-
-def _keeps(session: Session) -> tuple[str, ...]:
-    return (session.bundle.graph_digest, session.bundle.plan_digest)
 
 
 def fault_of(run: str, outcome: Outcome) -> RuntimeFault:

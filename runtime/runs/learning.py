@@ -5,7 +5,7 @@ from __future__ import annotations
 from runtime.history.remembering import remember_quietly
 from runtime.runs.record import RunState
 from runtime.runs.session import Session
-from runtime.timeline import Timeline, gather, make_timeline
+from runtime.timeline import Timeline
 
 
 def learn(session: Session, timeline: Timeline, state: RunState) -> None:
@@ -13,10 +13,3 @@ def learn(session: Session, timeline: Timeline, state: RunState) -> None:
     target = session.target
     if target.history is not None:
         remember_quietly(target.deployment, target.history or None, timeline, session.bundle, state.value)
-
-
-def learn_from_failure(session: Session, state: RunState) -> None:
-    """The same of a run that did not succeed: what its workers could still say."""
-    if session.target.history is not None:
-        gathered = gather(session.backend.signals.read_spans())
-        learn(session, make_timeline(gathered, session.bundle, run=session.run, last_commit=0.0), state)

@@ -10,6 +10,7 @@ from runtime.backends.redis import RedisBackend
 from runtime.errors import RunCancelled, RuntimeFault
 from runtime.ports import RunEnd
 from runtime.runs.book import Ending
+from runtime.runs.details import details_of
 from runtime.runs.ending import CANCELLED
 from runtime.runs.finding import Deployment, Found
 from runtime.runs.record import Outcome, RunState
@@ -36,7 +37,8 @@ def cancel_run(deployment: Deployment, found: Found) -> None:
     with deployment.book(found.redis_url) as book:
         coordinator = RedisBackend(book.link, deployment.name, found.run, record.settings).coordinator
         coordinator.end(RunEnd.CANCELLED, CANCELLED)
-        ending = Ending(outcome=outcome, keeps=(record.graph, record.plan))
+        timeline = details_of(deployment, found).timeline or b""
+        ending = Ending(outcome=outcome, timeline=timeline, keeps=(record.graph, record.plan))
         book.close(found.run, ending, record.settings.life_s)
         coordinator.finish()
 

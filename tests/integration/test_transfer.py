@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,10 +42,32 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "functions.py").write_text(FUNCTIONS.replace("FOLDER", str(folder)))
     (folder / "workflow.yaml").write_text(MANIFEST)
     shell = shell_at(folder / "home")
-    assert shell.call("run", folder / "workflow.yaml", "--config", "linger=20ms")[0] == 0
+    code, out, err = shell.call("run", folder / "workflow.yaml", "--config", "linger=20ms", "--json")
+    assert code == 0, err
+    (folder / "result.json").write_text(out)
     (folder / "broken").write_text("")
     assert shell.call("run", folder / "workflow.yaml", "--planner", "wukong")[0] == 1
     yield folder
+
+
+def test_figures_of_a_run_are_the_same_wherever_they_are_shown(home: Path) -> None:
+    result = json.loads((home / "result.json").read_text())
+    shown = shell_at(home / "home").json("runs", "show", result["run"], "--timeline")
+    assert (shown["run"], shown["makespan_s"]) == (result["run"], result["makespan_s"])
+    assert shown["timeline"]["last_commit"] - shown["timeline"]["invoked_at"] == result["makespan_s"]
+    summary = shown["summary"]
+    assert summary == result["summary"]
+    assert sum(summary["totals"].values()) == pytest.approx(summary["worker_s"])
+    assert {row["task"]: row["attempts"] for row in summary["tasks"]} == {"say": 5, "total": 1}
+    assert summary["invocations_without_end"] == 0
+
+
+def test_failed_run_shows_what_its_workers_measured(home: Path) -> None:
+    code, out, _ = shell_at(home / "home").call("runs", "show")
+    assert code == 0
+    assert "failed    total, attempt 1: ValueError: the total is broken" in out
+    assert "of the workers' time went" in out
+    assert "total, failed" in out
 
 
 def exported(home: Path, run: str, to: Path) -> tuple[Shell, str]:

@@ -133,6 +133,7 @@ class Environment:
             deadline=deadline,
             beginning=replace(
                 beginning,
+                setup_s=asked_at - beginning.first_line,
                 subdag_fetch_s=came_at - asked_at if payload.digest else 0.0,
                 subdag_decode_s=decoded_at - came_at,
                 code_load_s=self._loader.load_s - loaded_s,

@@ -27,6 +27,7 @@ class Beginning:
     first_line: float = field(default_factory=monotonic)
     sent_at: float = 0.0
     is_cold: bool = False
+    setup_s: float = 0.0
     subdag_fetch_s: float = 0.0
     subdag_decode_s: float = 0.0
     code_load_s: float = 0.0
@@ -81,6 +82,7 @@ class Measuring:
             start_time=clock.at(beginning.first_line),
             clock_offset_s=clock.at(here) - time(),
             clock_error_s=clock.error(here),
+            setup_s=beginning.setup_s,
             begin_s=self.begin_s,
             subdag_fetch_s=traffic.subdag_fetch_s,
             subdag_decode_s=traffic.subdag_decode_s,

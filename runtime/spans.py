@@ -151,13 +151,14 @@ class StartUp:
     this machine's wall clock, `clock_error_s` how wrong a point in time of this invocation may be: half of the best
     round trip, and what the clocks may have drifted since.
 
-    Spent once: `begin_s` on the round trip of `begin`; `subdag_fetch_s` and `subdag_decode_s` on task records that were
-    not in the payload, and on all of them; `code_load_s` on fetching and importing the user's code.
+    Spent once: `setup_s` from the handler's first line on, on connections and on reading the payload; `begin_s` on the
+    round trip of `begin`; `subdag_fetch_s` and `subdag_decode_s` on task records that were not in the payload, and on
+    all of them; `code_load_s` on fetching and importing the user's code.
     `ended_at` is 0 while it goes on. `commits` are trips with something inside, without renewals, `commit_s` their sum;
     `invocations` the calls handed out and `invoke_s` what that took the worker. `idle_s`: the main thread had neither a
     task nor an errand, because inputs were on their way or it lingered; `errand_s`: it had no task, and did the store's
-    work itself. What other threads do beside a task holds nothing up, so that with `begin_s`, loading, execution and
-    serialising these two make up the invocation, but for what the worker's own logic takes.
+    work itself. What other threads do beside a task holds nothing up, so that with `setup_s`, `begin_s`, loading,
+    execution and serialising these two make up the invocation, but for what the worker's own logic takes.
     `bytes_in` and `bytes_out` are what came from the store, with hints and in the payload, and what went to the store.
     `peak_memory_mb` is the largest resident size of this process since the begin, or of its life where the system does
     not say; memory of processes that tasks start is not in it.
@@ -174,6 +175,7 @@ class StartUp:
     start_time: float
     clock_offset_s: float = 0.0
     clock_error_s: float = 0.0
+    setup_s: float = 0.0
     begin_s: float = 0.0
     subdag_fetch_s: float = 0.0
     subdag_decode_s: float = 0.0

@@ -2,9 +2,9 @@
 
 The whole is what the workers' invocations lasted, from being sent to their end; each moment of it has one kind, so that
 the parts add up. A moment in which a task runs is execution. The gaps between are shared out in the order of `_fill`:
-what the worker is known to have done in one (it read its SubDag, serialised the output before) comes before what went
-on beside it (its inputs were on their way, then an upload, a commit). What nothing explains is idle as far as the
-worker says so, and else `other`.
+what the worker is known to have done in one (it connected, read its SubDag, serialised the output before) comes before
+what went on beside it (its inputs were on their way, then an upload, a commit). What nothing explains is coordination
+or idle as far as the worker measured either, and else `other`.
 
 What was not measured is counted (`missing`), never taken for 0. Not responsible for how a summary is shown.
 """
@@ -182,21 +182,22 @@ class _Account:
     _upload: _Until = field(default_factory=_Until)
     _commit: _Until = field(default_factory=_Until)
     _unexplained: float = 0.0
-    _waited: float = 0.0
+    _beside: float = 0.0
 
     def settle(self) -> None:
         start = self.invocation.start_up
         began = max(start.invoke_time, start.start_time)
         state = Part.START_UP_COLD if start.state == "cold" else Part.START_UP_WARM
         self._add(state, "", began - start.invoke_time)
-        self._cursor, self._begin, self._invoke = began, start.begin_s, start.invoke_s
+        self._cursor, self._begin, self._invoke = began, start.setup_s + start.begin_s, start.invoke_s
         self._load = start.subdag_fetch_s + start.subdag_decode_s + start.code_load_s
         for span in sorted(self.invocation.spans, key=lambda span: span.started_at):
             self._walk(span)
         self._fill(max(start.ended_at, self._cursor), 0.0, "")
-        idle = min(self._unexplained, max(0.0, start.idle_s - self._waited))
-        self._add(Part.IDLE, "", idle)
-        self._add(Part.OTHER, "", self._unexplained - idle)
+        rest = _Gap(0.0, self._unexplained)
+        self._take(rest, Part.COORDINATION, "", start.errand_s - self._beside)
+        self._take(rest, Part.IDLE, "", start.idle_s - max(0.0, self._beside - start.errand_s))
+        self._add(Part.OTHER, "", rest.left)
 
     def _walk(self, span: TaskSpan) -> None:
         family = family_of(span.task)
@@ -222,7 +223,7 @@ class _Account:
         self._take(gap, Part.UPLOAD, self._upload.family, self._upload.at - gap.at)
         self._take(gap, Part.COORDINATION, self._commit.family, self._commit.at - gap.at)
         self._invoke -= self._take(gap, Part.COORDINATION, "", self._invoke)
-        self._waited += beside - gap.left
+        self._beside += beside - gap.left
         self._unexplained += gap.left
         self._cursor = max(self._cursor, until)
 

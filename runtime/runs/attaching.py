@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 
 from runtime.errors import RuntimeFault, StoreUnavailable
 from runtime.local.hold import StackEnding, held
@@ -16,6 +17,7 @@ from runtime.local.living import LocalStack, find_kept
 from runtime.results import Progress, RunResult
 from runtime.runs.clients import finish_following
 from runtime.runs.detaching import target_on, watch_over
+from runtime.runs.details import timeline_of
 from runtime.runs.ending import ends_recorded, fault_of
 from runtime.runs.finding import Deployment, Found, UnknownRun
 from runtime.runs.following import Follower
@@ -37,7 +39,8 @@ def shown_end(deployment: Deployment, found: Found) -> RunResult:
     assert outcome is not None, "only a run that is over has an end"
     if outcome.state is not RunState.SUCCEEDED:
         raise fault_of(found.run, outcome)
-    return kept_result(outcome, deployment.parts(found), deployment.own_trust(found.run))
+    result = kept_result(outcome, deployment.parts(found), deployment.own_trust(found.run))
+    return replace(result, timeline=timeline_of(deployment, found))
 
 
 def follow_live(deployment: Deployment, found: Found, progress: Callable[[Progress], None]) -> RunResult:

@@ -26,6 +26,7 @@ from runtime.runs.record import (
     RunRecord,
     open_outcome,
     open_record,
+    open_timeline,
     seal_outcome,
     seal_record,
     seal_timeline,
@@ -152,9 +153,9 @@ class RunBook:
         return {name.decode(): data for name, data in pairs}
 
     def timeline(self, run: str) -> bytes | None:
-        """The run's timeline, sealed; None when there is none."""
-        found: bytes | None = self.link.command("HGET", self.keys(run).of("record"), "timeline")
-        return found
+        """The run's encoded timeline; None when there is none. Raises `SignatureInvalid` (E606)."""
+        sealed: bytes | None = self.link.command("HGET", self.keys(run).of("record"), "timeline")
+        return None if sealed is None else open_timeline(self._signer, self.deployment, run, sealed)
 
     def blob(self, digest: str) -> bytes | None:
         """A blob that a record keeps, sealed; unlike a worker's reading, this does not say how long it lives."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from runtime.errors import RuntimeFault
+from runtime.errors import RuntimeFault, StoreUnavailable
 from runtime.results import Ready, RunResult
 from runtime.runs.collecting import make_result
 from runtime.runs.ending import fault_of, succeed
@@ -14,6 +14,7 @@ from runtime.runs.following import Follower, RunOver
 from runtime.runs.kept import kept_result
 from runtime.runs.record import Outcome, RunState
 from runtime.runs.session import Session
+from runtime.timeline import Timeline, decode_timeline
 from runtime.values.trust import Packed
 
 
@@ -54,7 +55,19 @@ def ended_result(session: Session, outcome: Outcome) -> RunResult:
     """What a run that is over gave. Raises what its launcher was told when it did not succeed."""
     if outcome.state is not RunState.SUCCEEDED:
         raise fault_of(session.run, outcome)
-    return kept_result(outcome, session.book.parts(session.run), session.trust)
+    result = kept_result(outcome, session.book.parts(session.run), session.trust)
+    return replace(result, timeline=_kept_timeline(session))
+
+
+def _kept_timeline(session: Session) -> Timeline | None:
+    """None when there is none, or none that this treadle can read: the result is shown all the same."""
+    try:
+        kept = session.book.timeline(session.run)
+        return None if kept is None else decode_timeline(kept)
+    except StoreUnavailable:
+        raise
+    except RuntimeFault:
+        return None
 
 
 def run_result(session: Session, follower: Follower, *, wall_s: float) -> RunResult:

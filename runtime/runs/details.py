@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from runtime.backends.keys import RunKeys
 from runtime.bundle import RunGraph, read_run_graph
+from runtime.errors import RuntimeFault
 from runtime.runs.archive import read_sections, unpack_blob
 from runtime.runs.finding import Deployment, Found
 from runtime.runs.record import RunRecord, open_timeline
@@ -38,13 +39,20 @@ def details_of(deployment: Deployment, found: Found) -> Details:
     """Raises `SignatureInvalid` (E606) for what this deployment did not sign, StoreUnavailable, OSError."""
     record, trust = found.entry.record, deployment.own_trust(found.run)
     kept = _in_redis(deployment, found) if found.redis_url else _in_file(deployment, found)
-    sealed, spans, graph, plan = (kept.get(name) for name in ("timeline", "spans", "graph", "plan"))
-    put_together = _put_together(record, spans) if spans else None
+    timeline, spans, graph, plan = (kept.get(name) for name in ("timeline", "spans", "graph", "plan"))
     return Details(
-        timeline=open_timeline(trust.signer, deployment.name, found.run, sealed) if sealed else put_together,
+        timeline=timeline or (_put_together(record, spans) if spans else None),
         graph=None if graph is None else trust.open_blob(record.graph, graph),
         plan=None if plan is None else trust.open_blob(record.plan, plan),
     )
+
+
+def timeline_of(deployment: Deployment, found: Found) -> Timeline | None:
+    """The timeline of a run as far as it can be read: a result is shown without it, too."""
+    try:
+        return details_of(deployment, found).read_timeline()
+    except RuntimeFault:
+        return None
 
 
 def _put_together(record: RunRecord, spans: bytes) -> bytes:
@@ -84,9 +92,10 @@ def _in_redis(deployment: Deployment, found: Found) -> dict[str, bytes | None]:
 def _in_file(deployment: Deployment, found: Found) -> dict[str, bytes | None]:
     sections = {one.name: one.data for one in read_sections(deployment.folder(found.run) / "record")}
     packed = {name: sections.get(name) for name in ("graph", "plan")}
-    spans = sections.get("spans")
+    spans, timeline = sections.get("spans"), sections.get("timeline")
+    signer = deployment.own_trust(found.run).signer
     return {
-        "timeline": sections.get("timeline"),
+        "timeline": timeline and open_timeline(signer, deployment.name, found.run, timeline),
         "spans": spans and zlib.decompress(spans),
         **{name: data and unpack_blob(data) for name, data in packed.items()},
     }

@@ -6,7 +6,7 @@ A run is named by its id, by an unambiguous beginning or end of it, or by `last`
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -93,6 +93,11 @@ class Deployment:
             found.setdefault(one.run, one)
         return sorted(found.values(), key=lambda one: one.entry.record.started, reverse=True)
 
+    def closed(self, opened: Iterable[Found]) -> list[str]:
+        """The ids of runs whose records cannot be opened here, the newest first; `opened` are the others."""
+        known = {found.run for found in opened}
+        return sorted({run for run, _ in self._places_of_runs() if run not in known}, reverse=True)
+
     def find(self, name: str) -> Found:
         """The run that the user means. Raises `UnknownRun`."""
         runs = self.runs()
@@ -102,7 +107,7 @@ class Deployment:
         if len(fitting) == 1:
             return fitting[0]
         if name and not fitting:
-            self._open_unreadable(name)
+            self._open_closed(name)
         raise _unknown(name, fitting, runs, self.name)
 
     def _places(self) -> dict[str, LocalStack | None]:
@@ -133,16 +138,23 @@ class Deployment:
         ended = open_outcome(signer, self.name, run, outcome) if outcome else None
         return Entry(record=record, outcome=ended, is_live=False)
 
-    def _open_unreadable(self, name: str) -> None:
+    def _open_closed(self, name: str) -> None:
         """Raise what is wrong with the record of a run of this name, if there is one that cannot be opened."""
+        for run, redis_url in self._places_of_runs():
+            if not _fits(run, name):
+                continue
+            if not redis_url:
+                self._archived_entry(self.folder(run) / "record")
+                continue
+            with self.book(redis_url) as book:
+                book.entry(run)
+
+    def _places_of_runs(self) -> Iterator[tuple[str, str]]:
+        """Every run that has a record, whoever signed it, and the Redis where it is, "" for a file."""
         for redis_url in self._places():
             with suppress(StoreUnavailable), self.book(redis_url) as book:
-                for run in book.runs():
-                    if _fits(run, name):
-                        book.entry(run)
-        for path in StateFolder.of(self.name).runs.glob("*/record"):
-            if _fits(path.parent.name, name):
-                self._archived_entry(path)
+                yield from ((run, redis_url) for run in book.runs())
+        yield from ((path.parent.name, "") for path in StateFolder.of(self.name).runs.glob("*/record"))
 
     def parts(self, found: Found) -> dict[str, bytes]:
         """What the kept result of a run is made of, sealed."""

@@ -95,6 +95,7 @@ def test_a_detached_run_and_a_failed_one_go_on_after_a_rotation(shell: Shell, tm
     code, _, err = shell.call("key", "drop", old["key"])
     assert (code, "1 run of the deployment local would be lost" in err) == (1, True)
     assert shell.json("key", "drop", new, "--force")["dropped"] == new
+    assert f"one more run cannot be opened here: `treadle runs show {resumed['run']}`" in shell.call("runs")[2]
     code, out, _ = shell.call("runs", "show", resumed["run"], "--json")
     error = json.loads(out)["error"]
     assert (code, error["code"]) == (4, "E606")

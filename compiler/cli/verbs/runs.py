@@ -72,10 +72,15 @@ def _list(deployment: Deployment, console: Console) -> None:
     runs = deployment.runs()
     if console.is_json:
         console.json([run_object(found) for found in runs])
-    elif runs:
+        return
+    closed = deployment.closed(runs)
+    if runs:
         console.lines("".join(f"{line}\n" for line in table(runs)))
-    else:
+    elif not closed:
         console.note(f"the deployment {deployment.name} has no runs")
+    if closed:
+        more = "one more run" if len(closed) == 1 else f"{len(closed)} more runs"
+        console.note(f"{more} cannot be opened here: `treadle runs show {closed[0]}` says why")
 
 
 def _show(deployment: Deployment, args: argparse.Namespace, console: Console) -> None:

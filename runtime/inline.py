@@ -77,7 +77,7 @@ def run_inline(
         ports = Ports(
             coordinator=backend.coordinator, values=backend.values, signals=backend.signals, invoke=_invoke_nobody
         )
-        beginning = Beginning(first_line=began, sent_at=call.called_at, is_cold=True)
+        beginning = Beginning(sent_at=call.called_at, is_cold=True)
         invocation = Invocation(worker=worker, run=run, trust=trust, called_at=call.called_at, beginning=beginning)
         run_inputs = RunInputs(trust, backend.values, {}, {})
         secrets = RunSecrets(lambda: os.environ, masks, Known(), is_confided=False)

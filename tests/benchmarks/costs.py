@@ -52,7 +52,7 @@ def _note_nothing(self, *args, **named):
     pass
 
 
-InvocationMetrics.ran = _note_nothing
+InvocationMetrics.ended = _note_nothing
 """
 WITHOUT: Mapping[str, Mapping[str, str]] = {
     "whole": {},

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -229,11 +230,16 @@ def test_killed_launcher_is_replaced_by_one_that_attaches(place: Place) -> None:
     place.shell.json("local", "start")
     with launched(place) as pid:
         family = descendants_of(pid)
+        began = time.time()
     assert place.state() == "running"
     place.mark("open")
+    opened = time.time()
     code, out, err = place.shell.call("run", "--attach", "last", "--json")
     assert code == 0, err
-    assert json.loads(out)["result"] == RESULT
+    told = json.loads(out)
+    assert told["result"] == RESULT
+    assert opened - began < told["makespan_s"] < time.time() - int(told["run"].split("_")[0]) / 1000
+    assert place.shell.json("runs", "show", "last")["makespan_s"] == told["makespan_s"]
     assert set(place.effects().values()) == {1}, place.effects()
     assert not any(map(is_alive, family))
     assert place.state() == "succeeded"
@@ -249,9 +255,12 @@ def test_run_whose_own_stack_ended_with_its_launcher_is_resumed(place: Place) ->
     assert place.state() == "interrupted"
     before = place.effects()
     place.mark("open")
+    resumed = time.time()
     code, out, err = place.shell.call("run", "--resume", "last", "--json")
     assert code == 0, err
-    assert json.loads(out)["result"] == RESULT
+    told = json.loads(out)
+    assert told["result"] == RESULT
+    assert 0 < told["makespan_s"] < time.time() - resumed, "that of this launch"
     again = place.effects() - before
     assert not any(again[f"load {number}"] for number in range(2)), "they had been committed"
     assert place.state() == "succeeded"

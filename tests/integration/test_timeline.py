@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from compiler.emit.closure import archive, shipped_members
+from runtime.backends.memory import MemoryBackend
 from runtime.config import WorkerSettings
 from runtime.errors import RunFailed
 from runtime.inline import run_inline
@@ -184,3 +187,39 @@ def test_small_commits_of_many_workers_fit_one_timeline(bench: Bench, tmp_path: 
     settings = replace(WorkerSettings(fan_out=CONCURRENCY), metrics_upload="task")
     result = bench.run(build, settings)
     check(result.timeline, result.makespan_s, tasks=20)
+
+
+SKEWED = b"""
+import os
+import time
+
+_true = time.time
+time.time = lambda: _true() + 100.0 * (1 + os.getpid() % 7)
+"""
+
+
+def test_machines_whose_clocks_are_minutes_off_fit_one_timeline(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = shipped_members()
+    skewed = archive({**members, "runtime/__init__.py": members["runtime/__init__.py"] + SKEWED})
+    monkeypatch.setattr("compiler.emit.bundle.shipped_closure", lambda: skewed)
+    build = compile_at(write_workflow(tmp_path, GRID, FUNCTIONS), "simple", workers=3)
+    result = bench.run(build)
+    timeline = check(result.timeline, result.makespan_s, tasks=20)
+    offsets = [one.start_up.clock_offset_s for one in timeline.invocations]
+    assert all(-701 < offset < -99 for offset in offsets)
+    assert all(abs(offset / 100 - round(offset / 100)) < 0.01 for offset in offsets)
+
+
+def test_a_store_whose_clock_is_off_sets_the_time_of_an_inline_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "runtime.inline.MemoryBackend", lambda settings: MemoryBackend(settings, lambda: time.time() - 300)
+    )
+    build = compile_at(write_workflow(tmp_path, GRID, FUNCTIONS), "simple")
+    result = run_inline(build.loaded, WorkerSettings())
+    timeline = check(result.timeline, result.makespan_s, tasks=20)
+    (one,) = timeline.invocations
+    assert one.start_up.clock_offset_s == pytest.approx(-300, abs=1)

@@ -16,7 +16,7 @@ from threading import Lock
 
 from runtime.clocks import StoreClock
 from runtime.plan import Task, slot_name
-from runtime.span_batches import SpanBatch, encode_batch
+from runtime.span_batches import MICRO, NANO, Row, encode_rows, plain_row, row_of
 from runtime.spans import InputSpan, OutputSpan, StartUp, TaskSpan
 from runtime.traffic import Traffic
 from runtime.values.sizes import estimated_bytes
@@ -44,15 +44,14 @@ class MetricsSink:
         """How many batches wait to go again."""
         return len(self._unsent)
 
-    def send(self, start_up: StartUp, spans: Sequence[TaskSpan], *, is_last: bool) -> None:
-        """Send spans under the invocation that they belong to. Raises RuntimeFault when they wait for the next time."""
-        pieces = [tuple(spans[at : at + BATCH]) for at in range(0, len(spans), BATCH)]
+    def send(self, start_up: StartUp, rows: Sequence[Row], *, is_last: bool) -> None:
+        """Send rows under the invocation that they belong to. Raises RuntimeFault when they wait for the next time."""
+        pieces = [rows[at : at + BATCH] for at in range(0, len(rows), BATCH)]
         if is_last and not pieces:
             pieces = [()]
         for piece in pieces:
             ends = is_last and piece is pieces[-1]
-            batch = SpanBatch(start_up=start_up, spans=piece, number=self._number, is_last=ends)
-            self._unsent.append(encode_batch(batch))
+            self._unsent.append(encode_rows(start_up, piece, number=self._number, is_last=ends))
             self._number += 1
         told = json.dumps({"worker": start_up.worker, "token": start_up.incarnation}) if is_last else ""
         if self._unsent:
@@ -106,8 +105,9 @@ class InvocationMetrics:
         """Send all that waits, with the invocation that it belongs to. Raises RuntimeFault; nothing is lost then."""
         notes = self._take(is_last=is_last)
         last = {note[0].name: note for note in notes}
-        spans = [self._span(note, is_newest=last[note[0].name] is note) for note in notes]
-        self._sink.send(self._start_up(is_last), spans, is_last=is_last)
+        start_up = self._start_up(is_last)
+        rows = [self._row(note, start_up.start_time, is_newest=last[note[0].name] is note) for note in notes]
+        self._sink.send(start_up, rows, is_last=is_last)
 
     def _take(self, *, is_last: bool) -> list[Note]:
         with self._lock:
@@ -135,6 +135,17 @@ class InvocationMetrics:
     def _is_whole(self, note: Note) -> bool:
         sealed, stored = self._traffic.sealed, self._traffic.stored
         return all([slot in stored for slot in _slots(note[0]) if slot in sealed])
+
+    def _row(self, note: Note, zero: float, *, is_newest: bool) -> Row:
+        task, attempt, outcome, began, exec_s, waited_s, fetched = note
+        sizes, name = self._sizes, task.name
+        if fetched or waited_s or task.outputs or name not in sizes or name in self._traffic.sealed or not is_newest:
+            return row_of(self._span(note, is_newest=is_newest), zero)
+        taken = 0
+        for edge in task.in_edges:
+            taken += sizes.get(edge.slot, 0)
+        times = round((self._clock.at(began) - zero) * MICRO), round(exec_s * NANO)
+        return plain_row(name, attempt, outcome, times, (len(task.in_edges), taken, sizes[name]))
 
     def _span(self, note: Note, *, is_newest: bool) -> TaskSpan:
         """What was stored belongs to the newest attempt of a task, also when it failed and that is let pass."""

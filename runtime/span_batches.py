@@ -10,7 +10,7 @@ input. What is no batch is a `ValueError`; nothing in one is executed, and sizes
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from typing import Any, NoReturn, get_args
@@ -29,6 +29,7 @@ NO_TIME = -(2**53)
 INVOKED = "invoked"
 """The one other thing that the list of spans holds: when the entry workers of a launch were invoked, microseconds."""
 
+Row = list[object]
 KINDS: dict[str, type[Optimization]] = {kind.__name__: kind for kind in get_args(Optimization)}
 
 
@@ -49,19 +50,28 @@ def encode_invoked(at: float) -> str:
 
 def encode_batch(batch: SpanBatch) -> str:
     """The JSON text of a batch."""
-    zero = batch.start_up.start_time
-    document = {
-        "v": SPANS_VERSION,
-        "n": batch.number,
-        "last": batch.is_last,
-        "start": asdict(batch.start_up),
-        "spans": [_row(span, zero) for span in batch.spans],
-    }
+    rows = [row_of(span, batch.start_up.start_time) for span in batch.spans]
+    return encode_rows(batch.start_up, rows, number=batch.number, is_last=batch.is_last)
+
+
+def encode_rows(start_up: StartUp, rows: Sequence[Row], *, number: int, is_last: bool) -> str:
+    """The JSON text of a batch whose spans are rows already."""
+    document = {"v": SPANS_VERSION, "n": number, "last": is_last, "start": asdict(start_up), "spans": rows}
     return json.dumps(document, separators=(",", ":"))
 
 
-def _row(span: TaskSpan, zero: float) -> list[object]:
-    row: list[object] = [
+def plain_row(name: str, attempt: int, outcome: str, times: tuple[int, int], sizes: tuple[int, int, int]) -> Row:
+    """The row of an attempt that took nothing from elsewhere, and whose one output went nowhere.
+
+    `times`: microseconds after `start_time` and nanoseconds of execution; `sizes`: number and bytes of its inputs, and
+    bytes of its output. Most attempts of most runs are such: no span is made of them.
+    """
+    return [name, attempt, outcome, *times, sizes[0], sizes[1], [[None, sizes[2]]]]
+
+
+def row_of(span: TaskSpan, zero: float) -> Row:
+    """The row of a span, its points in time after `zero`."""
+    row: Row = [
         span.task,
         span.attempt,
         span.outcome,

@@ -14,7 +14,7 @@ import pytest
 
 from runtime.errors import SchemaVersionUnsupported, StoreUnavailable
 from runtime.metrics import BATCH, MetricsSink
-from runtime.span_batches import SpanBatch, decode_entry, encode_batch, encode_invoked
+from runtime.span_batches import SpanBatch, decode_entry, encode_batch, encode_invoked, row_of
 from runtime.spans import (
     Clustered,
     Deferred,
@@ -220,6 +220,9 @@ def test_times_of_small_environments_are_normalised_by_their_cpu_share() -> None
     assert replace(START, exponent=1.0, memory_mb=10_240).normalised(2.0) == pytest.approx(2.0 * 1769 / 512)
 
 
+ROW = row_of(SPAN, START.start_time)
+
+
 class List:
     """The run's list, which may be away: what came, came all the same."""
 
@@ -239,7 +242,7 @@ class List:
 
 def test_the_sink_sends_everything_once_and_marks_and_tells_the_last_batch() -> None:
     there = List()
-    MetricsSink(there.push).send(START, [SPAN] * (BATCH + 1), is_last=True)
+    MetricsSink(there.push).send(START, [ROW] * (BATCH + 1), is_last=True)
     batches = [decode_entry(text) for text in there.texts]
     assert [isinstance(batch, SpanBatch) and len(batch.spans) for batch in batches] == [BATCH, 1]
     assert [isinstance(batch, SpanBatch) and batch.is_last for batch in batches] == [False, True]
@@ -260,9 +263,9 @@ def test_what_could_not_be_sent_goes_again_as_it_was() -> None:
     sink = MetricsSink(there.push)
     for _ in range(2):
         with pytest.raises(StoreUnavailable):
-            sink.send(START, [SPAN], is_last=False)
+            sink.send(START, [ROW], is_last=False)
     sink.send(START, [], is_last=False)
-    sink.send(START, [SPAN], is_last=True)
+    sink.send(START, [ROW], is_last=True)
     found = gather(there.texts)
     (invocation,) = found.invocations
     assert len(there.texts) == 6

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runtime.errors import ObjectStoreUnavailable
+from runtime.values.bulk import ChunkGone
 from runtime.values.packing import Buffer
 
 DRAFT = ".draft-"
@@ -49,15 +50,15 @@ class FolderObjects:
     def open(self, name: str) -> Callable[[int], bytes] | None:
         """Each read opens the file for itself, so that a value that is not read to its end leaves none open."""
         path = self._folder / name
-        if not path.is_file():
-            return None
+        with self._faults():
+            if not path.is_file():
+                return None
         at = 0
 
         def read(count: int) -> bytes:
             nonlocal at
-            with self._faults(), path.open("rb") as file:
-                file.seek(at)
-                found = file.read(count)
+            with self._faults():
+                found = _read_at(path, at, count)
             at += len(found)
             return found
 
@@ -96,4 +97,18 @@ class FolderObjects:
                 return ObjectStoreUnavailable(f"{where} may not be written", hint="let the workers' user write there")
             case errno.ENOSPC | errno.EDQUOT:
                 return ObjectStoreUnavailable(f"{where} is full", hint="make room there, or clean old runs")
+            case errno.EFBIG:
+                return ObjectStoreUnavailable(
+                    f"{where} takes no file as large as that", hint="raise the limit of file sizes (`ulimit -f`)"
+                )
         return ObjectStoreUnavailable(f"{where} cannot be used: {err.strerror}")
+
+
+def _read_at(path: Path, at: int, count: int) -> bytes:
+    """Raises ChunkGone when the file has gone since it was looked for."""
+    try:
+        with path.open("rb") as file:
+            file.seek(at)
+            return file.read(count)
+    except FileNotFoundError:
+        raise ChunkGone from None

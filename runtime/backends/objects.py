@@ -33,7 +33,10 @@ class Objects(Protocol):
     def put(self, name: str, parts: Iterable[Buffer]) -> None: ...
 
     def open(self, name: str) -> Callable[[int], bytes] | None:
-        """A function that reads so many further bytes, or what is left; None when there is no such object."""
+        """A function that reads so many further bytes, or what is left; None when there is no such object.
+
+        It raises ChunkGone when the object goes meanwhile.
+        """
         ...
 
     def delete(self, name: str) -> None: ...

@@ -12,7 +12,7 @@ from runtime.backends.keys import CHUNKS_MARK, RunKeys, keys_of
 from runtime.backends.objects import Objects, object_name
 from runtime.backends.redis_link import Link
 from runtime.config import WorkerSettings
-from runtime.values.bulk import Bulk, Sealed, framed, unframed
+from runtime.values.bulk import Bulk, ChunkGone, Sealed, framed, unframed
 from runtime.values.packing import Buffer
 
 HEADS_PER_TRIP = 16
@@ -63,7 +63,10 @@ class LargeValues:
     def _object(self, name: str) -> Sealed | None:
         assert self._objects is not None, "the name is of one of its objects"
         read = self._objects.open(name)
-        return None if read is None else unframed(read)
+        try:
+            return None if read is None else unframed(read)
+        except ChunkGone:
+            return None
 
     def _chunked(self, head: bytes | None, places: Sequence[str]) -> Sealed | None:
         if head is None or not places:

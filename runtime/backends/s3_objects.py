@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.config import S3_SCHEME
 from runtime.errors import ObjectStoreUnavailable
+from runtime.values.bulk import ChunkGone
 from runtime.values.packing import Buffer
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 PART_BYTES = 16 * 1024 * 1024
 AHEAD_BYTES = 1024 * 1024
 RANGE_TRIES = 3
+ATTEMPTS = 4
 PER_DELETE = 1_000
 REGION = "us-east-1"
 PASSED_ON = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE")
@@ -30,6 +32,8 @@ ABSENT = ("NoSuchKey", "404")
 ENDED = ("InvalidRange", "416")
 DENIED = ("AccessDenied", "403", "Forbidden", "AllAccessDisabled")
 UNKNOWN_KEY = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken")
+BUSY = ("SlowDown", "503", "ServiceUnavailable", "InternalError", "500", "Throttling", "RequestTimeout")
+CLOCK = ("RequestTimeTooSkewed", "RequestExpired")
 FULL = ("QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "507", "ServiceQuotaExceededException")
 
 
@@ -46,7 +50,7 @@ class S3Objects:
         import boto3
         from botocore.config import Config
 
-        config = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 4})
+        config = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": ATTEMPTS})
         return boto3.Session().client("s3", region_name=os.environ.get("AWS_REGION") or REGION, config=config)
 
     def check(self) -> None:
@@ -122,6 +126,14 @@ class S3Objects:
             )
         if code in FULL:
             return ObjectStoreUnavailable(f"{where} is full", hint="make room there, or clean old runs")
+        if code in BUSY:
+            return ObjectStoreUnavailable(
+                f"{where} is overloaded: {code}, {ATTEMPTS} times", hint="try again later, or with fewer environments"
+            )
+        if code in CLOCK:
+            return ObjectStoreUnavailable(
+                f"{where} refuses the time of a request: this machine's clock is wrong", hint="set the clock"
+            )
         if code in UNKNOWN_KEY or isinstance(err, (NoCredentialsError, PartialCredentialsError)):
             return ObjectStoreUnavailable(f"{where} does not accept the credentials: {err}", hint="see `aws configure`")
         return ObjectStoreUnavailable(f"{where} cannot be used: {err}", hint="check the network and the endpoint")
@@ -216,6 +228,8 @@ class _Ranges:
             except ClientError as err:
                 if error_code(err) in ENDED:
                     return b""
+                if error_code(err) in ABSENT and self._at:
+                    raise ChunkGone from None
                 raise
             except BotoCoreError:
                 if not left:

@@ -107,7 +107,8 @@ def resume(deployment: Deployment, found: Found, stack: LocalStack, request: Req
         if not found.redis_url:
             restore(book.link, deployment.name, found.run)
         record = found.entry.record
-        backend = RedisBackend(book.link, deployment.name, found.run, request.settings)
+        settings = _where_values_lie(record.settings, request.settings)
+        backend = RedisBackend(book.link, deployment.name, found.run, settings)
         trust = deployment.trust(record)
         before = recorded_bundle(record, backend, trust)
         recorded, _ = recorded_inputs(record, backend, trust)
@@ -123,7 +124,7 @@ def resume(deployment: Deployment, found: Found, stack: LocalStack, request: Req
                 backend,
                 trust,
                 target=target,
-                settings=request.settings,
+                settings=settings,
                 keys=deployment.keys,
             )
         ) as session:
@@ -134,6 +135,11 @@ def resume(deployment: Deployment, found: Found, stack: LocalStack, request: Req
                 prepare_functions(session)
                 follower.resume(stale)
                 return finish_following(session, follower, inputs, began, keep=request.keep)
+
+
+def _where_values_lie(before: WorkerSettings, now: WorkerSettings) -> WorkerSettings:
+    """The settings of today, with the object store in which the run's values are."""
+    return replace(now, object_store=before.object_store or now.object_store)
 
 
 @contextmanager

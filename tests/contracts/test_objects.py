@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,18 +12,18 @@ from unittest.mock import patch
 
 import pytest
 import redis
-from botocore.exceptions import ClientError
 
 from runtime.backends.objects import objects_of
 from runtime.backends.redis import RedisBackend
-from runtime.backends.s3_objects import S3Objects
 from runtime.config import WorkerSettings
 from runtime.errors import ObjectStoreUnavailable, SignatureInvalid
 from runtime.ports import Reference, Store
+from runtime.values.bulk import ChunkGone
 from runtime.values.envelope import Signer
 from runtime.values.reading import read_stored
 from runtime.values.trust import Trust
 from tests.contracts.buckets import s3_with
+from tests.contracts.faulty_s3 import Change, Door, Fault, Refuse, Reset, door_to, times
 from tests.contracts.world import World, redis_world
 
 TRUST = Trust(signer=Signer(b"k" * 32), deployment="test", run="run")
@@ -148,26 +150,112 @@ def test_a_folder_that_takes_no_more_says_so_and_keeps_no_draft(tmp_path: Path, 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        ("AccessDenied", "denies access"),
-        ("403", "denies access"),
-        ("InvalidAccessKeyId", "does not accept the credentials"),
-        ("QuotaExceeded", "is full"),
-        ("InternalError", "cannot be used: .*InternalError"),
-    ],
-)
-def test_what_s3_refuses_is_one_clear_message(bucket: str, code: str, words: str) -> None:
-    objects = objects_of(bucket, "test", "run")
-    assert isinstance(objects, S3Objects)
-    refusal = ClientError({"Error": {"Code": code, "Message": "no"}}, "PutObject")
+@pytest.fixture
+def door(bucket: str) -> Iterator[Door]:
     with (
-        patch.object(objects._client, "upload_fileobj", side_effect=refusal),
-        pytest.raises(ObjectStoreUnavailable, match=rf"s3://values {words}") as caught,
+        door_to(os.environ["AWS_ENDPOINT_URL_S3"]) as door,
+        patch("botocore.retries.standard.ExponentialBackoff.delay_amount", return_value=0.0),
     ):
-        objects.put("x", [b"data"])
-    assert caught.value.hint
+        yield door
+
+
+@pytest.mark.parametrize(
+    ("refusal", "words"),
+    [
+        (Refuse(403, "AccessDenied"), "denies access"),
+        (Refuse(403, "InvalidAccessKeyId"), "does not accept the credentials"),
+        (Refuse(403, "RequestTimeTooSkewed"), "refuses the time of a request: this machine's clock is wrong"),
+        (Refuse(404, "NoSuchBucket"), "has no such bucket"),
+        (Refuse(507, "XMinioStorageFull"), "is full"),
+        (Refuse(503, "SlowDown"), "is overloaded: SlowDown"),
+        (Refuse(500, "InternalError"), "is overloaded: InternalError"),
+        (Refuse(400, "KMS.DisabledException"), "cannot be used: .*KMS.DisabledException"),
+    ],
+    ids=lambda one: one.code if isinstance(one, Refuse) else "",
+)
+def test_what_s3_refuses_is_one_clear_message(
+    bucket: str, door: Door, refusal: Refuse, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.backends.s3_objects.ATTEMPTS", 2)
+    door.fault = lambda *_: refusal
+    for use in (lambda one: one.put("x", [b"data"]), lambda one: one.open("x"), lambda one: one.delete("x")):
+        with pytest.raises(ObjectStoreUnavailable, match=rf"s3://values {words}") as caught:
+            use(objects_of(bucket, "test", "run"))
+        assert caught.value.hint
+        assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("fault", [Refuse(503, "SlowDown"), Refuse(500, "InternalError"), Reset()], ids=str)
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_what_passes_is_waited_for(bucket: str, door: Door, fault: Fault, method: str) -> None:
+    objects = objects_of(bucket, "test", "passing")
+    door.fault = times(1, fault, method)
+    objects.put("x", [b"1" * 3_000_000, b"2" * 3_000_000])
+    read = objects.open("x")
+    assert read is not None and [read(3_000_000), read(4_000_000)] == [b"1" * 3_000_000, b"2" * 3_000_000]
+    objects.clear()
+    assert objects.names() == frozenset()
+
+
+def test_an_object_that_goes_while_it_is_read_is_lost(bucket: str, door: Door, client: redis.Redis) -> None:
+    world = redis_world(client, "run", settings(bucket))
+    key = put(world, VALUES[1])
+    door.fault = lambda method, _: Refuse(404, "NoSuchKey") if len(door.seen) > 2 else None
+    door.seen.clear()
+    assert read_stored(world.values, TRUST, SLOT, Reference(key=key)) is None
+    door.fault = lambda *_: None
+    world.coordinator.finish()
+
+
+def test_a_file_that_goes_while_it_is_read_is_lost(tmp_path: Path) -> None:
+    objects = objects_of(str(tmp_path), "test", "run")
+    objects.put("x", [b"1" * 100])
+    read = objects.open("x")
+    assert read is not None and read(10) == b"1" * 10
+    objects.delete("x")
+    with pytest.raises(ChunkGone):
+        read(10)
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file of this process may be larger than 1 MB."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_file_that_may_not_become_so_large_is_one_clear_message(tmp_path: Path) -> None:
+    objects = objects_of(str(tmp_path), "test", "run")
+    with pytest.raises(ObjectStoreUnavailable, match="takes no file as large as that"):
+        objects.put("x", [bytes(600_000)] * 3)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("folder", ["/sys", "/proc"])
+def test_a_folder_that_nobody_may_write_says_so(folder: str) -> None:
+    objects = objects_of(folder, "test", "run")
+    with pytest.raises(ObjectStoreUnavailable, match=f"{folder} (may not be written|cannot be used)"):
+        objects.put("x", [b"1"])
+
+
+def flip(body: bytes) -> bytes:
+    return body[:-1] + bytes([body[-1] ^ 1])
+
+
+@pytest.mark.parametrize("change", [flip, lambda body: body[:-1], lambda body: body[: len(body) // 2], lambda _: b""])
+@pytest.mark.parametrize("value", [VALUES[0], bytes(range(256)) * 5_000], ids=["small", "chunks"])
+def test_an_object_that_was_changed_or_cut_is_refused(
+    bucket: str, door: Door, client: redis.Redis, change: Callable[[bytes], bytes], value: object
+) -> None:
+    world = redis_world(client, "run", settings(bucket))
+    key = put(world, value)
+    door.fault = lambda method, _: Change(change) if method == "GET" else None
+    with pytest.raises(SignatureInvalid, match="are refused"):
+        read_stored(world.values, TRUST, SLOT, Reference(key=key))
+    world.coordinator.finish()
 
 
 def test_a_bucket_without_credentials_is_a_clear_message(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:

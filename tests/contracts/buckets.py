@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.request import urlopen
 
 import boto3
 import pytest
@@ -22,6 +23,7 @@ def aws_server() -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
+    urlopen(f"{endpoint}/moto-api/reset", data=b"").close()  # all servers of one process share their state
     with pytest.MonkeyPatch.context() as patch:
         for name, text in {**VARIABLES, **dict.fromkeys(ENDPOINTS, endpoint)}.items():
             patch.setenv(name, text)

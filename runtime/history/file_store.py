@@ -163,8 +163,8 @@ def _joined(before: Head | None, head: Head) -> Head:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Written whole under another name first."""
-    draft = path.with_suffix(f".{os.getpid()}")
+    """Written whole under another name first; nobody else does, under the lock."""
+    draft = path.with_name(f"{path.name}.draft")
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(data)
     draft.replace(path)

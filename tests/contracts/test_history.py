@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,22 @@ from tests.history.timelines import Shape
 
 SHAPE = Shape(tasks=4, families=2, workers=2)
 NEWER = b"treadle history 9 whatever"
+
+ROOT = Path(__file__).resolve().parents[2]
+ADDING = """
+import sys
+from pathlib import Path
+from runtime.history.file_store import FileHistory
+from runtime.history.remembering import remember
+from tests.history.timelines import Shape
+
+shape = Shape(tasks=4, families=2, workers=2, seed=10 + int(sys.argv[2]))
+store = FileHistory(folder=Path(sys.argv[1]))
+for timeline in shape.timelines(100_000):
+    if remember(store, timeline, shape.code, "succeeded"):
+        print(timeline.run, flush=True)
+"""
+"""A program that adds runs until it is killed, and tells each one."""
 
 MakeStore = Callable[[], HistoryStore]
 
@@ -211,6 +230,20 @@ class TestFiles:
             assert whole(store) == first
         add(store, third)
         assert whole(store) == merge_graphs([first, third])
+
+    def test_launchers_that_are_killed_lose_their_own_run_at_most(self, tmp_path: Path) -> None:
+        store, told = FileHistory(folder=tmp_path), 0
+        for seed in range(3):
+            command = [sys.executable, "-c", ADDING, str(tmp_path), str(seed)]
+            with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+                assert process.stdout is not None
+                told += sum(1 for _ in islice(process.stdout, 20 + 7 * seed))
+                process.kill()
+                told += sum(1 for _ in process.stdout)
+            found = read_graphs(store, store.heads())
+            kept = found.graphs[SHAPE.signature].run_count
+            assert told <= kept <= told + seed + 1 and not found.notes
+        assert add(store, runs(1)[0], "one more")
 
     def test_a_head_that_was_lost_comes_back_with_the_next_run(self, tmp_path: Path) -> None:
         store = FileHistory(folder=tmp_path)

@@ -136,7 +136,7 @@ def test_the_quickest_answer_tells_the_offset_and_how_sure_it_is() -> None:
         return now[0] - wait * 0.75 - 3.0
 
     found = measure(ask, lambda: now[0], lambda: now[0])
-    assert found.bound_s == pytest.approx(0.01)
+    assert found.bound_s == pytest.approx(0.01, abs=1e-3)
     assert abs(found.offset_s - 3.0) <= found.bound_s
 
 
@@ -146,7 +146,7 @@ def test_a_clock_that_is_far_off_is_a_warning_that_says_what_it_means() -> None:
     for offset, words in ((-100.0, "1m40s ahead of Redis's"), (7200.0, "2h behind Redis's")):
         found = clock(lambda offset=offset: time.time() + offset)  # type: ignore[misc]
         assert found.level is Level.WARNING and found.text.startswith(words)
-        assert "leases go by Redis's clock alone" in found.hint
+        assert "leases and spans go by Redis's clock" in found.hint
     assert clock(time.time).level is Level.OK
 
 

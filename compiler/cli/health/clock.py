@@ -1,4 +1,4 @@
-"""How far this machine's clock is from Redis's: by the middle of the quickest of a few questions."""
+"""How far this machine's clock is from Redis's, as workers estimate it (`runtime.clocks`), from a few questions."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from compiler.cli.health.findings import Finding, ok, warning
+from runtime.clocks import StoreClock
 from runtime.quantities import format_duration
 
 QUESTIONS = 7
 FAR_S = 1.0
 HINT = (
-    "set both clocks by NTP: leases go by Redis's clock alone, but times in spans and `treadle runs` are this"
-    " machine's, and whoever follows a run launched elsewhere counts its deadline with that difference"
+    "set both clocks by NTP: leases and spans go by Redis's clock, but `treadle runs` shows times of the machine that"
+    " launched, and whoever follows a run from another one counts its deadline with that difference"
 )
 
 
@@ -25,15 +26,15 @@ class Offset:
     bound_s: float
 
 
-def measure(ask: Callable[[], float], now: Callable[[], float], elapsed: Callable[[], float]) -> Offset:
-    """`ask` tells the server's time; half of a question's round trip is what nobody can know."""
-    found: list[Offset] = []
+def measure(ask: Callable[[], float], wall: Callable[[], float], elapsed: Callable[[], float]) -> Offset:
+    """`ask` tells the server's time; `wall` is this machine's clock, `elapsed` one that nobody sets."""
+    known = StoreClock()
     for _ in range(QUESTIONS):
-        wall, began = now(), elapsed()
+        asked_at = elapsed()
         server = ask()
-        half = (elapsed() - began) / 2
-        found.append(Offset(offset_s=wall + half - server, bound_s=half))
-    return min(found, key=lambda one: one.bound_s)
+        known.heard(server, asked_at, elapsed())
+    now = elapsed()
+    return Offset(offset_s=wall() - known.at(now), bound_s=known.error(now))
 
 
 def clock(ask: Callable[[], float]) -> Finding:

@@ -66,6 +66,14 @@ IMPORTS: dict[str, tuple[str, ...]] = {
         "runtime.watch",
         "runtime.worker",
     ),
+    "compiler.predict": (
+        *FRONT,
+        "compiler.graph",
+        "compiler.planner.model",
+        "compiler.simulate",
+        "runtime.history",
+        "runtime.spans",
+    ),
     "compiler.emit": (
         *FRONT,
         "compiler.graph",

@@ -1,0 +1,188 @@
+"""Predictions for a planned graph: for each task its time and its outputs' sizes, and draws of whole runs from them.
+
+Sizes go through the graph from its roots, so that every task is looked at with the bytes that it would get. Tasks of a
+family with about the same bytes share one prediction: a hundred thousand instances are a handful of distributions.
+
+Times of one run have something in common (the weather, the input): a draw of a run has a score that all executions of a
+function share, which goes with those of other functions as far as their weather went together, and one that each has
+alone, all in the proportions that the history shows. So the spread of a makespan comes out as it is, which percentiles
+of single tasks, added up, would not give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+
+import numpy as np
+
+from compiler.graph.model import Graph
+from compiler.planner.model import Plan
+from compiler.predict.distribution import Distribution
+from compiler.predict.execution import Execution, predict_execution
+from compiler.predict.platform import Platform, learn_platform
+from compiler.predict.sizes import Size, predict_size
+from compiler.simulate.conditions import Conditions
+from compiler.simulate.estimate import Array, Draws
+from runtime.history.records import FamilyHistory
+from runtime.history.view import History
+
+BYTES_STEP = 1.5
+"""Tasks whose input bytes differ by less than this factor are predicted alike."""
+
+FEW_RUNS = 5
+UNKNOWN_COMMON = 0.3
+"""How far the weather of functions goes together where no run had two of them."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Predictions:
+    """What a graph is expected to take, whatever the plan. `fingerprints` are by family.
+
+    `input_bytes[n]` is what instance n reads, `sizes[n]` its outputs in order (one, when it has no named ones).
+    """
+
+    graph: Graph
+    fingerprints: Sequence[str]
+    history: History
+    platform: Platform
+    input_bytes: Sequence[int]
+    sizes: Sequence[tuple[Size, ...]]
+    _executions: dict[tuple[int, int, int], Execution] = field(default_factory=dict)
+
+    def execution(self, instance: int, memory_mb: int) -> Execution:
+        """The time of an instance in an environment with so much memory."""
+        family = self.graph.family_of[instance]
+        step = _step(self.input_bytes[instance])
+        key = (family, memory_mb, step)
+        if key not in self._executions:
+            self._executions[key] = predict_execution(
+                self.history.functions(self.fingerprints[family]),
+                self.history.environments,
+                memory_mb=memory_mb,
+                input_bytes=_bytes_of(step),
+            )
+        return self._executions[key]
+
+    def seconds(self, instance: int, memory_mb: int) -> Distribution:
+        return self.execution(instance, memory_mb).seconds
+
+    def bytes_of(self, instance: int, output: int) -> int:
+        """The size of an output (-1: the only one, or all of them)."""
+        sizes = self.sizes[instance]
+        return sum(size.bytes for size in sizes) if output < 0 else sizes[output].bytes
+
+    def draws(self, plan: Plan, count: int, seed: int = 0) -> Draws:
+        """So many runs of a plan, drawn at once; the same for the same seed."""
+        random = np.random.default_rng(seed)
+        together = self._weather(plan, count, random)
+        exec_s = np.empty((len(self.graph), count))
+        for instance in range(len(self.graph)):
+            execution = self.execution(instance, plan.env(instance).memory_mb)
+            own = random.standard_normal(count)
+            common = together[self.fingerprints[self.graph.family_of[instance]]]
+            shared = execution.shared
+            exec_s[instance] = execution.seconds.values(sqrt(shared) * common + sqrt(1 - shared) * own)
+        return Draws(
+            exec_s=exec_s,
+            cpu_share=np.ones(len(self.graph)),
+            bytes_of=self.bytes_of,
+            cold_s={env.name: self._start(env.name, "cold", random.standard_normal(count)) for env in plan.classes},
+            warm_s={env.name: self._start(env.name, "warm", random.standard_normal(count)) for env in plan.classes},
+            code_load_s=lambda module: self.platform.code_load_s,
+        )
+
+    def _weather(self, plan: Plan, count: int, random: np.random.Generator) -> dict[str, Array]:
+        """For each function a score of each run, going together as far as they did in runs that had both."""
+        functions = sorted(set(self.fingerprints))
+        first = {self.fingerprints[family]: one.first for family, one in reversed([*enumerate(self.graph.families)])}
+        known = [self.execution(first[name], plan.env(first[name]).memory_mb).weather for name in functions]
+        part = common_part(known)
+        whole = random.standard_normal(count)
+        return {name: sqrt(part) * whole + sqrt(1 - part) * random.standard_normal(count) for name in functions}
+
+    def _start(self, env: str, state: str, scores: Array) -> Array:
+        return self.platform.start(env, state).values(scores)
+
+    def conditions(self, *, concurrency: int, idle_expiry_s: float = 300.0, cores: float = float("inf")) -> Conditions:
+        """What the plan meets, with the limits that the caller knows."""
+        platform = self.platform
+        return Conditions(
+            concurrency=concurrency,
+            idle_expiry_s=idle_expiry_s,
+            round_trip_s=platform.round_trip_s,
+            environment_bytes_per_s=platform.bytes_per_s,
+            invoke_s=platform.invoke_s,
+            commit_s=platform.commit_s,
+            cores=cores,
+        )
+
+
+def common_part(weathers: Sequence[Mapping[str, float]]) -> float:
+    """How far the weather of functions went together: the mean correlation of each pair, over the runs of both."""
+    found: list[tuple[float, int]] = []
+    for number, one in enumerate(weathers):
+        for other in weathers[number + 1 :]:
+            runs = sorted(one.keys() & other.keys())
+            left, right = np.array([one[run] for run in runs]), np.array([other[run] for run in runs])
+            if len(runs) >= FEW_RUNS and left.std() > 0 and right.std() > 0:
+                found.append((float(np.corrcoef(left, right)[0, 1]), len(runs)))
+    weight = sum(runs for _, runs in found)
+    return min(1.0, max(0.0, sum(value * runs for value, runs in found) / weight)) if weight else UNKNOWN_COMMON
+
+
+def predict(graph: Graph, fingerprints: Sequence[str], history: History) -> Predictions:
+    """Predictions for every instance. `fingerprints` are those of the functions, by family."""
+    known = [history.functions(fingerprint) for fingerprint in fingerprints]
+    input_bytes = [0] * len(graph)
+    sizes: list[tuple[Size, ...]] = [()] * len(graph)
+    cache: dict[tuple[int, int, int], tuple[Size, ...]] = {}
+    for instance in _producers_first(graph):
+        family = graph.family_of[instance]
+        total = sum(_edge_bytes(sizes[producer], output) for producer, output in graph.in_edges[instance])
+        input_bytes[instance] = total
+        key = family, graph.options[instance], _step(total)
+        if key not in cache:
+            cache[key] = _outputs(graph, instance, known[family], total)
+        sizes[instance] = cache[key]
+    return Predictions(
+        graph=graph,
+        fingerprints=fingerprints,
+        history=history,
+        platform=learn_platform(history.environments),
+        input_bytes=input_bytes,
+        sizes=sizes,
+    )
+
+
+def _outputs(graph: Graph, instance: int, families: Mapping[str, FamilyHistory], total: int) -> tuple[Size, ...]:
+    names = graph.families[graph.family_of[instance]].outputs or ("",)
+    hint = graph.option_of(instance).io
+    return tuple([predict_size(families, name, hint, total) for name in names])
+
+
+def _edge_bytes(sizes: tuple[Size, ...], output: int) -> int:
+    return sum(size.bytes for size in sizes) if output < 0 else sizes[output].bytes
+
+
+def _producers_first(graph: Graph) -> list[int]:
+    """Instances in an order in which producers come before consumers. Kahn's algorithm."""
+    lacking = [len(sources) for sources in graph.in_edges]
+    consumers = graph.consumers()
+    ready = [instance for instance, count in enumerate(lacking) if not count]
+    for instance in ready:
+        for _, consumer in consumers[instance]:
+            lacking[consumer] -= 1
+            if not lacking[consumer]:
+                ready.append(consumer)
+    return ready
+
+
+def _step(size: int) -> int:
+    """The number of the step that so many bytes lie on."""
+    return 0 if size < 1 else 1 + round(np.log(size) / np.log(BYTES_STEP))
+
+
+def _bytes_of(step: int) -> float:
+    return 0.0 if not step else float(BYTES_STEP ** (step - 1))

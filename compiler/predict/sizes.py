@@ -1,0 +1,62 @@
+"""How many bytes an output has: learned from input bytes, the manifest's `io` as the prior, a default without both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from compiler.manifest.model import IoHint
+from runtime.history.records import FamilyHistory
+from runtime.history.relation import Relation, merge_relations
+
+DEFAULT_BYTES = 1024
+PRIOR_WEIGHT = 3.0
+"""The `io` hint counts as much as so many samples."""
+
+ENOUGH_NEAR = 4
+FEW = 3
+CLOSE = 0.15
+"""A fit is close when what is left of the logarithm (base 2) deviates by no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Bytes of one output, and what that comes from."""
+
+    bytes: int
+    source: str
+
+
+def predict_size(families: Mapping[str, FamilyHistory], output: str, hint: IoHint | None, input_bytes: float) -> Size:
+    """The middle of what the output would have; memory and class do not matter to it."""
+    relation = merge_relations(
+        [family.outputs[output] for family in families.values() if output in family.outputs] or [Relation()]
+    )
+    hinted = None if hint is None else hinted_bytes(hint, input_bytes)
+    if not relation.count:
+        return Size(DEFAULT_BYTES, "default") if hinted is None else Size(max(1, round(hinted)), "hint")
+    learned = _learned(relation, input_bytes)
+    source = f"{relation.count:,} samples"
+    if hinted is None or hinted <= 0 or learned <= 0:
+        return Size(max(0, round(learned)), source)
+    weight = relation.count / (relation.count + PRIOR_WEIGHT)
+    return Size(max(1, round(learned**weight * hinted ** (1 - weight))), f"{source} and hint")
+
+
+def _learned(relation: Relation, input_bytes: float) -> float:
+    """By the fit where it is close, else the middle of what had about as many bytes in."""
+    near, fit = relation.near(input_bytes), relation.sums.fit()
+    if near.count == relation.count or fit is None:
+        return (near if near.count else relation.whole()).quantile(0.5)
+    if relation.sums.n >= FEW and (fit.spread <= CLOSE or near.count < ENOUGH_NEAR):
+        return fit.at(input_bytes)
+    return near.quantile(0.5)
+
+
+def hinted_bytes(hint: IoHint, input_bytes: float) -> float | None:
+    """What an `io` hint says; None when it says that nothing follows from the input."""
+    if hint.kind == "none":
+        return None
+    if hint.kind == "constant":
+        return hint.offset_bytes
+    return hint.offset_bytes + hint.factor * float(input_bytes**hint.power)

@@ -1,0 +1,85 @@
+"""What an execution will take: by memory, by input bytes, by age, and by how little is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compiler.predict.execution import DEFAULT_EXEC_S, predict_execution
+from runtime.history.records import merge_families
+from tests.predict.histories import environment, family
+
+PARTS = (0.05, 0.5, 0.9, 0.95, 0.99)
+
+
+def runs(
+    count: int, each: int, *, mean: float = 1.0, within: float = 0.1, between: float = 0.0, seed: int = 1
+) -> list[list[float]]:
+    random = np.random.default_rng(seed)
+    return [
+        list(mean * np.exp(between * random.standard_normal() + within * random.standard_normal(each)))
+        for _ in range(count)
+    ]
+
+
+def test_unknown_function_has_a_wide_default_and_says_so() -> None:
+    found = predict_execution({}, {}, memory_mb=512, input_bytes=0)
+    assert found.seconds.median == pytest.approx(DEFAULT_EXEC_S) and found.seconds.source == "default"
+    assert found.seconds.quantile(0.95) > 3 * found.seconds.median
+
+
+def test_quantiles_are_those_of_the_samples() -> None:
+    known = {"e": family(runs(50, 40))}
+    found = predict_execution(known, {"e": environment(512)}, memory_mb=512, input_bytes=1000)
+    random = np.exp(0.1 * np.random.default_rng(3).standard_normal(100_000))
+    for part in PARTS:
+        assert found.seconds.quantile(part) == pytest.approx(np.quantile(random, part), rel=0.04)
+    assert found.shared < 0.05 and found.seconds.source == "2,000 samples"
+
+
+def test_what_runs_have_in_common_is_told_from_what_they_have_not() -> None:
+    known = {"e": family(runs(64, 30, within=0.1, between=0.2, seed=2))}
+    found = predict_execution(known, {"e": environment(512)}, memory_mb=512, input_bytes=1000)
+    assert found.shared == pytest.approx(0.8, abs=0.2)
+
+
+def test_new_weather_is_followed_and_one_odd_run_is_not() -> None:
+    slow = family([*runs(60, 10), *runs(20, 10, mean=3.0, seed=4)])
+    odd = family([*runs(60, 10), *runs(1, 10, mean=30.0, seed=4)])
+    envs = {"e": environment(512)}
+    assert predict_execution({"e": slow}, envs, memory_mb=512, input_bytes=1000).seconds.median > 2.5
+    assert predict_execution({"e": odd}, envs, memory_mb=512, input_bytes=1000).seconds.median < 1.2
+
+
+def test_time_goes_with_input_bytes_where_it_did() -> None:
+    sizes = [family(runs(6, 5, mean=size / 1e6, seed=size), input_bytes=size) for size in (10_000, 100_000, 1_000_000)]
+    known, envs = {"e": merge_families(sizes)}, {"e": environment(512)}
+    for size in (10_000, 100_000, 1_000_000):
+        found = predict_execution(known, envs, memory_mb=512, input_bytes=size)
+        assert found.seconds.median == pytest.approx(size / 1e6, rel=0.6)
+    beyond = predict_execution(known, envs, memory_mb=512, input_bytes=100_000_000).seconds.median
+    assert beyond > 10
+
+
+@given(
+    times=st.dictionaries(st.sampled_from([128, 512, 1024, 1769, 3008, 10240]), st.floats(0.001, 100), min_size=1),
+    count=st.integers(1, 20),
+    exponent=st.sampled_from([0.0, 1.0]),
+)
+def test_more_memory_never_makes_a_time_longer(times: dict[int, float], count: int, exponent: float) -> None:
+    known = {str(memory): family([[seconds * (1 + n / 50) for n in range(count)]]) for memory, seconds in times.items()}
+    envs = {str(memory): environment(memory, exponent) for memory in times}
+    for part in PARTS:
+        last = float("inf")
+        for memory in (128, 256, 512, 1024, 1769, 2048, 3008, 5000, 10240):
+            now = predict_execution(known, envs, memory_mb=memory, input_bytes=1000).seconds.quantile(part)
+            assert 0 < now <= last * (1 + 1e-9)
+            last = now
+
+
+def test_another_memory_size_is_reckoned_through_the_baseline() -> None:
+    known, envs = {"e": family(runs(20, 20))}, {"e": environment(1024, 1.0)}
+    half = predict_execution(known, envs, memory_mb=512, input_bytes=1000).seconds
+    assert half.median == pytest.approx(2.0, rel=0.05) and "brought to 512 MB" in half.source

@@ -16,7 +16,7 @@ from compiler.planner.simple import simple
 from compiler.planner.wukong import wukong
 from runtime.config import WorkerSettings
 from runtime.payload import Payload, make_payload
-from runtime.plan import EnvClass
+from runtime.plan import EnvClass, Secret
 from tests.factories import SPAN, graph_of, make_functions
 
 
@@ -31,12 +31,17 @@ def test_index_and_plan_of_a_build_are_valid(strategy):
     graph = graph_of({"a": [], "b": ["a.x"], "c": ["a"]}, outputs={"a": ("x",)}, pins={"b": "mine"})
     inputs = {
         "who": Param(name="who", span=SPAN, type="str", description="Whom to greet."),
+        "token": Param(name="token", span=SPAN, type="secret", has_default=True, default="env:TOKEN"),
         "many": Param(name="many", span=SPAN, type="list[int]", has_default=True, default=[1] * 100_000),
     }
     graph = replace(graph, manifest=replace(graph.manifest, inputs=inputs))
+    option = replace(graph.option_table[0], environ=(("KEY", Secret("key", "ssm:/key", "workflow.yaml:3")),))
+    graph = replace(graph, option_table=(option, *graph.option_table[1:]))
     build = make_build(graph, strategy(graph, PlanOptions()), make_functions(graph))
     validator("bundle").validate(json.loads(build.index))
     validator("plan").validate(json.loads(build.loaded.blob(build.loaded.plan_digest)))
+    assert build.loaded.secrets == (Secret("key", "ssm:/key", "workflow.yaml:3"),)
+    assert build.loaded.inputs["token"].default == "env:TOKEN"
 
 
 def test_payloads_are_valid():

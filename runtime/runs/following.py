@@ -6,6 +6,7 @@ by `runtime.watch`; whoever launches, attaches to or watches a run follows it wi
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -27,6 +28,8 @@ from runtime.watch import Move, RunWatch, next_move, rebuild_state
 
 GRACE_S = 2.0
 PROGRESS_EVERY_S = 0.1
+CODE = re.compile(r"worker [^:]+: (E\d{3}): ")
+"""What the reason of a run begins with that a fault of a worker's ended."""
 
 
 class RunOver(Exception):
@@ -224,7 +227,9 @@ class Follower:
     def _failure(self, status: RunStatus) -> RuntimeFault:
         if status.meta == "cancelled":
             return RunCancelled(f"the run {self._session.run} was cancelled: {status.reason}")
-        return RunFailed(status.reason or "the run failed", records=whole_records(status))
+        code = CODE.match(status.reason)
+        hint = f"treadle explain {code[1]}" if code else ""
+        return RunFailed(status.reason or "the run failed", records=whole_records(status), hint=hint)
 
     def _read_events(self, timeout_s: float) -> None:
         events = self._session.backend.signals.wait_events(self._after, timeout_s)

@@ -237,6 +237,7 @@ def refuse(bench: Bench, build: Build, folder: Path, attack: Attack) -> RuntimeF
             inputs=INPUTS if build.loaded.inputs else None,
         )
     assert "E606" in f"{fault.value.code} {fault.value.message}"
+    assert fault.value.hint
     assert not (folder / "exploded").exists()
     return fault.value
 

@@ -56,6 +56,8 @@ def _number(value: object, kind: type, field: str) -> float | int:
     if field.endswith("_s"):
         raise ValueError(f'{value!r} has no unit; write a duration such as "30s"')
     try:
+        if "_" in str(value):
+            raise ValueError("digits alone")
         number = float(value) if kind is float else int(str(value))
     except ValueError as err:
         raise ValueError(f"expected a {'number' if kind is float else 'whole number'}, found {shown(value)}") from err

@@ -303,7 +303,7 @@ def _unknown(name: str, backend: str) -> str:
 def _meant(name: str, candidates: Iterable[str], quote: Callable[[str], str]) -> str:
     import difflib
 
-    close = difflib.get_close_matches(name, list(candidates), n=1)
+    close = difflib.get_close_matches(name.lower().replace("-", "_"), list(candidates), n=1)
     return f"; did you mean {quote(close[0])}?" if close else ""
 
 

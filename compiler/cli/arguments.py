@@ -163,13 +163,16 @@ def settings_for(args: argparse.Namespace, environ: Mapping[str, str], *, backen
             if option in own:
                 raise UsageError(f"`{option}` is given twice: by --config, and by an option of its own")
             own[option] = value
-    file = getattr(args, "settings_of" if hasattr(args, "settings_of") else "file", None)
-    layers = [command_line(own), environment(environ), settings_file(settings_folder(file), backend=backend)]
+    layers = [command_line(own), environment(environ), settings_file(_settings_folder(args), backend=backend)]
     return resolve(layers, backend=backend)
 
 
-def settings_folder(file: str | None) -> Path:
+def _settings_folder(args: argparse.Namespace) -> Path:
     """Where `treadle.toml` is looked for: beside a manifest, in a bundle's folder; without either, in this folder."""
+    named = getattr(args, "settings_of", None)
+    if named not in (None, "-") and not os.path.exists(named):
+        raise UsageError(f"there is no {named}", hint="give a manifest, or the folder of a bundle")
+    file = named if hasattr(args, "settings_of") else getattr(args, "file", None)
     if file is None or file == "-":
         return Path()
     path = Path(file)

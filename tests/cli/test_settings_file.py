@@ -111,3 +111,8 @@ def test_the_command_line_of_a_bundle_takes_any_setting_once(
     assert called.code == 2 and "`planner` is decided when a bundle is built" in called.err
     called = treadle("plan", MANIFESTS / "hello" / "workflow.yaml", "--planner", "simple", "--config", "planner=wukong")
     assert called.code == 2 and "`planner` is given twice" in called.err
+
+
+def test_a_manifest_that_is_not_there_has_no_settings(treadle: Treadle) -> None:
+    called = treadle("runs", "--file", "nowhere/workflow.yaml")
+    assert called.code == 2 and "there is no nowhere/workflow.yaml" in called.err

@@ -74,6 +74,9 @@ def test_command_line_beats_environment_beats_file_beats_default(tmp_path: Path)
     ("name", "text", "said"),
     [
         ("lingr", "1s", "there is no setting `lingr`; did you mean `linger`?"),
+        ("LINGER", "1s", "did you mean `linger`?"),
+        ("max-tries", "1", "did you mean `max_tries`?"),
+        ("max_tries", "1_0", "expected a whole number"),
         ("linger", "1", "is not a duration"),
         ("linger", 1, "has no unit"),
         ("max_tries", "two", "expected a whole number"),

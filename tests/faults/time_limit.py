@@ -98,6 +98,7 @@ class Outcome:
     seconds: float
     invocations: int
     cut: int
+    told_cut: int
     twice: int
 
     @property
@@ -136,6 +137,7 @@ def run_limited(bench: Bench, folder: Path, planner: str, limit_s: int, seconds:
         seconds=time.monotonic() - began,
         invocations=result.invocations,
         cut=sum(ran[name] - 1 for name in LONG_ONES),
+        told_cut=sum(span.outcome == "cut" for span in result.timeline.spans) if result.timeline else -1,
         twice=sum(count > 1 for name, count in ran.items() if name not in LONG_ONES),
     )
 

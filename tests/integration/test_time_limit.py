@@ -60,6 +60,7 @@ def test_work_longer_than_an_invocation_goes_on_in_fresh_ones(bench: Bench, tmp_
     assert outcome.is_right
     assert outcome.invocations > 2
     assert (outcome.cut >= 2, outcome.twice) == (True, 0)
+    assert outcome.told_cut == outcome.cut
     assert bench.left_keys() == []
 
 

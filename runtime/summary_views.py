@@ -89,7 +89,7 @@ def summary_lines(summary: Summary, *, families: int | None = SHOWN_FAMILIES) ->
         yield f"  … and {left:,} more {'task' if left == 1 else 'tasks'}"
     if summary.missing:
         of_all = f"{summary.missing:,} of {summary.invocations:,} invocations"
-        yield f"  the last words of {of_all} never came: ? is what they did after their last span"
+        yield f"  there are no last words of {of_all}: what they did after their last span is not in it (?)"
 
 
 def _parts(summary: Summary) -> Iterator[str]:

@@ -9,14 +9,19 @@ import pytest
 import redis
 
 from runtime.backends.redis_link import Link
-from runtime.config import WorkerSettings
+from runtime.config import LocalSettings, WorkerSettings
 from runtime.errors import SignatureInvalid
 from runtime.local.places import StateFolder
 from runtime.results import RunResult
 from runtime.runs import book as book_module
 from runtime.runs.archive import archive, read_sections, restore
 from runtime.runs.book import BLOB_LIFE_S, Ending, RunBook
+from runtime.runs.details import timeline_of
+from runtime.runs.finding import Deployment
 from runtime.runs.record import Outcome, RunRecord, RunState
+from runtime.runs.showing import shown_lines, shown_run
+from runtime.span_batches import SpanBatch, encode_batch
+from runtime.spans import StartUp, TaskSpan
 from runtime.values.envelope import Signer
 
 GRAPH, PLAN = "a" * 64, "b" * 64
@@ -164,6 +169,36 @@ def test_archived_run_comes_back_with_its_values_and_their_time(
     assert client.get("treadle:test:blob:" + "d" * 64) == b"index"
     assert 0 < client.ttl("treadle:test:{1000_a_b_c}:out") <= 100
     assert book.runs() == ["1000_a_b_c"]
+
+
+def test_run_that_nobody_saw_end_keeps_what_its_workers_had_measured(
+    book: RunBook, client: redis.Redis, state: StateFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    deployment = Deployment.of(LocalSettings(deployment="test"))
+    ours = RunBook(book.link, "test", deployment.keys.signer())
+    ours.open(record())
+    start = StartUp(
+        run="1000_a_b_c",
+        worker="w",
+        incarnation="t",
+        env_class="c",
+        memory_mb=1,
+        state="cold",
+        invoke_time=1,
+        start_time=2,
+    )
+    span = TaskSpan(task="t", attempt=1, outcome="done", started_at=3.0, exec_s=1.0, committed_at=5.0)
+    batch = encode_batch(SpanBatch(start_up=start, spans=(span,), is_last=False))
+    client.rpush("treadle:test:{1000_a_b_c}:spans", batch, "garbled")
+    archive(book.link, "test", "1000_a_b_c", logs=tmp_path / "logs")
+    found = deployment.find("last")
+    timeline = timeline_of(deployment, found)
+    assert found.entry.state is RunState.INTERRUPTED
+    assert timeline is not None
+    assert (timeline.spans, timeline.last_commit) == ((span,), 5.0)
+    assert len(timeline.problems) == 1
+    assert any("no last words of 1 of 1 invocations" in line for line in shown_lines(shown_run(deployment, found)))
 
 
 def test_archive_of_a_run_without_keys_holds_its_record_and_the_end_of_its_logs(

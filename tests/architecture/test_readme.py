@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 
 from compiler.cli.main import VERBS
 from compiler.cli.templates import MAP_MANIFEST
+from runtime.backends.redis_rights import acl_line
+from runtime.settings import resolve, settings_file
 from tests.architecture.test_imports import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,3 +42,14 @@ def test_every_verb_that_it_names_exists() -> None:
     named = set(re.findall(r"`treadle ([a-z]+)", README))
     assert named <= set(VERBS)
     assert named >= set(VERBS) - {"version"}
+
+
+def test_rights_in_redis_are_those_that_doctor_prints() -> None:
+    assert f"\n{acl_line('local')}\n" in README
+
+
+def test_settings_of_the_example_are_taken(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
+    (tmp_path / "treadle.toml").write_text(example, encoding="utf-8")
+    settings = resolve([settings_file(tmp_path, backend="local")], backend="local")
+    assert sum(setting.source != "default" for setting in settings.all) >= example.count(" = ")

@@ -33,7 +33,7 @@ def test_a_machine_that_can_run(treadle: Treadle) -> None:
     found = checks(called)
     assert called.code == 0 and called.json["ok"] is True
     levels = {name: check["level"] for name, check in found.items()}
-    told = ("limits", "processors", "signing key", "object store", "service")
+    told = ("limits", "size", "signing key", "object store", "service")
     assert levels == dict.fromkeys(levels, "ok") | dict.fromkeys(told, "note")
     assert re.fullmatch(
         r"(Redis|Valkey) \d+\.\d+\.\d+ at /\S+, started for each run; answers in \S+", found["server"]["text"]
@@ -167,6 +167,12 @@ def test_a_disk_that_is_nearly_full(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     found = machine.folder("state", tmp_path / "not" / "yet", "")
     assert found.level is Level.WARNING and found.hint.startswith("make room")
     assert not (tmp_path / "not").exists()
+
+
+def test_a_limit_of_open_files_that_environments_would_exceed() -> None:
+    few, many = (machine.open_files(LocalSettings(concurrency_limit=limit)) for limit in (1, 10**9))
+    assert few.level is Level.OK and many.level is Level.WARNING
+    assert many.hint.startswith("ulimit -n 6000000064")
 
 
 def test_a_key_that_others_may_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

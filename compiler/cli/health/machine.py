@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import shutil
 import sys
 import tempfile
@@ -24,6 +25,8 @@ from runtime.signing_keys import default_key_path, load_keys
 OLDEST_PYTHON = (3, 11)
 LITTLE_SPACE = 1 << 30
 EXTRA = "local"
+FILES_OF_SERVICE, FILES_PER_ENVIRONMENT = 64, 6
+"""Twice what is seen: 3 for an environment that works, and some for who calls."""
 
 
 def machine(settings: Settings) -> Iterator[Finding]:
@@ -34,6 +37,7 @@ def machine(settings: Settings) -> Iterator[Finding]:
     if settings.backend == "local":
         local = settings.of(LocalSettings)
         yield processors(local)
+        yield open_files(local)
         yield from folders(local.deployment)
         yield signing_key(local)
 
@@ -79,11 +83,24 @@ def limits() -> Finding:
 
 
 def processors(local: LocalSettings) -> Finding:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     text = (
-        f"{os.cpu_count()}, and {local.concurrency_limit} environments at one time, "
-        f"an invocation for at most {format_duration(local.time_limit_s)}"
+        f"{os.cpu_count()} processors, {format_size(memory)} of memory, for {local.concurrency_limit} environments"
+        f" at one time, an invocation for at most {format_duration(local.time_limit_s)}"
     )
-    return note("processors", text)
+    return note("size", text)
+
+
+def open_files(local: LocalSettings) -> Finding:
+    """Sockets, logs and pipes of the service, which has the limit of whoever starts it."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = FILES_OF_SERVICE + FILES_PER_ENVIRONMENT * local.concurrency_limit
+    if limit == resource.RLIM_INFINITY:
+        return ok("open files", "no limit")
+    text = f"{limit:,} at one time, of which the service may need {needed:,}"
+    if limit < needed:
+        return warning("open files", text, f"ulimit -n {needed}, or lower `concurrency_limit`")
+    return ok("open files", text)
 
 
 def folders(deployment: str) -> Iterator[Finding]:

@@ -1,4 +1,6 @@
-"""Who may call a port of the local service: programs of this machine, and no web page through its user's browser.
+"""What may call a port of the local service: programs of this machine, and no web page through its user's browser.
+
+Of which user a program is, is `runtime.local.peers`' business.
 
 Requests are not authenticated; signatures of AWS clients are accepted unread. A browser tells on its page: `Origin`
 with every request that may change something, `Sec-Fetch-Site` with every one; a page that had its own name resolve to

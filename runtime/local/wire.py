@@ -2,7 +2,7 @@
 
 A callback per request instead of a coroutine: a long poll is answered whenever its owner calls `reply`.
 httptools parses when it is installed, `PlainParser` otherwise; both obey the same limits. Strangers get a 403 here
-(`callers`). Routing and meaning are `invoke_api` and `runtime_api`; there is no TLS, no compression and no HTTP/2.
+(`callers`, `peers`). Routing and meaning are `invoke_api` and `runtime_api`; no TLS, no compression, no HTTP/2.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from runtime.local.callers import Door
+from runtime.local.peers import is_foreign
 from runtime.local.plain_parser import BadRequest, PlainParser, RawRequest
 
 try:
@@ -92,6 +93,8 @@ class HttpConnection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._connections.add(self)
+        if is_foreign(transport.get_extra_info("peername"), transport.get_extra_info("sockname")):
+            self._handle = _refuse_foreign
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -139,6 +142,10 @@ class HttpConnection(asyncio.Protocol):
     def _write(self, response: Response, keep_alive: bool) -> None:
         if self._transport is not None:
             self._transport.write(response.encode(keep_alive=keep_alive))
+
+
+def _refuse_foreign(_request: Request, reply: Reply) -> None:
+    reply(_forbidden("the local service answers programs of its own user alone"))
 
 
 def _forbidden(why: str) -> Response:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain, product
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -19,11 +23,16 @@ from runtime.local.stack import ensure_stack
 from runtime.results import RunResult
 from tests.contracts.certificates import Authority
 from tests.contracts.cluster import Cluster, acl_of, cluster_of_six, free_ports, server_on, tls_flags
-from tests.integration.running import CONCURRENCY, DEPLOYMENT, wait_for, write_workflow
+from tests.integration.running import CONCURRENCY, DEPLOYMENT, PLANNERS, wait_for, write_workflow
 from tests.integration.test_object_store import BODY, FUNCTIONS, INPUTS, TOTAL
 from tests.integration.test_trust import FUNCTIONS as GATE
+from tests.shell import Shell, shell_at
 
-EXAMPLES = ("hello", "tree_reduction", "wordcount")
+EXAMPLES: Mapping[str, tuple[tuple[str, ...], Callable[[Any], bool]]] = {
+    "hello": (("who=Ada",), lambda result: result == "Hello, Ada!"),
+    "tree_reduction": (("leaves=64",), lambda result: result == 64 * 63 // 2),
+    "wordcount": ((f"folder={Path(json.__file__).parent}", "chunks=5"), lambda result: result["total_words"] > 1000),
+}
 MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
 USER = "treadle:a-password@"
 
@@ -69,15 +78,43 @@ def run(target: Target, path: Path, **given: object) -> RunResult:
     return launch(bundle, target, WorkerSettings(fan_out=CONCURRENCY), inputs=given)
 
 
-def test_examples_and_large_values_run_there(url: str, tmp_path: Path) -> None:
-    with target_on(url) as target:
-        for example in EXAMPLES:
-            run(target, MANIFESTS / example / "workflow.yaml")
-        result = run(target, write_workflow(tmp_path, BODY, FUNCTIONS), **INPUTS).result
-    assert isinstance(result, dict) and result["total"] == TOTAL
+@pytest.fixture
+def shell(url: str, tmp_path: Path) -> Iterator[Shell]:
+    """The command line there, with a local service that stays between its runs."""
+    own = shell_at(tmp_path)
+    settings = {"REDIS_URL": url, "DEPLOYMENT": DEPLOYMENT, "CONCURRENCY_LIMIT": "4"}
+    shell = Shell({**own.environ, **{f"TREADLE_{name}": text for name, text in settings.items()}})
+    assert shell.json("local", "start")["redis_url"].startswith("rediss://")
+    yield shell
+    shell.call("local", "stop")
+
+
+def left_keys(url: str) -> list[str]:
+    """What runs left beside their records and the history."""
     with connect(url) as client:
         left = [key.decode() for key in client.scan_iter("*", count=1000)]
-    assert [key for key in left if "}:" in key or "/" in key] == []
+    return [key for key in left if ("}:" in key or "/" in key) and ":history:" not in key]
+
+
+def test_three_examples_run_there_as_commands_with_both_planners(shell: Shell, url: str) -> None:
+    def run_one(example: str, planner: str) -> None:
+        options, is_right = EXAMPLES[example]
+        sets = chain(*(("--set", option) for option in options))
+        answer = shell.json("run", MANIFESTS / example / "workflow.yaml", "--planner", planner, *sets)
+        assert answer["planner"] == planner
+        assert is_right(answer["result"]), answer["result"]
+
+    with ThreadPoolExecutor(len(EXAMPLES)) as at_once:
+        for done in [at_once.submit(run_one, *case) for case in product(EXAMPLES, PLANNERS)]:
+            done.result()
+    assert left_keys(url) == []
+
+
+def test_large_values_pass_there(url: str, tmp_path: Path) -> None:
+    with target_on(url) as target:
+        result = run(target, write_workflow(tmp_path, BODY, FUNCTIONS), **INPUTS).result
+    assert isinstance(result, dict) and result["total"] == TOTAL
+    assert left_keys(url) == []
 
 
 MOVING = """

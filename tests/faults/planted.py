@@ -26,8 +26,8 @@ from runtime.machine.attempts import Attempts
 from runtime.metrics import MetricsSink
 from runtime.plan import Task
 from runtime.ports import Arrival, Attempt, Call, Commit, Mode, Reference, Release, RunStatus, Status
-from runtime.span_batches import encode_batch, read_batch
-from runtime.spans import StartUp, TaskSpan
+from runtime.span_batches import Row, encode_batch, read_batch
+from runtime.spans import StartUp
 from runtime.values.bulk import Sealed
 from runtime.watch import Move, RunWatch
 from runtime.worker import Worker
@@ -277,20 +277,18 @@ NO_META: tuple[Patch, ...] = (
 )
 
 
-def _send_once(sink: MetricsSink, start_up: StartUp, spans: Sequence[TaskSpan], *, is_last: bool) -> None:
+def _send_once(sink: MetricsSink, start_up: StartUp, rows: Sequence[Row], *, is_last: bool) -> None:
     """What could not be sent is given up."""
     try:
-        _send(sink, start_up, spans, is_last=is_last)
+        _send(sink, start_up, rows, is_last=is_last)
     finally:
         sink._unsent = []
 
 
-def _send_under_another_number(
-    sink: MetricsSink, start_up: StartUp, spans: Sequence[TaskSpan], *, is_last: bool
-) -> None:
+def _send_under_another_number(sink: MetricsSink, start_up: StartUp, rows: Sequence[Row], *, is_last: bool) -> None:
     """What is sent again is taken for something new."""
     try:
-        _send(sink, start_up, spans, is_last=is_last)
+        _send(sink, start_up, rows, is_last=is_last)
     except StoreUnavailable:
         again = [
             replace(read_batch(json.loads(text)), number=sink._number + place)

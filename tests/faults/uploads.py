@@ -15,6 +15,7 @@ from random import Random
 from runtime.errors import StoreUnavailable
 from runtime.machine.uploading import Uploading
 from runtime.metrics import MetricsSink
+from runtime.span_batches import row_of
 from runtime.spans import StartUp, TaskSpan
 from runtime.timeline import InvocationSpans
 from runtime.upload import parse_upload
@@ -123,7 +124,8 @@ class Uploads:
         rows, self._rows, self._since = self._rows, [], self._now()
         self._given += rows
         try:
-            self._sink.send(self._start_up, rows, is_last=is_last)
+            sent = [row_of(span, self._start_up.start_time) for span in rows]
+            self._sink.send(self._start_up, sent, is_last=is_last)
         except StoreUnavailable:
             return False
         token = self._start_up.incarnation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 LONGEST = 63
@@ -16,12 +17,13 @@ _OTHER = re.compile(r"[^a-z0-9]+")
 def identifiers(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
     """One for each name, in order; what would be the same gets a number at its end."""
     used = {*RESERVED, *keyword.kwlist, *taken}
+    numbers: Counter[str] = Counter()
     found: list[str] = []
     for name in names:
-        plain = _plain(name)
-        one, number = plain, 1
+        plain = one = _plain(name)
         while one in used:
-            number += 1
+            numbers[plain] += 1
+            number = numbers[plain] + 1
             one = f"{plain[: LONGEST - len(str(number)) - 1]}_{number}"
         used.add(one)
         found.append(one)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from compiler.cli.arguments import UsageError, add_json
 from compiler.cli.console import Console, Exit
 from compiler.importers.scales import Scales
+from compiler.importers.trace import TraceInvalid
 from runtime.errors import RuntimeFault
 
 if TYPE_CHECKING:
@@ -52,8 +53,11 @@ def run(args: argparse.Namespace, console: Console) -> int:
     folder = Path(args.output)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise UsageError(f"{folder} exists and is not empty", hint="name another folder")
-    trace = _trace(args.trace)
-    wiring = wire(trace)
+    try:
+        trace = _trace(args.trace)
+        wiring = wire(trace)
+    except TraceInvalid as fault:
+        raise TraceInvalid([f"{args.trace} cannot be imported", *fault.mistakes], hint=fault.hint) from fault
     scales = Scales(time=time_scale, bytes=bytes_scale, how=args.work)
     _write_all(folder, trace, wiring, scales, Path(args.trace).name)
     if console.is_json:
@@ -85,7 +89,6 @@ def _write_all(folder: Path, trace: Trace, wiring: Wiring, scales: Scales, sourc
 
 def _trace(file: str) -> Trace:
     """Raises `TraceInvalid`, RuntimeFault when the file cannot be read."""
-    from compiler.importers.trace import TraceInvalid
     from compiler.importers.wfformat import read_wfformat
 
     try:
@@ -93,7 +96,7 @@ def _trace(file: str) -> Trace:
     except OSError as err:
         raise RuntimeFault(f"cannot read {file}: {err.strerror or err}") from err
     except UnicodeDecodeError as err:
-        raise TraceInvalid([f"{file} is not UTF-8 text"]) from err
+        raise TraceInvalid(["it is not UTF-8 text"]) from err
 
 
 def _scale(text: str, option: str) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from runtime.runs.archive import archive, read_sections, restore
 from runtime.runs.book import BLOB_LIFE_S, Ending, RunBook
 from runtime.runs.details import timeline_of
 from runtime.runs.finding import Deployment
+from runtime.runs.logs import logs_elsewhere
 from runtime.runs.record import Outcome, RunRecord, RunState
 from runtime.runs.showing import shown_lines, shown_run
 from runtime.span_batches import SpanBatch, encode_batch
@@ -199,6 +202,21 @@ def test_run_that_nobody_saw_end_keeps_what_its_workers_had_measured(
     assert (timeline.spans, timeline.last_commit) == ((span,), 5.0)
     assert len(timeline.problems) == 1
     assert any("no last words of 1 of 1 invocations" in line for line in shown_lines(shown_run(deployment, found)))
+
+
+def test_logs_of_a_run_launched_on_another_machine_are_said_to_lie_there(
+    book: RunBook, state: StateFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    deployment = Deployment.of(LocalSettings(deployment="test"))
+    ours = RunBook(book.link, "test", deployment.keys.signer())
+    for number, host in (("1", "elsewhere"), ("2", platform.node())):
+        ours.open(replace(record(f"{number}000_a_b_c"), host=host))
+        archive(book.link, "test", f"{number}000_a_b_c", logs=tmp_path / "none")
+    assert logs_elsewhere(deployment, deployment.find("1000")) == "elsewhere"
+    assert logs_elsewhere(deployment, deployment.find("2000")) == ""
+    (deployment.folder("1000_a_b_c") / "logs").mkdir()
+    assert logs_elsewhere(deployment, deployment.find("1000")) == ""
 
 
 def test_archive_of_a_run_without_keys_holds_its_record_and_the_end_of_its_logs(

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Compiles a manifest, or takes a bundle, runs it on the local Lambda service over Redis, and prints the
-result. What is not running is started, and ends with the run (`treadle local start` keeps it instead).
+result; where the time went follows on standard error. What is not running is started, and ends with the
+run (`treadle local start` keeps it instead).
 Ctrl-C cancels the run and leaves nothing behind. A run that failed can be resumed: what it has committed is kept."""
 EPILOG = """\
 examples:

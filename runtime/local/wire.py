@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
 
-from runtime.local.callers import Door
+from runtime.local.callers import refusal
 from runtime.local.peers import is_foreign
 from runtime.local.plain_parser import BadRequest, PlainParser, RawRequest
 
@@ -162,7 +162,6 @@ class HttpServer:
         self._handle = handle
         self._connections: set[HttpConnection] = set()
         self._server: asyncio.Server | None = None
-        self._door = Door(0)
         self.port = 0
 
     async def start(self, port: int = 0, backlog: int = 1024) -> None:
@@ -176,14 +175,13 @@ class HttpServer:
             listener.close()
             raise
         self.port = listener.getsockname()[1]
-        self._door = Door(self.port)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: HttpConnection(self._admit, self._connections), sock=listener, backlog=backlog
         )
 
     def _admit(self, request: Request, reply: Reply) -> None:
-        if why := self._door.refuses(request.headers):
+        if why := refusal(request.headers):
             reply(_forbidden(why))
         else:
             self._handle(request, reply)

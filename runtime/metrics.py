@@ -111,18 +111,18 @@ class InvocationMetrics:
 
     def _take(self, *, is_last: bool) -> list[Note]:
         with self._lock:
-            self._look()
-            taken, self._whole = self._whole, []
             if is_last:
-                taken += self._held
+                self._whole += self._held + self._new()
                 self._held = []
-            self._since = inf
+            else:
+                self._look()
+            taken, self._whole, self._since = self._whole, [], inf
         return taken
 
     def _look(self) -> None:
         """Sort what ended since the last look, and what waited for a commit when one was answered since."""
         answered = len(self._traffic.stored)
-        new = [self._notes.popleft() for _ in range(len(self._notes))]
+        new = self._new()
         if answered != self._answered:
             new, self._held, self._answered = self._held + new, [], answered
         for note in new:
@@ -131,6 +131,10 @@ class InvocationMetrics:
                 self._since = min(self._since, note[3] + note[4])
             else:
                 self._held.append(note)
+
+    def _new(self) -> list[Note]:
+        """What ended since the last look; more may end meanwhile."""
+        return [self._notes.popleft() for _ in range(len(self._notes))]
 
     def _is_whole(self, note: Note) -> bool:
         sealed, stored = self._traffic.sealed, self._traffic.stored

@@ -18,7 +18,8 @@ from functools import partial
 from typing import cast
 
 from compiler.simulate.conditions import Conditions, Draw
-from compiler.simulate.incarnation import Delivery, Incarnation, Trace
+from compiler.simulate.errands import Delivery
+from compiler.simulate.incarnation import Incarnation, Trace
 from compiler.simulate.places import Owner, Place, function_of
 from compiler.simulate.virtual_time import Shared, VirtualTime
 from compiler.simulate.workload import Workload

@@ -6,7 +6,7 @@ from math import exp, log
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.predict.distribution import PARTS, SCORES, Distribution, around, measured
@@ -24,6 +24,7 @@ def of(values: list[float], *, count: float | None = None) -> Distribution:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=50))
 def test_higher_percentile_never_says_less(values: list[float]) -> None:
     found = of(values)

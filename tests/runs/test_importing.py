@@ -23,7 +23,10 @@ from runtime.runs.importing import Foreign, read_foreign
 from runtime.runs.logs import Written, encode_logs
 from runtime.runs.package import INDEX, PackageInvalid, pack
 from runtime.runs.record import Entry, Outcome, RunRecord, RunState, outcome_document, record_document
+from runtime.runs.showing import ShownRun, shown_lines, shown_object
 from runtime.runs.table import details, error_object, fault_of_run, passed_by, run_object, table
+from runtime.spans import InputSpan, OutputSpan, StartUp, TaskSpan
+from runtime.timeline import InvocationSpans, Timeline, encode_timeline
 
 RUN = "1795285753126_tree-reduction_bec2e953_3f10b89a325eb902"
 ERROR = {
@@ -109,7 +112,8 @@ def shown(foreign: Foreign) -> str:
 
 @pytest.mark.parametrize("end", ["succeeded", "failed", "interrupted"])
 def test_run_is_taken_in_as_it_was_but_for_what_steers_a_terminal(end: str) -> None:
-    foreign = taken(index(end), logs=encode_logs(LOGS))
+    foreign = taken(index(end), logs=encode_logs(LOGS), timeline=encode_timeline(TIMELINE))
+    assert foreign.details.read_timeline() == TIMELINE
     assert foreign.record.is_imported and foreign.record.settings == RECORD.settings
     assert (foreign.parts, foreign.logs) == ({"slot:t": b"sealed"}, LOGS)
     assert "\x1b" not in shown(foreign)
@@ -192,3 +196,64 @@ def test_whatever_is_taken_in_can_be_shown(place: tuple[str, tuple[str | int, ..
     except RuntimeFault:
         return
     assert "\x1b" not in shown(foreign)
+
+
+TIMELINE = Timeline(
+    run=RUN,
+    workflow="tree-reduction",
+    planner="simple",
+    sla="average",
+    graph_signature="3f10b89a325eb902",
+    invoked_at=1795285753.1,
+    last_commit=1795285754.0,
+    invocations=(
+        InvocationSpans(
+            start_up=StartUp(
+                run=RUN,
+                worker="w",
+                incarnation="t",
+                env_class="c",
+                memory_mb=1769,
+                state="cold",
+                invoke_time=1795285753.1,
+                start_time=1795285753.4,
+                ended_at=1795285754.1,
+                begin_s=0.01,
+                idle_s=0.2,
+            ),
+            spans=(
+                TaskSpan(
+                    task="t[1]",
+                    attempt=1,
+                    outcome="done",
+                    started_at=1795285753.5,
+                    exec_s=0.1,
+                    wait_inputs_s=0.05,
+                    commit_s=0.01,
+                    committed_at=1795285753.9,
+                    inputs=(InputSpan(slot="a", bytes=5, source="store", fetch_s=0.01),),
+                    outputs=(OutputSpan(name=None, bytes=7, is_stored=True, serialize_s=0.001),),
+                ),
+            ),
+            is_complete=True,
+        ),
+    ),
+)
+MEASURED: Any = json.loads(encode_timeline(TIMELINE))
+extremes = st.sampled_from([-(2**53) + 1, 2**53 - 1, -1, 0, 1e15, -1e15, 1e-300, "\x1b[2J", "t[", "x" * 500])
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(_paths(MEASURED)), json_values | extremes)
+def test_whatever_timeline_is_taken_in_can_be_shown(path: tuple[str | int, ...], value: object) -> None:
+    document = _with(MEASURED, path, value)
+    try:
+        foreign = taken(index("succeeded"), timeline=json.dumps(document).encode())
+    except RuntimeFault:
+        return
+    found = Found(entry=Entry(record=foreign.record, outcome=foreign.outcome, is_live=False), redis_url="", stack=None)
+    timeline = foreign.details.read_timeline()
+    run = ShownRun(found=found, graph=None, classes=(), timeline=timeline, problems=())
+    lines = list(shown_lines(run, with_timeline=True))
+    assert not any("\x1b" in line for line in lines)
+    json.dumps(shown_object(run, with_timeline=True), allow_nan=False)

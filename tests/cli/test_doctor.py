@@ -28,7 +28,7 @@ def checks(called: Called) -> dict[str, dict[str, Any]]:
     return {check["name"]: check for check in called.json["checks"]}
 
 
-def test_a_machine_that_can_run(treadle: Treadle) -> None:
+def test_a_machine_that_can_run(treadle: Treadle, tmp_path: Path) -> None:
     called = treadle("doctor", "--json")
     found = checks(called)
     assert called.code == 0 and called.json["ok"] is True
@@ -40,7 +40,8 @@ def test_a_machine_that_can_run(treadle: Treadle) -> None:
     )
     shown = treadle("doctor").out
     assert shown.startswith("this machine\n  ok       Python") and shown.endswith("nothing is wrong\n")
-    assert max(map(len, shown.partition("compile settings")[0].splitlines())) <= 120
+    lines = shown.partition("compile settings")[0].replace(str(tmp_path), "/somewhere").splitlines()
+    assert max(map(len, lines)) <= 120
 
 
 def test_each_setting_is_printed_with_its_source(treadle: Treadle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +62,7 @@ def test_what_is_wrong_is_told_with_what_to_do_and_without_a_password(treadle: T
     called = treadle("doctor", *wrong)
     assert called.code == 4
     assert "  error    server        Redis at redis://127.0.0.1:1/0 cannot be reached" in called.out
-    assert f"  error    object store  the object store {tmp_path}/none is no" in called.out
+    assert f"error object store the object store {tmp_path}/none is no" in " ".join(called.out.split())
     assert called.out.count("= help: ") == 2
     assert called.out.endswith("2 errors\n")
     told = treadle("doctor", *wrong, "--json")

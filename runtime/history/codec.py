@@ -26,6 +26,10 @@ MAGIC = b"treadle history "
 LARGEST_BYTES = 256 * 1024 * 1024
 """Uncompressed; a history of 10,000 tasks has a tenth of it."""
 
+LAST_TIME = 32_503_680_000
+"""The year 3000, in seconds since 1970."""
+
+MOST_EXPONENT = 4
 LEVEL = 1
 """Of compression: 6 takes three times as long and saves a tenth."""
 
@@ -96,7 +100,7 @@ def _graph_row(graph: GraphHistory) -> dict[str, object]:
 
 
 def _graph(row: Any) -> GraphHistory:
-    seen = [(_number(at), _text(run)) for at, run in row["family_runs"]]
+    seen = [(_time(at), _text(run)) for at, run in row["family_runs"]]
     return GraphHistory(
         signature=_text(row["signature"]),
         workflow=_text(row["workflow"]),
@@ -105,7 +109,7 @@ def _graph(row: Any) -> GraphHistory:
         makespans={(_text(planner), _text(sla)): _sketch(found) for planner, sla, found in row["makespans"]},
         states={_text(state): _natural(count) for state, count in row["states"].items()},
         runs=tuple(_run(found) for found in row["runs"]),
-        seen_at=_number(row["seen"]),
+        seen_at=_time(row["seen"]),
     )
 
 
@@ -137,7 +141,7 @@ def _family(row: Any, seen: Sequence[tuple[float, str]]) -> FamilyHistory:
         skipped=_natural(skipped),
         outputs={_text(name): _relation(found) for name, found in outputs},
         recent=tuple([_family_run(found, seen) for found in recent]),
-        seen_at=_number(seen_at),
+        seen_at=_time(seen_at),
     )
 
 
@@ -174,17 +178,17 @@ def _environment(row: Any) -> EnvironmentHistory:
     memory_mb, exponent, kinds, peak, seen_at = row
     return EnvironmentHistory(
         memory_mb=_natural(memory_mb),
-        exponent=_number(exponent),
+        exponent=_between(exponent, 0, MOST_EXPONENT),
         kinds={_text(kind): _relation(relation) for kind, relation in kinds},
         peak_memory_mb=_sketch(peak),
-        seen_at=_number(seen_at),
+        seen_at=_time(seen_at),
     )
 
 
 def _run(row: Any) -> RunRow:
     at, run, state, planner, sla, makespan_s, tasks, cold, warm = row
     return RunRow(
-        at=_number(at),
+        at=_time(at),
         run=_text(run),
         state=_text(state),
         planner=_text(planner),
@@ -208,8 +212,11 @@ def _relation(row: Any) -> Relation:
     if not row:
         return Relation()
     n, x, y, xx, xy, yy = map(_whole, row[0])
+    sums = LogSums(n=_natural(n), x=x, y=y, xx=xx, xy=xy, yy=yy)
+    if not sums.is_possible():
+        raise ValueError("sums that no points have")
     buckets = {_within(number, 0, LARGEST_BUCKET): _sketch(sketch) for number, sketch in row[1:]}
-    return Relation(buckets=dict(sorted(buckets.items())), sums=LogSums(n=n, x=x, y=y, xx=xx, xy=xy, yy=yy))
+    return Relation(buckets=dict(sorted(buckets.items())), sums=sums)
 
 
 def _sketch_row(sketch: Sketch) -> list[object]:
@@ -251,6 +258,16 @@ def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise TypeError(f"{value!r} is no number")
     return value
+
+
+def _time(value: Any) -> float:
+    return _between(value, 0, LAST_TIME)
+
+
+def _between(value: Any, least: float, most: float) -> float:
+    if not least <= _number(value) <= most:
+        raise ValueError(f"{value!r} is out of range")
+    return float(value)
 
 
 def _whole(value: Any) -> int:

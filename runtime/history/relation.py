@@ -12,12 +12,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from runtime.history.sketch import UNITS, Sketch, fit, merge_sketches
+from runtime.history.sketch import LARGEST, SMALLEST, UNITS, Sketch, fit, merge_sketches
 
 LARGEST_BUCKET = 24
 """Of bytes from 4^23 on; bucket 0 is for no bytes at all, bucket n for less than 4^n."""
 
 STEPS = 1024
+SMALLEST_LOG, LARGEST_LOG = math.log2(SMALLEST), math.log2(LARGEST)
+MOST_LOG = 128 * STEPS
+"""More than any logarithm here has."""
+
+LEAST_SPREAD = 0.05
+"""Standard deviation of log2(1 + bytes) below which no relation can be told from noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,27 +50,40 @@ class LogSums:
         )
 
     def fit(self) -> Fit | None:
-        """The line through the points; None when all have one x."""
+        """The line through the points; None where their bytes differ too little for one."""
         spread = self.n * self.xx - self.x * self.x
-        if not spread:
+        if spread < (self.n * LEAST_SPREAD * STEPS) ** 2 or not spread:
             return None
         power = (self.n * self.xy - self.x * self.y) / spread
         offset = (self.y - power * self.x) / self.n
         rest = self.yy - 2 * (power * self.xy + offset * self.y)
         rest += power * power * self.xx + 2 * power * offset * self.x + self.n * offset * offset
-        return Fit(factor=2.0 ** (offset / STEPS), power=power, spread=math.sqrt(max(0.0, rest) / self.n) / STEPS)
+        return Fit(offset=offset / STEPS, power=power, spread=math.sqrt(max(0.0, rest) / self.n) / STEPS)
+
+    def is_possible(self) -> bool:
+        """Whether there are points with these sums."""
+        most = self.n * MOST_LOG
+        return (
+            0 <= self.x <= most
+            and abs(self.y) <= most
+            and self.x * self.x <= self.n * self.xx <= most * most
+            and self.y * self.y <= self.n * self.yy <= most * most
+            and (self.n * self.xy - self.x * self.y) ** 2
+            <= (self.n * self.xx - self.x * self.x) * (self.n * self.yy - self.y * self.y)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """measure ≈ factor · (1 + bytes)^power; `spread` is the standard deviation around it, in doublings."""
+    """log2(measure) ≈ offset + power · log2(1 + bytes); `spread` is the standard deviation around it, in doublings."""
 
-    factor: float
+    offset: float
     power: float
     spread: float
 
     def at(self, size: float) -> float:
-        return float(self.factor * (1 + size) ** self.power)
+        """The measure for so many bytes, within what a sketch can hold."""
+        return float(2.0 ** min(max(self.offset + self.power * math.log2(1 + size), SMALLEST_LOG), LARGEST_LOG))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

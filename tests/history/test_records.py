@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import zlib
+from copy import deepcopy
 from dataclasses import replace
 from hashlib import sha256
 from itertools import islice
 from random import Random
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from runtime.history.codec import MAGIC, HistoryNewer, HistoryUnreadable, decode_graph, encode_graph
 from runtime.history.gathering import Code, history_of, launch_mark
@@ -20,6 +24,15 @@ from runtime.history.records import (
     SAMPLES_PER_RUN,
     GraphHistory,
     merge_graphs,
+)
+from runtime.history.tables import (
+    Task,
+    environment_object,
+    family_lines,
+    graph_lines,
+    head_lines,
+    task_lines,
+    task_object,
 )
 from runtime.spans import InputSpan, OutputSpan, StartUp, TaskSpan
 from runtime.timeline import InvocationSpans, Timeline
@@ -220,6 +233,9 @@ def test_where_memory_bounds_the_cpu_share_times_at_512_mb_follow() -> None:
     assert history_of(timeline(invocation(span())), CODE, "succeeded").environments[ENV].to_512 == 1.0
 
 
+WRITTEN = json.loads(zlib.decompress(encode_graph(histories(1)[0])[len(MAGIC) + 2 + 32 :]))
+
+
 def document(change: object = None, *, version: int = 1) -> bytes:
     """A well-formed envelope around other JSON."""
     packed = zlib.compress(json.dumps(change).encode())
@@ -246,6 +262,34 @@ def test_fields_of_another_kind_are_refused() -> None:
             except HistoryUnreadable:
                 continue
             assert isinstance(wrong, (str, int)) and getattr(found, {"seen": "seen_at"}.get(name, name)) == wrong
+
+
+ODD = st.sampled_from([None, True, -1, 0, 1, 10**30, -0.5, 1e308, "", "text", [], [[]], {}, [0] * 6])
+
+
+@settings(max_examples=300)
+@given(data=st.data())
+def test_what_is_changed_anywhere_is_refused_or_can_be_worked_with(data: st.DataObject) -> None:
+    row = deepcopy(WRITTEN)
+    place: Any = row
+    while True:
+        keys = sorted(place) if isinstance(place, dict) else list(range(len(place)))
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(place[key], (list, dict)) or not place[key] or data.draw(st.booleans()):
+            break
+        place = place[key]
+    place[key] = data.draw(ODD)
+    try:
+        graph = decode_graph(document(row))
+    except HistoryUnreadable:
+        return
+    again = decode_graph(encode_graph(merge_graphs([graph, graph])))
+    tasks = [Task(task=task, env=env, family=family) for (task, env), family in again.families.items()]
+    assert list(graph_lines([again], {})) and list(head_lines(again, 0)) and list(task_lines(tasks))
+    for task in tasks:
+        assert list(family_lines(task)) and task_object(task)
+    for env, environment in again.environments.items():
+        assert environment_object(env, environment)
 
 
 def test_a_bomb_is_refused_before_it_goes_off(monkeypatch: pytest.MonkeyPatch) -> None:

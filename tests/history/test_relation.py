@@ -28,6 +28,22 @@ def test_the_fit_finds_factor_power_and_spread(power: float) -> None:
     assert fit.spread == pytest.approx(0.1 / 0.6931, rel=0.1)
 
 
+def test_sizes_that_hardly_differ_have_no_line() -> None:
+    chance = Random(5)
+    points = [(1_000_000 + chance.randrange(500), chance.lognormvariate(0, 1)) for _ in range(500)]
+    assert Relation.of(points).sums.fit() is None
+
+
+@given(POINTS)
+def test_any_points_have_sums_that_are_possible_and_a_line_that_can_be_followed(
+    points: list[tuple[float, float]],
+) -> None:
+    sums = Relation.of(points).sums
+    assert sums.is_possible()
+    if (fit := sums.fit()) is not None:
+        assert all(0 < fit.at(size) < 1e16 for size in (0, 1, 1e6, 1e15))
+
+
 def test_points_of_one_size_have_no_line() -> None:
     assert Relation.of([(7, 1.0), (7, 2.0)]).sums.fit() is None
     assert Relation().sums.fit() is None

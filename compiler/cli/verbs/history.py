@@ -216,6 +216,8 @@ def _file_and(args: argparse.Namespace, action: str) -> list[str]:
 def _write(file: str, data: bytes) -> None:
     try:
         if file == "-":
+            if sys.stdout.isatty():
+                raise UsageError("an exported history is no text for a terminal", hint="name a FILE, or pipe it on")
             sys.stdout.buffer.write(data)
         else:
             Path(file).write_bytes(data)

@@ -51,6 +51,7 @@ def completed(script: Path, folder: Path, *words: str) -> set[str]:
         (["treadle", "validate", "--deny", "W3"], {"W301", "W302", "W303", "W304"}),
         (["treadle", "init", "--template", "m"], {"map"}),
         (["treadle", "completion", ""], {"bash", "zsh", "fish"}),
+        (["treadle", "key", ""], {"list", "rotate", "show", "drop"}),
         (["treadle", "validate", "work"], {"workflow.yaml"}),
     ],
 )

@@ -13,9 +13,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from runtime.secret_references import SecretUnavailable, Source, aws_client, parse_reference, resolve, resolve_bytes
+from runtime.signing_keys import KeysInvalid, load_keys
 from tests.contracts.buckets import aws_server
 
 VALUE = "s3cr3t-value"
+KEY = bytes(range(128, 160))
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,9 @@ def aws() -> Iterator[None]:
         ssm: Any = boto3.client("ssm", region_name="us-east-1")
         ssm.put_parameter(Name="/team/token", Value=VALUE, Type="SecureString")
         manager: Any = boto3.client("secretsmanager", region_name="us-east-1")
+        ssm.put_parameter(Name="/team/keys", Value=f"{KEY.hex()}\n{bytes(32).hex()}\n", Type="SecureString")
         manager.create_secret(Name="token", SecretString=VALUE)
+        manager.create_secret(Name="key", SecretBinary=KEY)
         manager.create_secret(Name="bytes", SecretBinary=b"\xff\x00")
         manager.create_secret(Name="leaving", SecretString=VALUE)
         manager.delete_secret(SecretId="leaving", RecoveryWindowInDays=7)
@@ -89,6 +93,14 @@ def test_parameters_and_secrets_of_aws_are_read() -> None:
     for text in ("ssm:/team/token", "secretsmanager:token", f"secretsmanager:{arn}"):
         assert resolve(parse_reference(text), os.environ) == VALUE
     assert resolve_bytes(parse_reference("secretsmanager:bytes"), {}) == b"\xff\x00"
+
+
+@pytest.mark.usefixtures("aws")
+def test_the_signing_keys_of_a_team_may_lie_there() -> None:
+    assert [key.secret for key in load_keys("team", "ssm:/team/keys").keys] == [KEY, bytes(32)]
+    assert [key.secret for key in load_keys("team", "secretsmanager:key").keys] == [KEY]
+    with pytest.raises(KeysInvalid, match="ssm:/team/token is"):
+        load_keys("team", "ssm:/team/token")
 
 
 def refusal(text: str, **more: Any) -> SecretUnavailable:

@@ -156,9 +156,13 @@ class InvocationMetrics:
         task, attempt, outcome, began, exec_s, waited_s, fetched = note
         stored, sealed, sizes = self._traffic.stored, self._traffic.sealed, self._sizes
         slots = [slot for slot in _slots(task) if slot in sizes or slot in sealed] if is_newest else []
-        took_s, at = max([stored.get(slot, NOT_STORED) for slot in slots], key=_time_of, default=NOT_STORED)
-        foreign = {item.slot for item in fetched} if fetched else ()
-        local = [edge.slot for edge in task.in_edges if edge.slot not in foreign]
+        if len(slots) == 1:
+            took_s, at = stored.get(slots[0], NOT_STORED)
+        else:
+            took_s, at = max([stored.get(slot, NOT_STORED) for slot in slots], key=_time_of, default=NOT_STORED)
+        foreign = {item.slot for item in fetched}
+        takes = [edge.slot for edge in task.in_edges] if len(task.in_edges) > len(foreign) else []
+        local = [slot for slot in takes if slot not in foreign]
         return TaskSpan(
             task=task.name,
             attempt=attempt,

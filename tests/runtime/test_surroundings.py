@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,3 +25,12 @@ def test_whole_look_leaves_the_switch_interval_as_it_was(switch_interval: float)
         for _ in range(3):
             surroundings.restore("slow", 2 * WHOLE_LOOK_S)
     assert sys.getswitchinterval() == switch_interval
+
+
+def test_quick_look_puts_back_who_hears_alarms() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    with closing(Surroundings()) as surroundings:
+        signal.signal(signal.SIGALRM, lambda *_: None)
+        surroundings.restore("quick", 0.0)
+        assert signal.getsignal(signal.SIGALRM) == before
+        assert not surroundings.spoiled

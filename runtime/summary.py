@@ -65,7 +65,7 @@ class FamilySummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The totals of a run and its families, the one that took most first.
+    """The totals of a run and its families, the one that took most first: of all its launches, when it was resumed.
 
     `missing` counts invocations whose last words never came: what they did after their last span is in no figure.
     """

@@ -53,8 +53,9 @@ MOMENT_S = 0.001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """One invocation of one worker. `values` are sealed inputs from the payload, `forward` the calls that it is to send
-    on; `deadline` is on the monotonic clock, None for no end. `clock` is the store's as this process knows it.
+    """One invocation of one worker. `values` are sealed inputs from the payload, `pages` encoded task records from it
+    that nobody has decoded yet, `forward` the calls that it is to send on; `deadline` is on the monotonic clock, None
+    for no end. `clock` is the store's as this process knows it.
 
     `may_exit`: the process is an environment's own, so that a task stuck beyond its timeout may end it.
     """
@@ -64,6 +65,7 @@ class Invocation:
     trust: Trust
     called_at: float
     values: Mapping[str, bytes] = field(default_factory=dict)
+    pages: Mapping[int, bytes] = field(default_factory=dict)
     forward: tuple[Call, ...] = ()
     deadline: Deadline | None = None
     beginning: Beginning = field(default_factory=Beginning)
@@ -113,6 +115,7 @@ class Driver:
             self._hear,
             invocation.clock,
             self._measuring.traffic,
+            pages=invocation.pages,
         )
         self._timers: list[tuple[float, str]] = []
         self._renew_at = 0.0

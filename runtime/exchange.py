@@ -58,7 +58,7 @@ class Ports:
 
 @dataclass(slots=True)
 class Exchange:
-    """The store as one incarnation sees it. `inside` are sealed inputs that the payload brought.
+    """The store as one incarnation sees it. `inside` are sealed inputs of the payload, `pages` its encoded records.
 
     `clock` and `traffic` are what it measures, by the clock that `moment` reads.
     `on_event` hears on any thread, also while an effect is performed, of invocations that Lambda has taken.
@@ -72,6 +72,7 @@ class Exchange:
     clock: StoreClock = field(default_factory=StoreClock)
     traffic: Traffic = field(default_factory=Traffic)
     moment: Callable[[], float] = monotonic
+    pages: Mapping[int, bytes] = field(default_factory=dict)
     _held: HeldValues = field(default_factory=HeldValues)
     _sealed: dict[str, Sealed] = field(default_factory=dict)
     _put: dict[str, str] = field(default_factory=dict)
@@ -384,10 +385,13 @@ class Exchange:
     def _load_pages(self, numbers: tuple[int, ...]) -> ev.Event:
         tasks: dict[str, Task] = {}
         missing: list[int] = []
+        asked = [number for number in numbers if number not in self.pages]
         began = self.moment()
-        found = self.ports.values.get_pages(numbers)
+        found = self.ports.values.get_pages(asked) if asked else []
         came = self.moment()
-        for number, sealed in zip(numbers, found, strict=True):
+        for page in [self.pages[number] for number in numbers if number in self.pages]:
+            tasks.update(decode_subdag(page).tasks)
+        for number, sealed in zip(asked, found, strict=True):
             if sealed is None:
                 missing.append(number)
             else:

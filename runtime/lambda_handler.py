@@ -30,6 +30,7 @@ from runtime.machine.remaining import Deadline, deadline_in
 from runtime.measuring import Beginning, cpu_exponent
 from runtime.pages import decode_subdag
 from runtime.payload import Payload, make_payload, read_payload, stamped
+from runtime.plan import Task
 from runtime.ports import Coordinator
 from runtime.run_inputs import RunInputs
 from runtime.secrecy.confided import VARIABLE as VAULT_VARIABLE
@@ -42,6 +43,10 @@ from runtime.values.envelope import Signer
 from runtime.values.trust import Trust
 from runtime.worker import Worker
 
+FIRST_PAGES = 4
+"""Pages of a payload that are decoded before the worker begins; it asks for the others as for any page."""
+
+PARTS_KEPT = 4
 PAGE_PREFIX = "page:"
 
 
@@ -67,6 +72,7 @@ class Environment:
         self._loader = CodeLoader(self._units)
         self._inputs_of: str = ""
         self._inputs: dict[str, object] = {}
+        self._parts: dict[bytes, Mapping[str, Task]] = {}
         self._secrets = Known()
         self._variables = dict(variables)
         self._log = Log()
@@ -111,7 +117,8 @@ class Environment:
         asked_at = monotonic()
         data = self._subdags(payload)
         came_at = monotonic()
-        tasks = {name: task for one in data for name, task in decode_subdag(one).tasks.items()}
+        self._forget_others(payload.run)
+        tasks = self._decoded(data[0]) if payload.subdag or payload.digest else _records(data)
         decoded_at, loaded_s = monotonic(), self._loader.load_s
         self._loader.activate(sorted({task.function.unit for task in tasks.values() if task.function.kind == "module"}))
         worker = Worker(
@@ -129,6 +136,7 @@ class Environment:
             trust=trust,
             called_at=payload.at,
             values=payload.values,
+            pages=dict(list(payload.pages.items())[FIRST_PAGES:]),
             forward=payload.forward,
             deadline=deadline,
             beginning=replace(
@@ -162,7 +170,6 @@ class Environment:
             )
 
         ports = Ports(coordinator=backend.coordinator, values=backend.values, signals=backend.signals, invoke=invoke)
-        self._forget_others(payload.run)
         inputs = RunInputs(trust, backend.values, payload.inputs, self._inputs)
         secrets = self._run_secrets(payload.run)
         driver = Driver(invocation, ports, self._loader, self._literal, inputs.value, secrets=secrets, log=self._log)
@@ -182,9 +189,10 @@ class Environment:
         self._log.hide(spelled)
 
     def _forget_others(self, run: str) -> None:
-        """Inputs and secrets that this environment has read in another run are forgotten; what hides secrets stays."""
+        """What this environment has read in another run is forgotten; what hides secrets stays."""
         if self._inputs_of != run:
             self._inputs_of, self._inputs, self._secrets = run, {}, Known()
+            self._parts.clear()
 
     def _run_secrets(self, run: str) -> RunSecrets:
         vault = self._variables.get(VAULT_VARIABLE)
@@ -196,7 +204,15 @@ class Environment:
         """The encoded records at hand; those that did not travel inside are fetched."""
         if payload.subdag:
             return (payload.subdag,)
-        return (self._blob(payload.digest),) if payload.digest else tuple(payload.pages.values())
+        return (self._blob(payload.digest),) if payload.digest else tuple(payload.pages.values())[:FIRST_PAGES]
+
+    def _decoded(self, subdag: bytes) -> Mapping[str, Task]:
+        """The records of a pinned worker, which may be invoked here again and again."""
+        if subdag not in self._parts:
+            while len(self._parts) >= PARTS_KEPT:
+                del self._parts[next(iter(self._parts))]
+            self._parts[subdag] = decode_subdag(subdag).tasks
+        return self._parts[subdag]
 
     def _payload_of(self, outgoing: Outgoing, payload: Payload, trust: Trust) -> bytes:
         """What a called worker is told: how to find its records, and small inputs of its start tasks."""
@@ -237,6 +253,10 @@ class Environment:
         if digest not in self._literals:
             self._literals[digest] = json.loads(self._blob(digest))
         return self._literals[digest]
+
+
+def _records(pages: Sequence[bytes]) -> Mapping[str, Task]:
+    return {name: task for page in pages for name, task in decode_subdag(page).tasks.items()}
 
 
 def _left_to_the_watch(fault: RuntimeFault) -> None:

@@ -99,3 +99,16 @@ def test_a_value_that_was_dropped_and_is_needed_again_is_not_fetched_again() -> 
     value = exchange.inputs_of(task)["a"]
     assert isinstance(value, Packed) and value.unpack() == "theirs"
     assert [source.source for source in exchange.sources_of(task)] == ["local"]
+
+
+def test_pages_that_the_payload_brought_are_not_fetched() -> None:
+    exchange, _ = make_exchange()
+    bundle = bundle_of({f"t{number}": [] for number in range(400)}, "wukong")
+    assert len(bundle.pages) > 2
+    exchange.pages = {0: bundle.page(0), 1: bundle.page(1)}
+    with patch.object(type(exchange.ports.values), "get_pages", side_effect=AssertionError("they were fetched")):
+        (loaded,) = exchange.perform(ev.LoadPages((0, 1)))
+    assert isinstance(loaded, ev.PagesLoaded) and loaded.missing == ()
+    assert {task.page for task in loaded.tasks.values()} == {0, 1}
+    (loaded,) = exchange.perform(ev.LoadPages((1, 2)))
+    assert isinstance(loaded, ev.PagesLoaded) and loaded.missing == (2,)

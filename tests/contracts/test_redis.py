@@ -18,7 +18,8 @@ from runtime.backends.redis_coordinator import RedisCoordinator
 from runtime.backends.redis_link import Link
 from runtime.config import WorkerSettings
 from runtime.errors import RuntimeFault, StoreUnavailable
-from runtime.ports import Attempt, Failure, RebuildPart, RunEnd, Status, Store
+from runtime.plan import Gate
+from runtime.ports import Attempt, Failure, Mode, RebuildPart, Release, RunEnd, Status, Store
 from tests.contracts.server import start_server
 from tests.contracts.world import ClockedScripts, World, flexible, pinned, redis_world, row, store
 
@@ -171,6 +172,20 @@ def test_a_rebuild_whose_first_reply_was_lost_goes_on(world: World, monkeypatch:
         world.coordinator.rebuild_start(seen)
     world.coordinator.rebuild_part(RebuildPart(arrived={}, grants={"w0": {"a": -1}}, done=()))
     assert len(world.coordinator.rebuild_end([row("w0", True)])) == 1
+
+
+def test_a_line_before_a_gate_that_the_store_forgot_lets_nobody_in(world: World, client: redis.Redis) -> None:
+    gate = Gate("f", 1)
+    world.launch({"w0": {"a": -1}}, idle=("w1", "w2"))
+    world.begin("w0")
+    world.commit("w0", store("a", pinned("f1", "w1", gate=gate), pinned("f2", "w2", gate=gate)))
+    world.begin("w1", "u1")
+    (waiting,) = (key for key in client.scan_iter() if b"}:wait:f:" in key)
+    client.delete(waiting)
+    answer = world.commit("w1", store("f1"), Release(task="f1", gate=gate), mode=Mode.LEAVE, token="u1")
+    assert (answer.status, answer.calls, answer.left) == (Status.OK, (), True)
+    world.leave("w0")
+    assert world.coordinator.status().active == 0, "a look finds that nobody goes on"
 
 
 def test_a_lost_connection_is_opened_again(world: World, client: redis.Redis, redis_url: str) -> None:

@@ -287,3 +287,33 @@ def test_an_early_batch_is_set_right_by_the_clock_of_the_newest() -> None:
     (invocation,) = gather([first, second]).invocations
     assert [span.started_at for span in invocation.spans] == [pytest.approx(1000.75)]
     assert [span.committed_at for span in invocation.spans] == [pytest.approx(SPAN.committed_at)]
+
+
+def mutated(value: Any, random: Random) -> Any:
+    """`value` with one of its parts, at any depth, replaced, taken out or put in twice."""
+    if isinstance(value, (list, dict)) and value and random.random() < 0.85:
+        copy = value.copy()
+        at = random.choice(list(copy) if isinstance(copy, dict) else range(len(copy)))
+        match random.randrange(6):
+            case 0:
+                del copy[at]
+            case 1 if isinstance(copy, list):
+                copy.insert(at, copy[at])
+            case _:
+                copy[at] = mutated(copy[at], random)
+        return copy
+    return random.choice(STRANGE)
+
+
+STRANGE: tuple[Any, ...] = (None, True, -1, 0, 1, 2**53, 10**30, 0.5, 1e308, "", "a", "\ud800", [], [[]], {}, {"a": 1})
+
+
+def test_whatever_is_changed_in_a_batch_it_is_one_or_it_is_left_out() -> None:
+    left_out = 0
+    for seed in range(2_000):
+        random = Random(seed)
+        found = gather([json.dumps(mutated(GOOD, random))])
+        left_out += bool(found.problems)
+        for one in found.invocations:
+            assert encode_batch(SpanBatch(start_up=one.start_up, spans=one.spans))
+    assert 200 < left_out < 2_000

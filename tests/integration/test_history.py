@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,34 +112,30 @@ def test_a_history_that_cannot_be_kept_is_a_warning(
     assert "the run is not in the history" in caplog.text
 
 
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """A user with a stack that is kept between runs."""
+    shell = shell_at(tmp_path_factory.mktemp("home"))
+    assert shell.call("local", "start")[0] == 0
+    yield shell
+    shell.call("local", "stop")
+
+
 class TestCommandLine:
     """The same through processes: a failed run that is resumed, and one that is left to itself."""
 
-    def test_launches_of_a_resumed_run_are_told_apart(self, tmp_path: Path) -> None:
-        path = write_workflow(tmp_path / "flow", BODY, FUNCTIONS)
-        shell, marker = shell_at(tmp_path / "home"), tmp_path / "marker"
+    def test_launches_of_a_resumed_run_are_told_apart(self, shell: Shell, tmp_path: Path) -> None:
+        path, marker = write_workflow(tmp_path, BODY, FUNCTIONS, name="resumed"), tmp_path / "marker"
         assert shell.call("run", path, "--set", f"marker={marker}")[0] == 1
         marker.touch()
         assert shell.call("run", "--resume", "last")[0] == 0
-        (graph,) = shell.json("history")
-        assert graph["states"] == {"failed": 1, "resumed": 1} and graph["makespans"] == []
-        rows = shell.json("history", "show", "test")["by_task"]
-        assert {row["task"]: row["samples"] for row in rows} == {"part": PARTS, "total": 1}
+        found = shell.json("history", "show", "resumed")
+        assert found["states"] == {"failed": 1, "resumed": 1} and found["makespans"] == []
+        assert {row["task"]: row["samples"] for row in found["by_task"]} == {"part": PARTS, "total": 1}
 
-    def test_of_a_run_that_was_left_to_itself_the_watchdog_keeps_it(self, tmp_path: Path) -> None:
-        path = write_workflow(tmp_path / "flow", BODY, FUNCTIONS)
-        with kept_stack(shell_at(tmp_path / "home")) as shell:
-            found = shell.json("run", path, "--detach")
-            assert shell.call("run", "--attach", found["run"])[0] == 0
-            wait_for(lambda: bool(shell.json("history")), "the history of a detached run")
-            (graph,) = shell.json("history")
-            assert graph["states"] == {"succeeded": 1}
-
-
-@contextmanager
-def kept_stack(shell: Shell) -> Iterator[Shell]:
-    assert shell.call("local", "start")[0] == 0
-    try:
-        yield shell
-    finally:
-        shell.call("local", "stop")
+    def test_of_a_run_that_was_left_to_itself_the_watchdog_keeps_it(self, shell: Shell, tmp_path: Path) -> None:
+        path = write_workflow(tmp_path, BODY.replace("range(8)", "range(3)"), FUNCTIONS, name="detached")
+        assert shell.call("run", path, "--detach")[0] == 0
+        wait_for(lambda: shell.call("history", "show", "detached")[0] == 0, "the history of a detached run")
+        assert shell.call("run", "--attach", "last")[0] == 0
+        assert shell.json("history", "show", "detached")["states"] == {"succeeded": 1}

@@ -280,6 +280,9 @@ def _failing(
         raise
 
 
+CONFIDED = ("TREADLE_KEYS", "TREADLE_REDIS_URL")
+"""Variables that tasks, their child processes and what these log shall not come upon."""
+
 _environment: Environment | None = None
 
 
@@ -290,6 +293,8 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, object]:
     is_cold = _environment is None
     if _environment is None:
         _environment = Environment(os.environ)
+        for name in CONFIDED:
+            os.environ.pop(name, None)
     if "prewarm" in event:
         return {"prewarm": event["prewarm"], "cold": is_cold}
     return _environment.serve(

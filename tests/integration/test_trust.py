@@ -274,3 +274,16 @@ def test_rubbish_that_is_not_signed_is_passed_over(bench: Bench, tmp_path: Path)
         result = bench.run(gated(tmp_path, BODY, size=40), SHORT_LEASES, inputs=INPUTS)
     assert result.result == [40, 40, 40, 50_000, 40]
     assert not (tmp_path / "exploded").exists()
+
+
+def test_a_task_does_not_come_upon_the_signing_key(bench: Bench, tmp_path: Path) -> None:
+    functions = (
+        "import os, subprocess\n\ndef seen():\n    return [*os.environ, subprocess.check_output('env').decode()]\n"
+    )
+    body = 'tasks: {look: {call: "functions:seen"}}\nresult: "${{ tasks.look }}"\n'
+    build = compile_at(write_workflow(tmp_path, body, functions), "simple")
+    for _ in ("cold", "warm"):
+        seen = bench.run(build).result
+        assert isinstance(seen, list)
+        assert "TREADLE_DEPLOYMENT" in seen
+        assert not [text for text in seen if "TREADLE_KEYS" in text or "TREADLE_REDIS_URL" in text]

@@ -2,8 +2,8 @@
 
 Everything that is wrong is found before anything starts, and told at once. Texts come from a command line and are read
 as the declared type: a str, path, size or duration verbatim (a path is not resolved: it means what it means where the
-task runs), a list or dict as JSON, `any` as JSON when it is some, else as a text. Values come from Python or from a
-JSON file. How they reach the workers is `runtime.run_inputs`.
+task runs), a secret as a reference to it, a list or dict as JSON, `any` as JSON when it is some, else as a text. Values
+come from Python or from a JSON file. How they reach the workers is `runtime.run_inputs`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from runtime.value_types import Type, accept, read, strict_json
 
 SHOWN_DEFAULT = 60
 INPUT_HELP = (
-    "an input of the workflow, read as its type: a list or dict as JSON, any as JSON when it is some, else a text"
+    "an input of the workflow, read as its type: a list or dict as JSON, any as JSON when it is some, a secret as "
+    "where it is (env:NAME, ssm:PATH, secretsmanager:ID), else a text"
 )
 FILE_HELP = "inputs as one JSON object in a file; --input goes before it"
 
@@ -92,6 +93,8 @@ def _value(name: str, declaration: InputDeclaration, given: Mapping[str, object]
         raise _Wrong("E208", name, f"the input `{name}`: {err}", f"`{name}` is declared as {type_}") from err
     if not declaration.has_default:
         hint = f"give it with --input {name}=…, a value of type {type_}"
+        if type_.name == "secret":
+            hint = f"say where it is, for example with --input {name}=env:NAME"
         raise _Wrong("E209", name, f"the input `{name}` has no value", hint)
     return accept(type_, declaration.default) if type_.name == "secret" else declaration.default
 

@@ -16,6 +16,7 @@ from runtime.given_inputs import (
     resolve_inputs,
 )
 from runtime.report import fault_object, fault_text
+from runtime.secret_references import parse_reference
 from runtime.value_types import parse_type
 
 
@@ -76,6 +77,39 @@ def test_value_from_python_must_have_the_type() -> None:
     assert problems(declared(n="int"), {"n": True}) == [("E208", "n")]
     marker = object()
     assert resolve_inputs(declared(x="any"), {"x": marker})["x"] is marker
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("env:TOKEN", "env:TOKEN"),
+        ("ssm:/app/token", "ssm:/app/token"),
+        ({"secretsmanager": "arn:aws:x"}, "secretsmanager:arn:aws:x"),
+    ],
+)
+def test_a_secret_is_given_as_a_reference(given: object, text: str) -> None:
+    wanted = {"x": InputDeclaration(type=parse_type("secret"), has_default=True, default=given)}
+    for found in (resolve_inputs(wanted, {}), resolve_inputs(declared(x="secret"), {"x": given})):
+        assert (found["x"], str(found["x"])) == (parse_reference(text), text)
+        assert resolve_inputs(declared(x="secret"), found) == found
+
+
+@pytest.mark.parametrize(
+    "given", ["hunter22", "https://hunter22", "file:/hunter22", "", 4711, {"env": 1}, {}, ["env:A"]]
+)
+def test_what_may_be_the_secret_itself_is_refused_and_not_repeated(given: object) -> None:
+    with pytest.raises(InputsInvalid) as caught:
+        resolve_inputs(declared(x="secret"), {"x": given})
+    (problem,) = caught.value.problems
+    assert problem.code == "E208"
+    assert "hunter22" not in f"{problem}"
+    assert "4711" not in f"{problem}"
+
+
+def test_a_secret_that_is_not_given_asks_for_a_reference() -> None:
+    with pytest.raises(InputsInvalid) as caught:
+        resolve_inputs(declared(token="secret"), {})
+    assert caught.value.hint == "say where it is, for example with --input token=env:NAME"
 
 
 def test_text_goes_before_a_value_and_a_value_before_the_default() -> None:

@@ -157,7 +157,7 @@ def add_settings_of(parser: argparse.ArgumentParser) -> None:
 def settings_for(args: argparse.Namespace, environ: Mapping[str, str], *, backend: str = "local") -> Settings:
     """Every setting for this call: its options, the environment, `treadle.toml`, defaults."""
     own: dict[str, object] = {**pairs(getattr(args, "configs", []), "--config")}
-    for option in ("planner", "workers", "redis_url", "deployment", "max_file_size_bytes", "max_instances"):
+    for option in OPTIONS:
         value = getattr(args, option, None)
         if value is not None:
             if option in own:

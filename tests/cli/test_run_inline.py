@@ -117,3 +117,20 @@ def test_folder_in_place_of_a_manifest_is_told(treadle: Treadle, tmp_path: Path)
     called = treadle("run", tmp_path)
     assert called.code == 4
     assert "is a folder" in " ".join(called.err.split())
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "name"),
+    [
+        ("--metrics", "evry:5s", "metrics_upload"),
+        ("--deployment", "", "deployment"),
+        ("--workers", "0", "workers"),
+        ("--planner", "wukon", "wukon"),
+    ],
+)
+def test_options_of_their_own_are_settings_of_the_command_line(
+    treadle: Treadle, option: str, value: str, name: str
+) -> None:
+    called = treadle("run", MANIFESTS / "hello" / "workflow.yaml", option, value)
+    assert called.code == 2
+    assert "command line: " in called.err and f"`{name}`" in called.err

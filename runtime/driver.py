@@ -95,6 +95,7 @@ class Driver:
         self._settings = invocation.worker.settings
         self._ports = ports
         self._execution = Execution(loader, literals, inputs, secrets)
+        self._secrets = secrets
         self._hide = secrets.masks.hide
         self._log = log
         self._lock = threading.Lock()
@@ -407,7 +408,7 @@ class Driver:
         task = self._worker.tasks[run.task]
         self._began = began = monotonic()
         self._running, self._stuck_at = run, self._gives_up_at(task)
-        self._fetched, self._refused, loaded_s = self._exchange.sources_of(task), "", self._loader.load_s
+        self._fetched, self._refused, apart_s = self._exchange.sources_of(task), "", self._apart_s()
         if self._marks is not None and run.attempt > 1:
             self._marks.runs(run.task, run.attempt)
         inputs = self._exchange.inputs_of(task, lambda slot: self._shares(task, slot))
@@ -416,7 +417,7 @@ class Driver:
         else:
             left_s = max(MOMENT_S, self._deadline.until - began)
             outcome = self._execution.run(task, inputs, left_s, self._deadline.grace_s)
-        exec_s = max(0.0, monotonic() - began - (self._loader.load_s - loaded_s))
+        exec_s = max(0.0, monotonic() - began - (self._apart_s() - apart_s))
         if self._marks is not None:
             self._marks.ended(run.task, run.attempt)
         with self._lock:
@@ -443,6 +444,10 @@ class Driver:
         self._note(
             run, "failed" if is_refused else "skipped" if outcome.is_skipped else "done", exec_s, outcome.outputs
         )
+
+    def _apart_s(self) -> float:
+        """What a task waits for that is no execution: its code, its secrets."""
+        return self._loader.load_s + self._secrets.read_s
 
     def _shares(self, task: Task, slot: str) -> bool:
         with self._lock:

@@ -43,15 +43,15 @@ class Known:
 class RunSecrets:
     """Values by reference; `known` are those read before in this run.
 
-    `reads` counts what was read here. `variables` gives the environment that references are read in; with `is_confided`
-    it is another's, AWS credentials included.
+    `read_s` is the time that reading took here. `variables` gives the environment that references are read in; with
+    `is_confided` it is another's, AWS credentials included.
     """
 
     def __init__(
         self, variables: Callable[[], Mapping[str, str]], masks: Masks, known: Known, *, is_confided: bool
     ) -> None:
         self.masks = masks
-        self.reads = 0
+        self.read_s = 0.0
         self._variables = variables
         self._known = known
         self._is_confided = is_confided
@@ -77,11 +77,14 @@ class RunSecrets:
         text, read_at = self._known.values.get(reference, ("", -inf))
         if time.monotonic() - read_at < FRESH_S:
             return text
+        began = time.monotonic()
         try:
             text = self._read(reference)
         except SecretUnavailable as fault:
             self._refused[reference] = said = told(fault, reference, what, place)
             raise said from None
+        finally:
+            self.read_s += time.monotonic() - began
         self._known.values[reference] = text, time.monotonic()
         return text
 
@@ -100,7 +103,6 @@ class RunSecrets:
         if not self._is_confided and reference.source is Source.ENV and reference.name not in variables:
             message = f"the secret {reference} is not there: the function has no variable {reference.name}"
             raise SecretUnavailable(message, hint="add it to the function's configuration")
-        self.reads += 1
         text = read(reference, variables, client_with(variables) if self._is_confided else None)
         self.masks.add(text)
         return text

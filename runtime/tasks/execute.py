@@ -201,7 +201,7 @@ class Execution:
     def _read_secrets(self, task: Task) -> tuple[str, ...]:
         """Every secret that the task takes, read before any of its code runs. Raises SecretUnavailable."""
         found: list[str] = []
-        read_before = self._secrets.reads
+        read_before = self._secrets.read_s
 
         def visit(leaf: Leaf) -> object:
             if isinstance(leaf, Secret):
@@ -212,7 +212,7 @@ class Execution:
 
         with self._limit.within(self._time_s):
             map_refs([*task.args, *task.kwargs.values(), *(value for _, value in task.environ)], visit)
-        if self._surroundings is not None and self._secrets.reads > read_before:
+        if self._surroundings is not None and self._secrets.read_s > read_before:
             self._surroundings.accept_streams()  # the log may be filtered now
         return tuple(found)
 

@@ -10,7 +10,7 @@ import shlex
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.secrecy.masking import KEPT_SECRETS, MASK, Flow, Masks, hidden, spellings, stretches
@@ -139,6 +139,7 @@ def test_a_text_in_pieces_is_hidden_as_a_whole_one(spelled: list[str], text: str
         assert passed == hidden(text.encode(), words)
 
 
+@settings(max_examples=40)
 @given(TEXTS, st.text(max_size=30), st.text(max_size=30))
 def test_whatever_stands_around_it_a_secret_is_gone(secret: str, before: str, after: str) -> None:
     shown = masks_of(secret).hide(f"{before}{secret}{after}")

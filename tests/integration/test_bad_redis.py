@@ -251,6 +251,19 @@ def test_user_that_is_unknown_or_off_is_one_message(shared_port: int, user: str)
     assert "pw" not in fault.value.message
 
 
+def test_server_that_cannot_save_is_one_message(port: int, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with server(port, "--dir", str(folder)), redis.Redis(port=port) as admin:
+        admin.config_set("save", "3600 1")
+        folder.rmdir()
+        admin.bgsave()
+        wait_for(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "err", "the save that fails")
+        with pytest.raises(StoreUnavailable, match="cannot save its data to disk") as fault:
+            connect(f"redis://127.0.0.1:{port}/0")
+    assert "disk space" in fault.value.hint
+
+
 # ---- in mid-run -----------------------------------------------------------------------------------------------
 
 

@@ -61,6 +61,7 @@ class S3Objects:
         from boto3.s3.transfer import TransferConfig
 
         parted = TransferConfig(multipart_threshold=2 * PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=2)
+        parted.max_in_memory_upload_chunks = 2  # ten by itself: 160 MiB beside the value
         with self._faults():
             file = io.BufferedReader(_Stream(parts), PART_BYTES)
             self._client.upload_fileobj(file, self._bucket, self._key(name), Config=parted)

@@ -1,12 +1,13 @@
 """One large value through one edge, from a worker to another, beside a bare redis-py SET and GET of as many bytes.
 
-    python -m tests.benchmarks.values [--sizes 1MiB,16MiB,256MiB,1GiB] [--rounds N] [--redis URL]
-                                      [--object-store ADDRESS]
+    python -m tests.benchmarks.values [--sizes 1MiB,16MiB,256MiB,1GiB] [--rounds N] [--kinds array,bytes]
+                                      [--through redis,tls,folder,s3]
 
 An edge is timed from the return of the task that makes the value to the first line of the one that takes it: pickling,
 signing, storing, the commit, a wake-up, fetching, verifying and unpickling. The bare figure copies the bytes to Redis
-and back, in pieces of 256 MiB, and does nothing else. Medians. Peak memory is each environment's largest resident set
-less that of one which passed an empty value.
+and back, in pieces of 256 MiB, and does nothing else; it goes over TLS where the edge does. Values go through the
+service's own Redis, one over TLS, a folder, or an S3 of the tests' (moto, in this process, which is slow). Medians.
+Peak memory is each environment's largest resident set less that of one which passed an empty value.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ from runtime.config import LocalSettings, WorkerSettings
 from runtime.launcher import Target, launch
 from runtime.local.stack import LocalStack, ensure_stack
 from runtime.quantities import format_size, parse_size
+from tests.contracts.buckets import s3_with
+from tests.contracts.certificates import Authority
+from tests.contracts.cluster import free_ports, server_on, tls_flags
 
 PIECE = 256 * 1024 * 1024
 KINDS = ("array", "bytes", "in a dict")
@@ -58,6 +62,26 @@ def make(kind, size):
 def take(value):
     return time.time() - value[1]
 """
+
+
+@contextmanager
+def way(through: str, folder: Path) -> Iterator[tuple[str | None, WorkerSettings]]:
+    """The URL of a Redis, None for the service's own, and the settings that send values there."""
+    settings = WorkerSettings(fan_out=4)
+    match through:
+        case "tls":
+            authority = Authority(folder)
+            (port,) = free_ports(1)
+            with server_on(tls_flags(port, folder, authority), folder / "tls", port=port):
+                yield f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={authority.file}", settings
+        case "folder":
+            (folder / "store").mkdir(exist_ok=True)
+            yield None, replace(settings, object_store=str(folder / "store"), object_store_bytes=100_000)
+        case "s3":
+            with s3_with("values"):
+                yield None, replace(settings, object_store="s3://values/runs", object_store_bytes=100_000)
+        case _:
+            yield None, settings
 
 
 @contextmanager
@@ -115,35 +139,42 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="1MiB,16MiB,256MiB,1GiB")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--redis", help="a server of your own")
-    parser.add_argument("--object-store", help="a folder or s3://bucket/prefix for all of these values")
+    parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--through", default="redis,tls,folder,s3")
     args = parser.parse_args()
-    settings = WorkerSettings(fan_out=4)
-    if args.object_store:
-        settings = replace(settings, object_store=args.object_store, object_store_bytes=100_000)
     print(
-        f"{'size':>8} {'value':>10} {'edge':>10} {'MB/s':>8} {'bare':>10} {'ratio':>7} {'peaks over an empty one':>26}"
+        f"{'through':>8} {'size':>8} {'value':>10} {'edge':>10} {'MB/s':>8} {'bare':>10} {'ratio':>7} "
+        f"{'peaks over an empty one':>26}"
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "workflow.yaml").write_text(MANIFEST)
         (folder / "functions.py").write_text(FUNCTIONS)
-        with stack_with(args.redis) as stack:
-            edge(stack, compiled(folder, "bytes", 0), settings, 2)
-            empty = peaks(stack)[0]
-        for size in map(parse_size, args.sizes.split(",")):
-            with stack_with(args.redis) as stack:
-                without = bare(stack.redis_url, size, args.rounds)
-            for kind in KINDS:
-                with stack_with(args.redis) as stack:
-                    seconds = edge(stack, compiled(folder, kind, size), settings, args.rounds)
-                    most = " and ".join(f"{(peak - empty) / 2**20:,.0f} MiB" for peak in peaks(stack)[:2])
-                print(
-                    f"{format_size(size):>8} {kind:>10} {seconds * 1000:7,.0f} ms {size / seconds / 1e6:8,.0f} "
-                    f"{without * 1000:7,.0f} ms {seconds / without:7.2f} {most:>26}",
-                    flush=True,
-                )
+        for through in args.through.split(","):
+            with way(through, folder) as (redis_url, settings):
+                compare(through, folder, redis_url, settings, args)
     return 0
+
+
+def compare(
+    through: str, folder: Path, redis_url: str | None, settings: WorkerSettings, args: argparse.Namespace
+) -> None:
+    with stack_with(redis_url) as stack:
+        edge(stack, compiled(folder, "bytes", 0), settings, 2)
+        empty = peaks(stack)[0]
+    for size in map(parse_size, args.sizes.split(",")):
+        with stack_with(redis_url) as stack:
+            without = bare(stack.redis_url, size, args.rounds)
+        for kind in args.kinds.split(","):
+            with stack_with(redis_url) as stack:
+                seconds = edge(stack, compiled(folder, kind, size), settings, args.rounds)
+                most = " and ".join(f"{(peak - empty) / 2**20:,.0f} MiB" for peak in peaks(stack)[:2])
+            print(
+                f"{through:>8} {format_size(size):>8} {kind:>10} {seconds * 1000:7,.0f} ms "
+                f"{size / seconds / 1e6:8,.0f} "
+                f"{without * 1000:7,.0f} ms {seconds / without:7.2f} {most:>26}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

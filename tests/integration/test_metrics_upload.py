@@ -31,7 +31,7 @@ def four(own_home: None) -> Iterator[Bench]:
 
 @pytest.mark.parametrize(
     ("strategy", "planner"),
-    [("task", "simple"), ("every:300ms", "wukong"), ("queue:10", "simple")],
+    [("task", "simple"), ("queue:10", "wukong")],
 )
 def test_a_killed_worker_loses_what_its_strategy_says(four: Bench, tmp_path: Path, strategy: str, planner: str) -> None:
     loss = campaign(four, build_lanes(tmp_path, planner), strategy, kills=1, seed=7)

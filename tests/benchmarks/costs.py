@@ -184,7 +184,7 @@ def print_tables(variants: Mapping[str, Variant], cases: list[tuple[str, str]]) 
     over = {what: whole_ratio(variants, what, cases) for what in ("makespan", "processor")}
     shown = ", ".join(f"{what} {ratio:.3f}" for what, ratio in over.items())
     print(f"\nspans and signatures, over all: {shown}; bar {BAR}")
-    return 0 if min(over.values()) < BAR else 1
+    return 0 if over["makespan"] < BAR else 1
 
 
 def series(one: Variant, what: str, case: tuple[str, str]) -> list[float]:

@@ -17,9 +17,9 @@ from typing import Any, Protocol, TypeVar, cast
 
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
 from runtime.given_inputs import InputDeclaration
+from runtime.measures.upload import parse_upload
 from runtime.pages import decode_value, env_from_row
 from runtime.plan import Blob, Entry, EnvClass, Gate, Leaf, Secret, Value, map_refs, slot_name
-from runtime.upload import parse_upload
 from runtime.value_types import parse_type
 
 INDEX_NAME = "treadle-bundle.json"

@@ -1,4 +1,4 @@
-"""Settings: frozen types with their defaults. Where values come from is `runtime.settings`' business.
+"""Settings: frozen types with their defaults. Where values come from is `runtime.settings.layers`' business.
 
 One type per backend, each with only its own fields, and one `WorkerSettings` shared by all. What does not fit is a
 ValueError with a line for each mistake, which begins with the setting's name in backticks.
@@ -19,8 +19,8 @@ from typing import Literal
 from urllib.parse import parse_qsl, urlencode
 
 from runtime.addresses import redis_url_mistakes
-from runtime.secret_references import Source, parse_reference
-from runtime.upload import parse_upload
+from runtime.measures.upload import parse_upload
+from runtime.secrecy.references import Source, parse_reference
 
 KIB = 1024
 INLINE_MAX_BYTES = 640 * KIB
@@ -42,7 +42,7 @@ class WorkerSettings:
     `store_value_bytes`: larger values get a key of their own.
     `object_store`: "s3://bucket/prefix", or the absolute path of a folder that every worker sees, for values larger
     than `object_store_bytes`; None keeps all of them in Redis.
-    `metrics_upload`: when a worker sends what it measured (`runtime.upload`); None: as the manifest says, or shutdown.
+    `metrics_upload`: when a worker sends what it measured (`measures.upload`); None: as the manifest says, or shutdown.
     `time_margin_s`: a worker hands its tasks over when less than this is left of its invocation.
     """
 
@@ -158,7 +158,7 @@ class LocalSettings:
     `redis_cert_file` and `redis_key_file` are for a server that asks for a certificate. They become options of the URL,
     which is what workers are given.
 
-    `signing_key` refers to the keys of the deployment (`runtime.secret_references`); None is a file of this user's.
+    `signing_key` refers to the keys of the deployment (`runtime.secrecy.references`); None is a file of this user's.
 
     `time_limit_s` ends an invocation, in whole seconds as Lambda's `Timeout`. `request_rate` and `request_burst` are
     requests a second, and at once, beyond which the service answers 429; None is no bound. `retries` is Lambda's own

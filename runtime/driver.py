@@ -22,25 +22,25 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from runtime import events as ev
-from runtime.clocks import StoreClock
 from runtime.code import CodeLoader
 from runtime.errors import NotSerializable, RuntimeFault, StoreUnavailable
 from runtime.exchange import Exchange, Ports
 from runtime.machine.remaining import Deadline
 from runtime.markers import LogMarks
-from runtime.measuring import Beginning, Measuring
-from runtime.metrics import NOTHING, InvocationMetrics, MetricsSink
+from runtime.measures.clocks import StoreClock
+from runtime.measures.measuring import Beginning, Measuring
+from runtime.measures.metrics import NOTHING, InvocationMetrics, MetricsSink
+from runtime.measures.spans import InputSpan
+from runtime.measures.upload import parse_upload
+from runtime.measures.uploader import Uploader
 from runtime.plan import Task
 from runtime.ports import Call, Status
 from runtime.secrecy.log import Log
 from runtime.secrecy.reading import RunSecrets
-from runtime.spans import InputSpan
 from runtime.tasks.endings import end_environment
 from runtime.tasks.execute import Execution, TaskFailure, time_limit_failure
 from runtime.tasks.failed import failed_attempt
 from runtime.tasks.time_limit import leave_alarms_to_main
-from runtime.upload import parse_upload
-from runtime.uploader import Uploader
 from runtime.values.trust import Trust
 from runtime.worker import Worker
 

@@ -15,7 +15,9 @@ from typing import TypeVar
 
 from runtime import events as ev
 from runtime.calls.calling import Outgoing, in_a_tree, patience_s
-from runtime.clocks import StoreClock
+from runtime.measures.clocks import StoreClock
+from runtime.measures.spans import InputSpan
+from runtime.measures.traffic import Traffic
 from runtime.pages import decode_subdag
 from runtime.plan import Task
 from runtime.ports import (
@@ -31,8 +33,6 @@ from runtime.ports import (
     Store,
     ValueStore,
 )
-from runtime.spans import InputSpan
-from runtime.traffic import Traffic
 from runtime.values.bulk import Bulk, Sealed
 from runtime.values.copying import CONSTANTS
 from runtime.values.held import HeldValues

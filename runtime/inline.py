@@ -24,7 +24,7 @@ from runtime.errors import RunFailed
 from runtime.exchange import Ports
 from runtime.failures import whole_records
 from runtime.given_inputs import resolve_inputs
-from runtime.measuring import Beginning
+from runtime.measures.measuring import Beginning
 from runtime.pages import decode_subdag
 from runtime.plan import EnvClass, InEdge, OutEdge, Task
 from runtime.ports import Call, RebuildPart, WorkerRow

@@ -27,7 +27,7 @@ from runtime.driver import Driver, Invocation
 from runtime.errors import BundleInvalid, RuntimeFault, StoreUnavailable
 from runtime.exchange import Ports
 from runtime.machine.remaining import Deadline, deadline_in
-from runtime.measuring import Beginning, cpu_exponent
+from runtime.measures.measuring import Beginning, cpu_exponent
 from runtime.pages import decode_subdag
 from runtime.payload import Payload, make_payload, read_payload, stamped
 from runtime.plan import Task

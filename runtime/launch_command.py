@@ -31,7 +31,7 @@ from runtime.runs.detaching import target_on
 from runtime.runs.finding import Deployment
 from runtime.runs.rejoining import attach, resume, resumption_lines
 from runtime.runs.resuming import Request
-from runtime.settings import Layer, Settings, command_line, environment, resolve, settings_file
+from runtime.settings.layers import Layer, Settings, command_line, environment, resolve, settings_file
 
 EPILOG = """\
 examples:

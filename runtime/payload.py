@@ -31,9 +31,9 @@ from hashlib import sha256
 from time import monotonic
 from typing import Any
 
-from runtime.clocks import StoreClock
 from runtime.config import WorkerSettings
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
+from runtime.measures.clocks import StoreClock
 from runtime.pages import dumps, env_from_row, env_row
 from runtime.plan import EnvClass, instance_name, parse_instance_name
 from runtime.ports import Call

@@ -460,5 +460,5 @@ class Signals(Protocol):
         ...
 
     def read_spans(self) -> list[bytes]:
-        """The whole list: what workers pushed, and when the run was launched (`runtime.span_batches`)."""
+        """The whole list: what workers pushed, and when the run was launched (`runtime.measures.span_batches`)."""
         ...

@@ -11,8 +11,8 @@ from runtime.errors import RunFailed, RuntimeFault
 from runtime.given_inputs import InputProblem, InputsInvalid
 from runtime.quantities import format_size
 from runtime.results import RunResult
-from runtime.summary import summarize
-from runtime.summary_views import summary_lines, summary_object
+from runtime.runs.summary import summarize
+from runtime.runs.summary_views import summary_lines, summary_object
 
 SHOWN_RECORDS = 5
 SHOWN_STDERR_LINES = 12

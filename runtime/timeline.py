@@ -18,8 +18,15 @@ from typing import Any
 
 from runtime.bundle import LoadedBundle
 from runtime.errors import RuntimeFault, SchemaVersionUnsupported
-from runtime.span_batches import SPANS_VERSION, SpanBatch, check_version, decode_entry, encode_batch, read_batch
-from runtime.spans import StartUp, TaskSpan
+from runtime.measures.span_batches import (
+    SPANS_VERSION,
+    SpanBatch,
+    check_version,
+    decode_entry,
+    encode_batch,
+    read_batch,
+)
+from runtime.measures.spans import StartUp, TaskSpan
 
 MAX_PROBLEMS = 5
 SLA = "average"

@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from runtime.quantities import parse_duration, parse_size
-from runtime.secret_references import SecretReference, Source, parse_reference
+from runtime.secrecy.references import SecretReference, Source, parse_reference
 
 SCALAR_TYPES = ("str", "int", "float", "bool", "size", "duration", "path", "secret", "any")
 _CONTAINER = re.compile(r"\s*(list|dict)\s*\[(.*)\]\s*", re.DOTALL)

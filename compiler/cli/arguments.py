@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from compiler.suggest import closest
 from runtime.errors import RuntimeFault
-from runtime.settings import Settings, command_line, environment, resolve, settings_file
+from runtime.settings.layers import Settings, command_line, environment, resolve, settings_file
 
 DEFAULT_FILE = "workflow.yaml"
 OPTIONS = ("planner", "workers", "redis_url", "deployment", "max_file_size_bytes", "max_instances", "metrics_upload")

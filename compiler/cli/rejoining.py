@@ -16,7 +16,7 @@ from compiler.cli.results import ResultView, is_bundle
 from runtime.bundle import LoadedBundle, load_bundle
 from runtime.config import LocalSettings, WorkerSettings
 from runtime.results import RunResult
-from runtime.settings import Settings
+from runtime.settings.layers import Settings
 
 if TYPE_CHECKING:
     from runtime.runs.finding import Deployment, Found

@@ -17,7 +17,7 @@ from compiler.manifest.source import read_source
 from compiler.pipeline import CompileOptions, Planned, build_workflow, examine, plan_workflow, refuse_unsupported
 from compiler.planner.model import Plan
 from runtime.config import CompileSettings, LocalSettings
-from runtime.settings import Settings
+from runtime.settings.layers import Settings
 
 if TYPE_CHECKING:
     from compiler.emit.bundle import Build

@@ -26,10 +26,10 @@ from compiler.manifest.tree import MappingNode
 from compiler.planner.layers import resolved_requirements
 from compiler.planner.model import Plan
 from runtime.bundle import SCHEMA_VERSION, LoadedBundle, MemoryBlobs, read_index
+from runtime.measures.upload import upload_text
 from runtime.pages import encode_value, env_row
 from runtime.plan import Function, Gate, Ref, Value, slot_name
-from runtime.secret_references import SecretReference
-from runtime.upload import upload_text
+from runtime.secrecy.references import SecretReference
 from runtime.value_types import accept, parse_type
 
 

@@ -16,7 +16,7 @@ from compiler.manifest.expressions.templates import TemplateFault, TreeTemplate
 from compiler.manifest.model import Manifest, Workflow
 from compiler.manifest.params import accept_input
 from runtime.plan import Secret, path_text
-from runtime.secret_references import SecretReference
+from runtime.secrecy.references import SecretReference
 
 
 class GivenInputs:

@@ -16,7 +16,7 @@ from compiler.manifest.model import Manifest, Param
 from compiler.manifest.params import declared_type
 from compiler.manifest.tree import Node
 from runtime.plan import Input, Leaf, Secret, Value, map_refs
-from runtime.secret_references import parse_reference
+from runtime.secrecy.references import parse_reference
 from runtime.value_types import SECRET_SOURCES
 
 SECRET = "secret"

@@ -17,7 +17,7 @@ from runtime.bundle import LoadedBundle
 from runtime.history.gathering import history_of
 from runtime.history.records import GraphHistory
 from runtime.history.remembering import code_of
-from runtime.spans import InputSpan, OutputSpan, StartUp, TaskSpan
+from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
 from runtime.timeline import InvocationSpans, Timeline
 
 IMPORTED = "imported"

@@ -23,7 +23,7 @@ from compiler.predict.distribution import PARTS, SCORES, Distribution, around, m
 from runtime.history.records import EnvironmentHistory, FamilyHistory, FamilyRun
 from runtime.history.relation import Relation
 from runtime.history.sketch import Sketch
-from runtime.spans import FULL_CPU_MB, NORM_MB
+from runtime.measures.spans import FULL_CPU_MB, NORM_MB
 
 HALF_LIFE = 12
 """Runs after which one weighs half."""

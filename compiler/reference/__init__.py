@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 from compiler.manifest.schema import manifest_schema
-from runtime.setting_meanings import DEFAULTS, MEANINGS
-from runtime.settings import resolve
+from runtime.settings.layers import resolve
+from runtime.settings.meanings import DEFAULTS, MEANINGS
 
 Schema = Mapping[str, Any]
 

@@ -23,8 +23,8 @@ from compiler.simulate.conditions import Conditions, Draw
 from compiler.simulate.incarnation import Trace
 from compiler.simulate.workload import Workload
 from compiler.simulate.world import Simulation, simulate
+from runtime.measures.spans import TaskSpan
 from runtime.plan import InEdge
-from runtime.spans import TaskSpan
 
 Array = NDArray[np.float64]
 

@@ -13,9 +13,9 @@ from functools import lru_cache
 
 from compiler.simulate.conditions import Conditions
 from runtime.config import WorkerSettings
+from runtime.measures.spans import InputSpan
 from runtime.plan import Task
 from runtime.ports import Arrival, Item, Store
-from runtime.spans import InputSpan
 
 ENVELOPE_BYTES = 61
 """What a signed envelope adds to a pickle."""

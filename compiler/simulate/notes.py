@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from compiler.simulate.exchange import VirtualExchange
+from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
 from runtime.plan import EnvClass, Task, slot_name
 from runtime.ports import Item, Store
-from runtime.spans import InputSpan, OutputSpan, StartUp, TaskSpan
 
 
 @dataclass(slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from runtime.backends.memory_state import MemoryState, Record, State
 from runtime.config import WorkerSettings
 from runtime.errors import RebuildSuperseded
 from runtime.failures import is_fatal
+from runtime.measures.span_batches import encode_invoked
 from runtime.ports import (
     Answer,
     Begin,
@@ -27,7 +28,6 @@ from runtime.ports import (
     Status,
     WorkerRow,
 )
-from runtime.span_batches import encode_invoked
 
 QUIET_LIMITS = 6
 """Call limits in which nothing began (a minute, by default), before a confirmed call is repeated."""

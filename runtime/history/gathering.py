@@ -25,7 +25,7 @@ from runtime.history.records import (
 )
 from runtime.history.relation import Relation
 from runtime.history.sketch import SMALLEST, Sketch
-from runtime.spans import StartUp, TaskSpan
+from runtime.measures.spans import StartUp, TaskSpan
 from runtime.timeline import InvocationSpans, Timeline
 
 LAUNCH_SLACK_S = 0.1

@@ -13,7 +13,7 @@ from runtime.history.records import EnvironmentHistory, FamilyHistory, GraphHist
 from runtime.history.relation import Relation
 from runtime.history.sketch import Sketch
 from runtime.quantities import format_size
-from runtime.summary_views import seconds_text
+from runtime.runs.summary_views import seconds_text
 
 PARTS = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 SHORT = 8

@@ -9,8 +9,8 @@ from runtime.addresses import without_password
 from runtime.config import LocalSettings
 from runtime.errors import LambdaUnavailable
 from runtime.local.living import LocalStack
-from runtime.setting_values import text_of
-from runtime.settings import Settings
+from runtime.settings.layers import Settings
+from runtime.settings.values import text_of
 
 OF_THE_SERVICE = ("concurrency_limit", "idle_expiry_s", "request_rate", "start")
 ANEW = "treadle local stop && treadle local start"

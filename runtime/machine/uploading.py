@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import inf
 
-from runtime.upload import Upload
+from runtime.measures.upload import Upload
 
 REST = 9.0
 """How often its own time a send is followed by none."""

@@ -8,8 +8,8 @@ from functools import partial
 
 from runtime.calls.calling import patience_s
 from runtime.calls.sending import Sending
-from runtime.clocks import StoreClock
 from runtime.errors import RuntimeFault
+from runtime.measures.clocks import StoreClock
 from runtime.payload import Payload, make_payload, stamped
 from runtime.ports import Call
 from runtime.runs.session import Session

@@ -16,7 +16,7 @@ from runtime.errors import LambdaUnavailable
 from runtime.runs.session import Target
 from runtime.secrecy.confided import confide, take_back
 from runtime.secrecy.reading import read, told
-from runtime.secret_references import (
+from runtime.secrecy.references import (
     SecretReference,
     SecretUnavailable,
     Source,

@@ -22,7 +22,7 @@ from runtime.runs.book import RunBook
 from runtime.runs.record import Entry, RunRecord, open_outcome, open_record
 from runtime.runs.recorded import trust_of
 from runtime.runs.rescue import rescue
-from runtime.signing_keys import KeyRing, load_keys
+from runtime.runs.signing_keys import KeyRing, load_keys
 from runtime.values.trust import Trust
 
 LAST = "last"

@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from runtime.clocks import StoreClock
 from runtime.errors import RebuildSuperseded, RunCancelled, RunFailed, RuntimeFault
 from runtime.failures import whole_records
+from runtime.measures.clocks import StoreClock
+from runtime.measures.span_batches import encode_invoked
 from runtime.ports import Call, RunEnd, RunStatus
 from runtime.results import Progress, Ready
 from runtime.runs.calling import Caller
@@ -21,7 +22,6 @@ from runtime.runs.collecting import TargetGone, read_targets
 from runtime.runs.publishing import publish
 from runtime.runs.record import Outcome, RunRecord
 from runtime.runs.session import Session
-from runtime.span_batches import encode_invoked
 from runtime.timeline import Gathered, Timeline, gather, make_timeline
 from runtime.values.trust import Packed
 from runtime.watch import Move, RunWatch, next_move, rebuild_state

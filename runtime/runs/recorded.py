@@ -12,7 +12,7 @@ from runtime.ports import Reference
 from runtime.run_inputs import read_input
 from runtime.runs.record import RunRecord
 from runtime.runs.session import Session, Target, make_session
-from runtime.signing_keys import KeyRing
+from runtime.runs.signing_keys import KeyRing
 from runtime.values.trust import Trust
 
 

@@ -13,7 +13,7 @@ from runtime.bundle import LoadedBundle
 from runtime.calls.sending import Sender
 from runtime.config import WorkerSettings
 from runtime.runs.book import RunBook
-from runtime.signing_keys import KeyRing, load_keys
+from runtime.runs.signing_keys import KeyRing, load_keys
 from runtime.values.trust import Trust
 
 

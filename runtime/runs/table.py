@@ -12,7 +12,7 @@ from runtime.report import fault_object
 from runtime.runs.ending import fault_of
 from runtime.runs.finding import Found
 from runtime.runs.record import RunState
-from runtime.summary_views import seconds_text
+from runtime.runs.summary_views import seconds_text
 
 UNWATCHED_AFTER_S = 10.0
 

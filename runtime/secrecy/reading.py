@@ -18,7 +18,7 @@ from math import inf
 
 from runtime.plan import Secret
 from runtime.secrecy.masking import LEAST_CHARS, Masks
-from runtime.secret_references import (
+from runtime.secrecy.references import (
     ClientOf,
     SecretReference,
     SecretUnavailable,

@@ -20,8 +20,8 @@ from runtime.errors import RuntimeFault, ValueUnreadable
 from runtime.machine.retries import SECRET_RETURNED, SECRET_UNAVAILABLE
 from runtime.plan import Blob, Input, Leaf, Ref, Secret, Task, Variable, map_refs, slot_name
 from runtime.secrecy.reading import RunSecrets
+from runtime.secrecy.references import SecretReference, SecretUnavailable
 from runtime.secrecy.returned import holds_secret
-from runtime.secret_references import SecretReference, SecretUnavailable
 from runtime.tasks.command_fault import CommandFault
 from runtime.tasks.conditions import ConditionFault, holds
 from runtime.tasks.environ import VariableError, Variables, variable_text

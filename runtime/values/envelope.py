@@ -4,7 +4,7 @@ An envelope is a header (version, kind, codec, key, length), a tag and the bytes
 (deployment, run, instance, output, kind: each with its length, so that no two places read alike), the header and
 the bytes. A valid value of another task, run or kind is refused like a forged one. The header names the key by its id,
 so that what an older key of the deployment signed opens too. How a value becomes bytes is `runtime.values.packing`, how
-large ones are cut `runtime.values.bulk`, where keys come from `runtime.signing_keys`.
+large ones are cut `runtime.values.bulk`, where keys come from `runtime.runs.signing_keys`.
 
 What a deployment itself signed for a place is genuine there for ever: whoever can write to the store can put back
 what an earlier attempt of the same task in the same run gave, as he could delete it. Not a secret keeper: envelopes are

@@ -9,7 +9,7 @@ from pathlib import Path
 from compiler.cli.main import VERBS
 from compiler.cli.templates import MAP_MANIFEST
 from runtime.backends.redis_rights import acl_line
-from runtime.settings import resolve, settings_file
+from runtime.settings.layers import resolve, settings_file
 from tests.architecture.test_imports import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

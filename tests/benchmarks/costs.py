@@ -62,8 +62,8 @@ InvocationMetrics.ended = _note_nothing
 WITHOUT: Mapping[str, Mapping[str, str]] = {
     "whole": {},
     "without signatures": {"runtime/values/envelope.py": UNSIGNED},
-    "without spans": {"runtime/metrics.py": UNMEASURED},
-    "without both": {"runtime/values/envelope.py": UNSIGNED, "runtime/metrics.py": UNMEASURED},
+    "without spans": {"runtime/measures/metrics.py": UNMEASURED},
+    "without both": {"runtime/values/envelope.py": UNSIGNED, "runtime/measures/metrics.py": UNMEASURED},
     "TCP": {},
     "TLS": {},
 }

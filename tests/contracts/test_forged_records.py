@@ -22,7 +22,7 @@ from runtime.runs.attaching import shown_end
 from runtime.runs.details import details_of
 from runtime.runs.finding import Deployment
 from runtime.runs.record import Outcome, RunRecord, RunState, seal_outcome, seal_record, seal_timeline
-from runtime.signing_keys import KeyRing, SigningKey
+from runtime.runs.signing_keys import KeyRing, SigningKey
 from runtime.values.envelope import Codec, Kind, Place, Signer, seal
 
 RUN = "1000_a_b_c"

@@ -14,6 +14,8 @@ from runtime.backends.redis_link import Link
 from runtime.config import LocalSettings, WorkerSettings
 from runtime.errors import SignatureInvalid
 from runtime.local.places import StateFolder
+from runtime.measures.span_batches import SpanBatch, encode_batch
+from runtime.measures.spans import StartUp, TaskSpan
 from runtime.results import RunResult
 from runtime.runs import book as book_module
 from runtime.runs.archive import archive, read_sections, restore
@@ -23,8 +25,6 @@ from runtime.runs.finding import Deployment
 from runtime.runs.logs import logs_elsewhere
 from runtime.runs.record import Outcome, RunRecord, RunState
 from runtime.runs.showing import shown_lines, shown_run
-from runtime.span_batches import SpanBatch, encode_batch
-from runtime.spans import StartUp, TaskSpan
 from runtime.values.envelope import Signer
 
 GRAPH, PLAN = "a" * 64, "b" * 64

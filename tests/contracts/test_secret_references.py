@@ -12,8 +12,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from runtime.secret_references import SecretUnavailable, Source, aws_client, parse_reference, resolve, resolve_bytes
-from runtime.signing_keys import KeysInvalid, load_keys
+from runtime.runs.signing_keys import KeysInvalid, load_keys
+from runtime.secrecy.references import SecretUnavailable, Source, aws_client, parse_reference, resolve, resolve_bytes
 from tests.contracts.buckets import aws_server
 
 VALUE = "s3cr3t-value"

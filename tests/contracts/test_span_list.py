@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from runtime.measures.span_batches import decode_entry
 from runtime.ports import RebuildPart
-from runtime.span_batches import decode_entry
 from tests.contracts.world import World, row
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import RuntimeFault
-from runtime.secret_references import SecretUnavailable
-from runtime.signing_keys import MAX_KEYS, KeysInvalid, default_key_path, drop, load_keys, load_or_create, rotate
+from runtime.runs.signing_keys import MAX_KEYS, KeysInvalid, default_key_path, drop, load_keys, load_or_create, rotate
+from runtime.secrecy.references import SecretUnavailable
 
 KEY, OTHER = bytes(range(32)), bytes(range(1, 41))
 

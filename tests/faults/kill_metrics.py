@@ -33,9 +33,9 @@ from math import inf
 from pathlib import Path
 
 from compiler.emit.bundle import Build
-from runtime.spans import StartUp, TaskSpan
+from runtime.measures.spans import StartUp, TaskSpan
+from runtime.measures.upload import parse_upload
 from runtime.timeline import gather
-from runtime.upload import parse_upload
 from tests.faults.campaign import run_under
 from tests.faults.kill_environments import kill_one
 from tests.faults.workloads import SHORT_LEASES, own_home, small_bench

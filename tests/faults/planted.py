@@ -23,11 +23,11 @@ from runtime.errors import StoreUnavailable
 from runtime.events import Event, SendCommit
 from runtime.exchange import Exchange
 from runtime.machine.attempts import Attempts
-from runtime.metrics import MetricsSink
+from runtime.measures.metrics import MetricsSink
+from runtime.measures.span_batches import Row, encode_batch, read_batch
+from runtime.measures.spans import StartUp
 from runtime.plan import Task
 from runtime.ports import Arrival, Attempt, Call, Commit, Mode, Reference, Release, RunStatus, Status
-from runtime.span_batches import Row, encode_batch, read_batch
-from runtime.spans import StartUp
 from runtime.values.bulk import Sealed
 from runtime.watch import Move, RunWatch
 from runtime.worker import Worker

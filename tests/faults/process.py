@@ -14,9 +14,9 @@ from runtime import events as ev
 from runtime.exchange import Exchange
 from runtime.failures import brief_record
 from runtime.machine.inputs import argument_slots
+from runtime.measures.spans import StartUp
 from runtime.plan import Task
 from runtime.ports import Call, Commit, Status
-from runtime.spans import StartUp
 from runtime.values.trust import Packed
 from runtime.worker import Worker
 from tests.faults.policies import failure_of, is_skipped, stand_ins

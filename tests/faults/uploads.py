@@ -1,8 +1,9 @@
 """What the processes of the fault driver measure, and send in virtual time as the real ones do.
 
-The rule of when rows go and the batches are the real ones (`runtime.machine.uploading`, `runtime.metrics`). Sends have
-chances and durations of their own, so that they move no other fault of a seed. A `Ledger` knows what the store has
-answered for, and finds what is then not there, what is there twice, and rows that waited for longer than they may.
+The rule of when rows go and the batches are the real ones (`machine.uploading`, `measures.metrics` of the runtime).
+Sends have chances and durations of their own, so that they move no other fault of a seed. A `Ledger` knows what the
+store has answered for, and finds what is then not there, what is there twice, and rows that waited for longer than
+they may.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from random import Random
 
 from runtime.errors import StoreUnavailable
 from runtime.machine.uploading import Uploading
-from runtime.metrics import MetricsSink
-from runtime.span_batches import row_of
-from runtime.spans import StartUp, TaskSpan
+from runtime.measures.metrics import MetricsSink
+from runtime.measures.span_batches import row_of
+from runtime.measures.spans import StartUp, TaskSpan
+from runtime.measures.upload import parse_upload
 from runtime.timeline import InvocationSpans
-from runtime.upload import parse_upload
 
 STRATEGIES = ("shutdown", "task", "task", "every:2s", "every:20ms", "queue:3")
 AWAY = 0.3

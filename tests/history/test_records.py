@@ -34,7 +34,7 @@ from runtime.history.tables import (
     task_lines,
     task_object,
 )
-from runtime.spans import InputSpan, OutputSpan, StartUp, TaskSpan
+from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
 from runtime.timeline import InvocationSpans, Timeline
 from tests.history.timelines import CLASSES, Shape
 

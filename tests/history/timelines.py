@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from runtime.history.gathering import Code
-from runtime.spans import InputSpan, OutputSpan, StartUp, TaskSpan
+from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
 from runtime.timeline import InvocationSpans, Timeline
 
 FIRST_RUN = 1_700_000_000.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.signing_keys import default_key_path, load_or_create, rotate
+from runtime.runs.signing_keys import default_key_path, load_or_create, rotate
 from runtime.values.envelope import OVERHEAD, key_id, named_key
 from tests.faults.workloads import SHORT_LEASES
 from tests.integration.gate import WAIT, meanwhile

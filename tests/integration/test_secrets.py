@@ -14,7 +14,7 @@ from runtime.config import WorkerSettings
 from runtime.errors import RunFailed
 from runtime.inline import run_inline
 from runtime.secrecy.confided import confided
-from runtime.secret_references import SecretUnavailable
+from runtime.secrecy.references import SecretUnavailable
 from tests.contracts.buckets import aws_server
 from tests.integration.running import PLANNERS, Bench, compile_at, write_workflow
 

@@ -14,7 +14,7 @@ from runtime.backends.memory import MemoryBackend
 from runtime.config import WorkerSettings
 from runtime.errors import RunFailed
 from runtime.inline import run_inline
-from runtime.spans import TaskSpan
+from runtime.measures.spans import TaskSpan
 from runtime.timeline import Timeline, gather
 from tests.integration.running import CONCURRENCY, DEPLOYMENT, PLANNERS, Bench, compile_at, write_workflow
 

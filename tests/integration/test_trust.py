@@ -19,7 +19,7 @@ from compiler.emit.bundle import Build
 from runtime.backends.batch import read_value, write_value
 from runtime.errors import RuntimeFault
 from runtime.ports import Reference
-from runtime.signing_keys import load_keys
+from runtime.runs.signing_keys import load_keys
 from runtime.values.envelope import Codec, Kind, Place, seal
 from runtime.values.trust import Trust
 from tests.faults.workloads import SHORT_LEASES, small_bench

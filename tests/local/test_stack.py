@@ -22,7 +22,7 @@ from runtime.local.kept_settings import tell_ignored
 from runtime.local.living import find_kept
 from runtime.local.redis_server import find_redis_server, start_redis
 from runtime.local.stack import ensure_stack, start_kept, status_kept, stop_kept
-from runtime.settings import command_line, resolve
+from runtime.settings.layers import command_line, resolve
 from tests.local.harness import children_of, is_alive, wait_for
 
 SETTINGS = LocalSettings(deployment="test", concurrency_limit=2)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.spans import InputSpan, OutputSpan, StartUp, TaskSpan
-from runtime.summary import Part, Summary, summarize
-from runtime.summary_views import WIDTH, seconds_text, summary_lines, summary_object
+from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
+from runtime.runs.summary import Part, Summary, summarize
+from runtime.runs.summary_views import WIDTH, seconds_text, summary_lines, summary_object
 from runtime.timeline import InvocationSpans, Timeline
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from runtime.config import WorkerSettings
 from runtime.errors import RuntimeFault
 from runtime.failures import error_record
+from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
 from runtime.plan import Blob, Input, Ref
 from runtime.report import fault_text, passed_text
 from runtime.results import RunResult
@@ -25,7 +26,6 @@ from runtime.runs.package import INDEX, PackageInvalid, pack
 from runtime.runs.record import Entry, Outcome, RunRecord, RunState, outcome_document, record_document
 from runtime.runs.showing import ShownRun, shown_lines, shown_object
 from runtime.runs.table import details, error_object, fault_of_run, passed_by, run_object, table
-from runtime.spans import InputSpan, OutputSpan, StartUp, TaskSpan
 from runtime.timeline import InvocationSpans, Timeline, encode_timeline
 
 RUN = "1795285753126_tree-reduction_bec2e953_3f10b89a325eb902"

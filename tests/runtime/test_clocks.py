@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from runtime.clocks import DRIFT, StoreClock
+from runtime.measures.clocks import DRIFT, StoreClock
 
 
 def test_nothing_is_known_before_an_answer() -> None:

@@ -16,7 +16,7 @@ from runtime.given_inputs import (
     resolve_inputs,
 )
 from runtime.report import fault_object, fault_text
-from runtime.secret_references import parse_reference
+from runtime.secrecy.references import parse_reference
 from runtime.value_types import parse_type
 
 

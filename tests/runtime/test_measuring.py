@@ -6,10 +6,10 @@ from time import monotonic
 
 import pytest
 
-from runtime.clocks import StoreClock
 from runtime.config import WorkerSettings
-from runtime.measuring import Beginning, Measuring, cpu_exponent
-from runtime.memory_peak import mark_memory, peak_memory_mb
+from runtime.measures.clocks import StoreClock
+from runtime.measures.measuring import Beginning, Measuring, cpu_exponent
+from runtime.measures.memory_peak import mark_memory, peak_memory_mb
 from runtime.plan import EnvClass
 from runtime.worker import Worker
 

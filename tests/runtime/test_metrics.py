@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 
-from runtime.clocks import StoreClock
-from runtime.metrics import InvocationMetrics, MetricsSink
+from runtime.measures.clocks import StoreClock
+from runtime.measures.metrics import InvocationMetrics, MetricsSink
+from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
+from runtime.measures.traffic import Traffic
 from runtime.plan import EnvClass, Function, InEdge, Task
-from runtime.spans import InputSpan, OutputSpan, StartUp, TaskSpan
 from runtime.timeline import gather
-from runtime.traffic import Traffic
 from tests.runtime.test_spans import START
 
 ENV = EnvClass(memory_mb=1769)

@@ -13,9 +13,9 @@ import jsonschema
 import pytest
 
 from runtime.errors import SchemaVersionUnsupported, StoreUnavailable
-from runtime.metrics import BATCH, MetricsSink
-from runtime.span_batches import SpanBatch, decode_entry, encode_batch, encode_invoked, row_of
-from runtime.spans import (
+from runtime.measures.metrics import BATCH, MetricsSink
+from runtime.measures.span_batches import SpanBatch, decode_entry, encode_batch, encode_invoked, row_of
+from runtime.measures.spans import (
     Clustered,
     Deferred,
     Duplicated,

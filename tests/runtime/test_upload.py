@@ -11,9 +11,9 @@ from compiler.emit.bundle import Build
 from compiler.manifest.source import Source
 from compiler.pipeline import CompileOptions, compile_workflow
 from runtime.config import WorkerSettings
+from runtime.measures.upload import SHUTDOWN, TASK, Upload, parse_upload, upload_text
 from runtime.runs.session import settled
-from runtime.settings import SettingsInvalid, command_line, environment, resolve, settings_file
-from runtime.upload import SHUTDOWN, TASK, Upload, parse_upload, upload_text
+from runtime.settings.layers import SettingsInvalid, command_line, environment, resolve, settings_file
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 
 from runtime.errors import StoreUnavailable
 from runtime.machine import uploading
-from runtime.upload import parse_upload
-from runtime.uploader import Uploader
+from runtime.measures.upload import parse_upload
+from runtime.measures.uploader import Uploader
 
 PATIENCE_S = 30.0
 

@@ -7,7 +7,7 @@ from math import inf
 import pytest
 
 from runtime.machine.uploading import FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_REST_S, REST, Uploading
-from runtime.upload import parse_upload
+from runtime.measures.upload import parse_upload
 
 
 def uploading(strategy: str) -> Uploading:

@@ -9,7 +9,7 @@ import pytest
 from runtime.plan import Secret
 from runtime.secrecy.masking import Masks
 from runtime.secrecy.reading import FRESH_S, Known, RunSecrets
-from runtime.secret_references import SecretUnavailable, parse_reference
+from runtime.secrecy.references import SecretUnavailable, parse_reference
 from tests.secrecy.given import secrets_in
 
 KEY = Secret("key", "env:KEY", "workflow.yaml:8")

@@ -13,8 +13,8 @@ from runtime.addresses import ESCAPED, mask_passwords, without_password
 from runtime.config import CompileSettings, LocalSettings, WorkerSettings
 from runtime.plan import Retry
 from runtime.quantities import format_duration, format_size, parse_duration, parse_size
-from runtime.setting_meanings import DEFAULTS, MEANINGS
-from runtime.settings import Layer, Settings, SettingsInvalid, command_line, environment, resolve, settings_file
+from runtime.settings.layers import Layer, Settings, SettingsInvalid, command_line, environment, resolve, settings_file
+from runtime.settings.meanings import DEFAULTS, MEANINGS
 
 
 def sources(settings: Settings) -> dict[str, str]:

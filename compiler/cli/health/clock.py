@@ -1,4 +1,4 @@
-"""How far this machine's clock is from Redis's, as workers estimate it (`runtime.clocks`), from a few questions."""
+"""How far this machine's clock is from Redis's, from a few questions, as workers estimate it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from compiler.cli.health.findings import Finding, ok, warning
-from runtime.clocks import StoreClock
+from runtime.measures.clocks import StoreClock
 from runtime.quantities import format_duration
 
 QUESTIONS = 7

@@ -19,8 +19,8 @@ from runtime.errors import RuntimeFault
 from runtime.local.places import StateFolder
 from runtime.quantities import format_duration, format_size
 from runtime.requirements import Requirement, marker_holds, missing_requirements, parse_requirement
-from runtime.settings import Settings
-from runtime.signing_keys import default_key_path, load_keys
+from runtime.runs.signing_keys import default_key_path, load_keys
+from runtime.settings.layers import Settings
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_SPACE = 1 << 30

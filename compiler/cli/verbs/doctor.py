@@ -29,8 +29,8 @@ from compiler.cli.stages import check_planner
 from runtime.addresses import mask_passwords
 from runtime.backends.redis_rights import acl_line
 from runtime.config import LocalSettings, WorkerSettings
-from runtime.setting_meanings import MEANINGS
-from runtime.settings import Settings, SettingsInvalid
+from runtime.settings.layers import Settings, SettingsInvalid
+from runtime.settings.meanings import MEANINGS
 
 DESCRIPTION = """\
 Checks what a local run needs (Python, packages, folders, Redis and the rights in it, the object store, the local

@@ -14,7 +14,7 @@ from runtime.config import LocalSettings
 from runtime.errors import RuntimeFault
 
 if TYPE_CHECKING:
-    from runtime.signing_keys import KeyRing, SigningKey
+    from runtime.runs.signing_keys import KeyRing, SigningKey
 
 ACTIONS = ("list", "rotate", "show", "drop")
 DESCRIPTION = """\
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def _list(local: LocalSettings, console: Console) -> None:
-    from runtime.signing_keys import load_keys
+    from runtime.runs.signing_keys import load_keys
 
     ring = load_keys(local.deployment, local.signing_key)
     runs = _runs(local)
@@ -88,7 +88,7 @@ def _count(runs: int) -> str:
 
 
 def _rotate(local: LocalSettings, console: Console) -> None:
-    from runtime.signing_keys import rotate
+    from runtime.runs.signing_keys import rotate
 
     ring = rotate(_own_file(local))
     new, *older = (key.name for key in ring.keys)
@@ -100,7 +100,7 @@ def _rotate(local: LocalSettings, console: Console) -> None:
 
 
 def _show(local: LocalSettings, console: Console) -> None:
-    from runtime.signing_keys import load_keys
+    from runtime.runs.signing_keys import load_keys
 
     ring = load_keys(local.deployment, local.signing_key)
     if console.is_json:
@@ -110,7 +110,7 @@ def _show(local: LocalSettings, console: Console) -> None:
 
 
 def _drop(local: LocalSettings, word: str, console: Console, *, is_forced: bool) -> None:
-    from runtime.signing_keys import drop, load_keys
+    from runtime.runs.signing_keys import drop, load_keys
 
     path = _own_file(local)
     name = _chosen(load_keys(local.deployment, None), word)
@@ -141,7 +141,7 @@ def _chosen(ring: KeyRing, word: str) -> str:
 
 def _own_file(local: LocalSettings) -> Path:
     """The file of keys that treadle writes. Raises KeyElsewhere when the setting points to another place."""
-    from runtime.signing_keys import default_key_path
+    from runtime.runs.signing_keys import default_key_path
 
     if local.signing_key is not None:
         raise KeyElsewhere(

@@ -29,7 +29,7 @@ from compiler.cli.progress import progress_bar
 from compiler.cli.results import ResultView, is_bundle
 from compiler.diagnostics import Diagnostic, ManifestError
 from runtime.bundle import LoadedBundle, load_bundle
-from runtime.settings import Settings
+from runtime.settings.layers import Settings
 
 if TYPE_CHECKING:
     from compiler.manifest.model import Manifest

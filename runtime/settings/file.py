@@ -1,4 +1,4 @@
-"""`treadle.toml` as it is written: its settings with their lines, by table. What they mean is `runtime.settings`'."""
+"""`treadle.toml` as it is written: its settings with their lines, by table. What they mean, `layers` knows."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Where settings come from: command line, environment, `treadle.toml`, defaults, in this order.
 
 `resolve` reads every layer, checks it against the frozen types of `runtime.config`, and remembers for each
-value which layer it came from. It is responsible for names and sources; values are read by `runtime.setting_values`,
-the file by `runtime.settings_file`, and what a setting means stands beside its field. No other module reads a
+value which layer it came from. It is responsible for names and sources; values are read by `runtime.settings.values`,
+the file by `runtime.settings.file`, and what a setting means stands beside its field. No other module reads a
 `TREADLE_` variable of the client.
 
 A setting's name is its field's without the unit `_s`: `lease_s` is `lease`, written with a unit (`10s`).
@@ -27,8 +27,8 @@ from typing import Any, TypeVar
 
 from runtime.config import CompileSettings, InlineSettings, LocalSettings, WorkerSettings
 from runtime.errors import RuntimeFault
-from runtime.setting_values import convert, shown, text_of
-from runtime.settings_file import FileUnreadable, SettingsText, read_settings_text
+from runtime.settings.file import FileUnreadable, SettingsText, read_settings_text
+from runtime.settings.values import convert, shown, text_of
 
 PREFIX = "TREADLE_"
 NO_SETTINGS = frozenset({"TREADLE_KEYS", "TREADLE_FUNCTION_PREFIX", "TREADLE_PRELOAD", "TREADLE_COMMAND_OF"})

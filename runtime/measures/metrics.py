@@ -1,7 +1,7 @@
 """What a worker measured, noted as it happens, and made into spans when nothing waits for them.
 
-A task pays for a look at the clock and a tuple: spans are made from notes, and from those of `runtime.traffic`, when
-they are sent. When that is, is decided elsewhere (`runtime.uploader`); a row waits for the answer to the commit that
+A task pays for a look at the clock and a tuple: spans are made from notes, and from those of `traffic`, when
+they are sent. When that is, is decided elsewhere (`uploader`); a row waits for the answer to the commit that
 stores its output, and goes without it only when nothing follows. Batches are numbered, so that one which is sent again,
 because nobody knows whether it came, counts once.
 """
@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from threading import Lock
 
-from runtime.clocks import StoreClock
+from runtime.measures.clocks import StoreClock
+from runtime.measures.span_batches import MICRO, NANO, Row, encode_rows, plain_row, row_of
+from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
+from runtime.measures.traffic import Traffic
 from runtime.plan import Task, slot_name
-from runtime.span_batches import MICRO, NANO, Row, encode_rows, plain_row, row_of
-from runtime.spans import InputSpan, OutputSpan, StartUp, TaskSpan
-from runtime.traffic import Traffic
 from runtime.values.sizes import estimated_bytes
 
 BATCH = 1_000

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from runtime.display import tame
+from runtime.measures.spans import TaskSpan
 from runtime.quantities import format_size
-from runtime.spans import TaskSpan
-from runtime.summary import FamilySummary, Part, Summary
+from runtime.runs.summary import FamilySummary, Part, Summary
 
 WIDTH = 80
 BAR = 24

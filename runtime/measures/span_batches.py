@@ -16,7 +16,7 @@ from math import isfinite
 from typing import Any, NoReturn, get_args
 
 from runtime.errors import SchemaVersionUnsupported
-from runtime.spans import OUTCOMES, SOURCES, STATES, InputSpan, Optimization, OutputSpan, StartUp, TaskSpan
+from runtime.measures.spans import OUTCOMES, SOURCES, STATES, InputSpan, Optimization, OutputSpan, StartUp, TaskSpan
 
 SPANS_VERSION = 2
 MAX_BATCH_BYTES = 16 * 1024 * 1024

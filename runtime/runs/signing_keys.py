@@ -25,7 +25,7 @@ from pathlib import Path
 
 from runtime.config import DEPLOYMENT_NAME, is_deployment_name
 from runtime.errors import RuntimeFault
-from runtime.secret_references import Source, parse_reference, resolve_bytes
+from runtime.secrecy.references import Source, parse_reference, resolve_bytes
 from runtime.values.envelope import Signer, key_id
 
 KEY_BYTES = 32

@@ -1,7 +1,7 @@
 """What one incarnation exchanged with the store, noted where it happens and put together when nothing waits for it.
 
 A note is an addition or an entry of a dict: it is made between a task and its commit, on whichever thread does the
-store's work. What becomes of the notes is `runtime.metrics`' business.
+store's work. What becomes of the notes is `metrics`' business.
 """
 
 from __future__ import annotations

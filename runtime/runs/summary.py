@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from runtime.spans import TaskSpan
+from runtime.measures.spans import TaskSpan
 from runtime.timeline import InvocationSpans, Timeline
 
 SLOWEST = 5

@@ -15,8 +15,8 @@ from typing import Protocol
 
 from runtime.errors import RuntimeFault
 from runtime.machine.uploading import Uploading
+from runtime.measures.upload import SHUTDOWN, Upload
 from runtime.tasks.time_limit import leave_alarms_to_main
-from runtime.upload import SHUTDOWN, Upload
 
 
 class Sink(Protocol):

@@ -1,9 +1,9 @@
 """The records of what happened: one `StartUp` per invocation of a worker, one `TaskSpan` per attempt that ended in it.
 
 Simulated, local and Lambda runs yield the same records. Durations come from monotonic clocks, in seconds. Points in
-time are seconds since 1970 on the *store's* clock: each machine estimates how far off its own is (`runtime.clocks`), so
-that records of several machines fit one timeline. How they travel is `runtime.span_batches`, how those of a run are put
-together `runtime.timeline`, who measures them `runtime.metrics`.
+time are seconds since 1970 on the *store's* clock: each machine estimates how far off its own is (`clocks`), so
+that records of several machines fit one timeline. How they travel is `span_batches`, how those of a run are put
+together `runtime.timeline`, who measures them `metrics`.
 
 What no record holds is named where it is known once: task and keys are those of `parse_instance_name(span.task)`, run,
 worker, incarnation and class those of the start-up, planner and sla those of the timeline.

@@ -1,7 +1,7 @@
 """The start-up record of one incarnation as it grows: what was measured before its driver, and by it.
 
-Responsible for the figures of an invocation as a whole; those of its tasks are `runtime.metrics`', those of the store's
-work `runtime.traffic`'s. `Measuring.record` may be asked for at any time, by any thread.
+Responsible for the figures of an invocation as a whole; those of its tasks are `metrics`', those of the store's
+work `traffic`'s. `Measuring.record` may be asked for at any time, by any thread.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic, time
 
-from runtime.clocks import StoreClock
-from runtime.memory_peak import mark_memory, peak_memory_mb
-from runtime.spans import StartUp
-from runtime.traffic import Traffic
+from runtime.measures.clocks import StoreClock
+from runtime.measures.memory_peak import mark_memory, peak_memory_mb
+from runtime.measures.spans import StartUp
+from runtime.measures.traffic import Traffic
 from runtime.worker import Worker
 
 

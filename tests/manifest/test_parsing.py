@@ -148,7 +148,6 @@ tasks:
     found = [(name, span.start.line) for name, span in parse(text).unsupported]
     assert found == [
         ("optimize", 4),
-        ("metrics", 5),
         ("cache", 14),
         ("optimize", 16),
     ]

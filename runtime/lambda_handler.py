@@ -39,6 +39,7 @@ from runtime.secrecy.log import Log
 from runtime.secrecy.masking import Masks
 from runtime.secrecy.reading import Known, RunSecrets
 from runtime.tasks.endings import end_environment
+from runtime.tasks.working_folder import enter_own_folder
 from runtime.values.envelope import Signer
 from runtime.values.trust import Trust
 from runtime.worker import Worker
@@ -292,6 +293,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, object]:
     first_line = monotonic()
     is_cold = _environment is None
     if _environment is None:
+        enter_own_folder(os.environ)
         _environment = Environment(os.environ)
         for name in CONFIDED:
             os.environ.pop(name, None)

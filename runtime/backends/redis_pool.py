@@ -36,13 +36,21 @@ class BoundedPool(redis.ConnectionPool):
     ) -> None:
         self._turns = threading.Lock()
         self._waiting: deque[Waiter] = deque()
+        self._closing: set[Any] = set()
         super().__init__(connection_class=guarded_class(connection_class), max_connections=max_connections, **settings)
 
     def reset(self) -> None:
         """All connections are another process's: begin anew."""
         self._turns = threading.Lock()
         self._waiting = deque()
+        self._closing = set()
         super().reset()
+
+    def disconnect(self, inuse_connections: bool = True) -> None:
+        """Close all connections. One in use is closed again when it is given back: its user may have reconnected."""
+        with self._turns:
+            self._closing.update(self._in_use_connections)
+        super().disconnect(inuse_connections)
 
     def get_connection(self, *_: object, **__: object) -> Any:
         """One that is connected and has nothing to read. Raises redis.ConnectionError."""
@@ -64,6 +72,9 @@ class BoundedPool(redis.ConnectionPool):
         with self._turns:
             if connection not in self._in_use_connections:
                 return
+            if connection in self._closing:
+                self._closing.discard(connection)
+                connection.disconnect()
             if self._waiting:
                 self._waiting.popleft().put(connection)
                 return

@@ -103,3 +103,15 @@ def test_commands_go_on_while_a_read_blocks(link: Link, client: redis.Redis) -> 
             link.command("SET", "k", number)
         client.xadd("stream", {"a": "b"})
         assert len(reading.result(PATIENCE_S)) == 1
+
+
+def test_connection_that_was_in_use_when_all_were_closed_is_closed_when_it_is_given_back(redis_url: str) -> None:
+    link = Link.to(redis_url)
+    pool = link._client.connection_pool
+    used = pool.get_connection()
+    link.close()
+    used.connect()
+    pool.release(used)
+    assert used._sock is None
+    assert link.command("PING")
+    link.close()

@@ -25,7 +25,9 @@ from runtime.value_types import parse_type
 INDEX_NAME = "treadle-bundle.json"
 BLOB_FOLDER = "blobs/sha256"
 SCHEMA_MAJOR = 1
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
+AVERAGE = "average"
+"""The objective of a plan whose manifest states none."""
 
 _REBUILD = "build the bundle again"
 
@@ -118,7 +120,7 @@ class LoadedBundle:
     position in `result_edges`, (instance name, output or None) each; `result_kind` is "result", "outputs" or "sinks".
     `secrets` are those of the manifest that tasks take, as references. `files` are the executables of commands and the
     files that they ship. `upload` is the manifest's word on when workers send what they measured, as a setting is
-    written, "" when it says nothing.
+    written, "" when it says nothing; `sla` its objective, such as p95.
     `closure` is the archive that goes to Lambda, `package` the whole runtime for `launch.py`. `index` are the bytes
     that `digest` names.
     """
@@ -143,6 +145,7 @@ class LoadedBundle:
     result_kind: str
     task_count: int
     upload: str
+    sla: str
     closure: str
     package: str
     graph_digest: str
@@ -306,6 +309,7 @@ def _loaded(document: Any, data: bytes, source: BlobSource) -> LoadedBundle:
         result_kind=_text(result["kind"]),
         task_count=_number(document["tasks"]),
         upload=_upload(document.get("upload", "")),
+        sla=_text(document.get("sla", AVERAGE)),
         closure=_text(document["closure"]),
         package=_text(document["package"]),
         graph_digest=_text(document["graph"]),

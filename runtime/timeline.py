@@ -29,8 +29,6 @@ from runtime.measures.span_batches import (
 from runtime.measures.spans import StartUp, TaskSpan
 
 MAX_PROBLEMS = 5
-SLA = "average"
-"""What a plan is made for, unless the manifest says otherwise."""
 
 
 class TimelineUnreadable(RuntimeFault):
@@ -101,7 +99,7 @@ def make_timeline(
         run=run,
         workflow=bundle.name,
         planner=planner or bundle.planner,
-        sla=SLA,
+        sla=bundle.sla,
         graph_signature=bundle.graph_signature,
         invoked_at=gathered.invoked_at,
         last_commit=last_commit or max(stored, default=0.0),

@@ -20,7 +20,7 @@ from compiler.emit.secrets import SecretUse
 from compiler.emit.signature import graph_signature
 from compiler.graph.gates import family_gates
 from compiler.graph.model import Graph
-from compiler.manifest.model import Manifest, Param
+from compiler.manifest.model import Manifest, Param, Sla
 from compiler.manifest.plain import to_plain
 from compiler.manifest.tree import MappingNode
 from compiler.planner.layers import resolved_requirements
@@ -113,6 +113,7 @@ def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
         "requirements": sorted({name for requirements in resolved_requirements(graph) for name in requirements}),
         "inputs": inputs,
         **_upload(graph.manifest),
+        **_objective(graph.manifest.sla),
         **_secrets(graph),
         "result": _result(graph, names),
         "graph": blobs.add(canonical_json(graph_document(graph, names, functions.fingerprints, gates))),
@@ -147,6 +148,11 @@ def _upload(manifest: Manifest) -> dict[str, object]:
     """What the manifest says of uploading what was measured, if it says anything."""
     said = manifest.metrics.get("upload") if isinstance(manifest.metrics, MappingNode) else None
     return {} if said is None else {"upload": upload_text(to_plain(said))}
+
+
+def _objective(sla: Sla) -> dict[str, object]:
+    """What a plan shall be judged by, where that is not the average."""
+    return {} if sla.percentile is None else {"sla": f"p{sla.percentile:g}"}
 
 
 def _input(declared: Param, literals: Literals) -> dict[str, object]:

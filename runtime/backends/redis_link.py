@@ -64,8 +64,13 @@ def connect(url: str) -> Client:
             hint="write redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH",
         ) from err
     where = without_password(url)
-    client = redis.Redis(connection_pool=pool)
-    if not _greet(client, where=where):
+    client = redis.Redis.from_pool(pool)
+    try:
+        is_cluster = _greet(client, where=where)
+    except BaseException:
+        client.close()
+        raise
+    if not is_cluster:
         pool.set_retry(Patience())
         return client
     client.close()

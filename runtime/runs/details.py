@@ -64,7 +64,7 @@ def _put_together(record: RunRecord, spans: bytes) -> bytes:
             run=record.run,
             workflow=record.workflow,
             planner=record.planner,
-            sla="average",
+            sla=record.sla,
             graph_signature=record.run.rpartition("_")[2],
             invoked_at=found.invoked_at or record.launched,
             last_commit=max(commits, default=0.0),

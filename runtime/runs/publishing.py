@@ -68,6 +68,7 @@ def make_record(session: Session, inputs: Iterable[str], started: float | None =
         run=session.run,
         workflow=bundle.name,
         planner=bundle.planner,
+        sla=bundle.sla,
         tasks=bundle.task_count,
         started=started or now,
         launched=now,

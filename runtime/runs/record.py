@@ -55,6 +55,7 @@ class RunRecord:
     run: str
     workflow: str
     planner: str
+    sla: str
     tasks: int
     started: float
     launched: float

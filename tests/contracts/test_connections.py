@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from runtime.backends.redis import Link
+from runtime.backends.redis_link import connect
 from runtime.backends.redis_pool import CONNECTIONS, BoundedPool
 from tests.integration.running import wait_for
 
@@ -115,3 +116,10 @@ def test_connection_that_was_in_use_when_all_were_closed_is_closed_when_it_is_gi
     assert used._sock is None
     assert link.command("PING")
     link.close()
+
+
+def test_client_that_is_closed_leaves_no_connection(redis_url: str, client: redis.Redis) -> None:
+    before = connections(client)
+    with connect(redis_url) as other:
+        assert other.ping() and connections(client) == before + 1
+    wait_for(lambda: connections(client) == before, "the server to see it")

@@ -33,6 +33,7 @@ RECORD = RunRecord(
     run=RUN,
     workflow="a",
     planner="simple",
+    sla="average",
     tasks=1,
     started=1.0,
     launched=1.0,

@@ -51,6 +51,7 @@ def record(run: str = "1000_a_b_c", started: float = 1.0) -> RunRecord:
         run=run,
         workflow="a",
         planner="simple",
+        sla="average",
         tasks=3,
         started=started,
         launched=started,

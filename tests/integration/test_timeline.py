@@ -125,7 +125,13 @@ def test_an_inline_run_has_the_same_timeline(tmp_path: Path) -> None:
     result = run_inline(build.loaded, WorkerSettings())
     assert result.result == RESULT
     timeline = check(result.timeline, result.makespan_s, tasks=20)
-    assert len(timeline.invocations) == 1
+    assert len(timeline.invocations) == 1 and timeline.sla == "average"
+
+
+def test_a_timeline_tells_for_what_its_run_was_planned(tmp_path: Path) -> None:
+    build = compile_at(write_workflow(tmp_path, GRID.replace("tasks:", "sla: p95\ntasks:", 1), FUNCTIONS), "simple")
+    timeline = run_inline(build.loaded, WorkerSettings()).timeline
+    assert timeline is not None and timeline.sla == "p95"
 
 
 def spans_left(bench: Bench, run: str) -> tuple[TaskSpan, ...]:

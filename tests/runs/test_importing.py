@@ -37,6 +37,7 @@ RECORD = RunRecord(
     run=RUN,
     workflow="tree-reduction",
     planner="simple",
+    sla="average",
     tasks=3,
     started=1795285753.1,
     launched=1795285753.1,

@@ -212,19 +212,26 @@ def _ensure_function(
     try:
         now = client.get_function_configuration(FunctionName=name)
     except client.exceptions.ResourceNotFoundException:
-        client.create_function(
-            FunctionName=name,
-            Runtime=runtime,
-            Role=role,
-            Handler=HANDLER,
-            Code={"ZipFile": closure_zip},
-            MemorySize=env.memory_mb,
-            Timeout=timeout_s,
-            Architectures=[arch],
-            Environment={"Variables": variables},
-        )
+        was_faster = False
+        try:
+            client.create_function(
+                FunctionName=name,
+                Runtime=runtime,
+                Role=role,
+                Handler=HANDLER,
+                Code={"ZipFile": closure_zip},
+                MemorySize=env.memory_mb,
+                Timeout=timeout_s,
+                Architectures=[arch],
+                Environment={"Variables": variables},
+            )
+            was_faster = True
+        except client.exceptions.ResourceConflictException:
+            pass  # another launcher has made it meanwhile
         client.get_waiter("function_active_v2").wait(FunctionName=name)
-        return
+        if was_faster:
+            return
+        now = client.get_function_configuration(FunctionName=name)
     if now["CodeSha256"] != base64.b64encode(hashlib.sha256(closure_zip).digest()).decode():
         client.update_function_code(FunctionName=name, ZipFile=closure_zip, Architectures=[arch])
         client.get_waiter("function_updated_v2").wait(FunctionName=name)

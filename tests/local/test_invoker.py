@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -65,6 +66,18 @@ def test_preparing_again_changes_nothing_that_is_right(run_service):
     assert changed["Environment"]["Variables"]["A"] == "b"
     prepare(service, [SMALL], environment={"A": "b"}, closure_zip=closure(CLOSURE + "# changed\n"))
     assert service.client.get_function_configuration(FunctionName=name)["CodeSha256"] != changed["CodeSha256"]
+
+
+def test_launchers_that_prepare_at_once_agree(run_service):
+    service = run_service()
+    together = threading.Barrier(4)
+
+    def launch(_: int) -> tuple[str, ...]:
+        together.wait(30)
+        return prepare(service, [SMALL, LARGE])
+
+    with ThreadPoolExecutor(4) as launchers:
+        assert len(set(launchers.map(launch, range(4)))) == 1
 
 
 def test_a_variable_that_somebody_gave_to_a_function_stays(run_service):

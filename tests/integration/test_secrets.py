@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -102,12 +103,24 @@ def test_a_variable_that_is_no_secret_is_found_before_anything_is_launched(
     assert bench.client.dbsize() == before
 
 
-def test_aws_without_credentials_is_found_before_anything_is_launched(bench: Bench, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"AWS_REGION": "us-east-1"}, "no AWS credentials were found"),
+        ({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}, "no AWS region is set"),
+    ],
+    ids=["credentials", "region"],
+)
+def test_what_aws_lacks_is_found_before_anything_is_launched(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], message: str
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, text in (given | {"AWS_EC2_METADATA_DISABLED": "true"}).items():
+        monkeypatch.setenv(name, text)
     with pytest.raises(SecretUnavailable) as caught:
         bench.run(compile_at(needy(tmp_path, "{ssm: /app/key}"), "simple"))
-    assert caught.value.message == (
-        "the secret `key` (ssm:/app/key, workflow.yaml:5) cannot be read: no AWS credentials were found"
-    )
+    assert caught.value.message == f"the secret `key` (ssm:/app/key, workflow.yaml:5) cannot be read: {message}"
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,7 @@ class Conditions:
     an accepted event to an environment that is free.
     `cores` bound how many environments' tasks run at full speed at one time: inf where each has CPUs of its own.
     `task_s` is what the worker itself spends on a task, `commit_s` on a commit besides the trip, `decode_s` on a task's
-    record, `serialize_bytes_per_s` on packing and signing a value that leaves it. `page_tasks` is how many records lie
-    in one page of flexible tasks.
+    record, `serialize_bytes_per_s` on packing and signing a value that leaves it.
     """
 
     concurrency: int
@@ -37,7 +36,6 @@ class Conditions:
     commit_s: float = 0.0
     decode_s: float = 0.0
     serialize_bytes_per_s: float = inf
-    page_tasks: int = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

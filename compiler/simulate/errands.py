@@ -27,13 +27,12 @@ HEADS_PER_TRIP = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One invocation on its way. `sender` is the incarnation that sent it, "" for the launcher. `values` are the slots
-    that travel in its payload, `forward` the calls that it is to send on; `from_launcher`: its records travel inside.
+    """One invocation on its way. `values` are the slots that travel in its payload, `forward` the calls that it is to
+    send on; `from_launcher`: its records travel inside.
     """
 
     call: Call
     sent_at: float
-    sender: str = ""
     values: frozenset[str] = frozenset()
     forward: tuple[Call, ...] = ()
     from_launcher: bool = False
@@ -121,7 +120,6 @@ class Errands:
             Delivery(
                 call=call,
                 sent_at=0.0,
-                sender=self._machine.token,
                 values=self._exchange.start_inputs([name for one in (call, *rest) for name in one.start], items),
                 forward=rest,
             )

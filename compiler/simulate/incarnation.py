@@ -107,7 +107,7 @@ class Incarnation:
 
     def _forward(self) -> None:
         for call in self.delivery.forward:
-            self.world.invoke(Delivery(call=call, sent_at=0.0, sender=self.machine.token, values=self.delivery.values))
+            self.world.invoke(Delivery(call=call, sent_at=0.0, values=self.delivery.values))
 
     def _leave(self, reason: str) -> None:
         """What was measured is sent, then the handler returns."""

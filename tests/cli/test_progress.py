@@ -13,6 +13,7 @@ from compiler.cli.results import ResultView
 from compiler.graph.expand import expand
 from runtime.results import Progress, Ready, RunResult
 from tests.graph.manifests import manifest_of
+from tests.results import run_result
 
 
 class Terminal(io.StringIO):
@@ -34,20 +35,7 @@ def test_terminal_sees_the_count() -> None:
 
 
 def result_of(value: object) -> RunResult:
-    return RunResult(
-        run="r",
-        result=value,
-        result_kind="result",
-        planner="simple",
-        makespan_s=1.0,
-        wall_s=1.0,
-        tasks=1,
-        workers=1,
-        invocations=1,
-        cold_starts=1,
-        warm_starts=0,
-        bytes_moved=0,
-    )
+    return run_result(result=value)
 
 
 @pytest.mark.parametrize("is_early", [True, False])

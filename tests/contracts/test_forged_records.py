@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from runtime.config import LocalSettings, WorkerSettings
 from runtime.errors import RuntimeFault, SignatureInvalid
-from runtime.results import RunResult
 from runtime.runs.archive import Section, pack_blob, read_sections, write_sections
 from runtime.runs.attaching import shown_end
 from runtime.runs.details import details_of
@@ -24,6 +23,7 @@ from runtime.runs.finding import Deployment
 from runtime.runs.record import Outcome, RunRecord, RunState, seal_outcome, seal_record, seal_timeline
 from runtime.runs.signing_keys import KeyRing, SigningKey
 from runtime.values.envelope import Codec, Kind, Place, Signer, seal
+from tests.results import run_result
 
 RUN = "1000_a_b_c"
 DIGEST = "d" * 64
@@ -45,20 +45,7 @@ RECORD = RunRecord(
     settings=WorkerSettings(),
     key=KEYS.keys[0].name,
 )
-RESULT = RunResult(
-    run=RUN,
-    result=None,
-    result_kind="sinks",
-    planner="simple",
-    makespan_s=1.0,
-    wall_s=1.0,
-    tasks=1,
-    workers=1,
-    invocations=1,
-    cold_starts=1,
-    warm_starts=0,
-    bytes_moved=1,
-)
+RESULT = run_result(RUN, result_kind="sinks")
 OUTCOME = Outcome(state=RunState.SUCCEEDED, ended=2.0, result=RESULT, edges=(("t", None),), is_kept=True)
 
 

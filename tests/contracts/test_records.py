@@ -16,7 +16,6 @@ from runtime.errors import SignatureInvalid
 from runtime.local.places import StateFolder
 from runtime.measures.span_batches import SpanBatch, encode_batch
 from runtime.measures.spans import StartUp, TaskSpan
-from runtime.results import RunResult
 from runtime.runs import book as book_module
 from runtime.runs.archive import archive, read_sections, restore
 from runtime.runs.book import BLOB_LIFE_S, Ending, RunBook
@@ -26,24 +25,11 @@ from runtime.runs.logs import logs_elsewhere
 from runtime.runs.record import Outcome, RunRecord, RunState
 from runtime.runs.showing import shown_lines, shown_run
 from runtime.values.envelope import Signer
+from tests.results import run_result
 
 GRAPH, PLAN = "a" * 64, "b" * 64
 SETTINGS = WorkerSettings(lease_s=3.0, renew_s=1.0)
-RESULT = RunResult(
-    run="1000_a_b_c",
-    result=None,
-    result_kind="result",
-    planner="simple",
-    makespan_s=1.5,
-    wall_s=2.0,
-    tasks=3,
-    workers=1,
-    invocations=1,
-    cold_starts=1,
-    warm_starts=0,
-    bytes_moved=10,
-    passed=({"task": "t"},),
-)
+RESULT = run_result("1000_a_b_c", makespan_s=1.5, wall_s=2.0, tasks=3, bytes_moved=10, passed=({"task": "t"},))
 
 
 def record(run: str = "1000_a_b_c", started: float = 1.0) -> RunRecord:

@@ -18,7 +18,6 @@ from runtime.failures import error_record
 from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
 from runtime.plan import Blob, Input, Ref
 from runtime.report import fault_text, passed_text
-from runtime.results import RunResult
 from runtime.runs.finding import Found
 from runtime.runs.importing import Foreign, read_foreign
 from runtime.runs.logs import Written, encode_logs
@@ -27,6 +26,7 @@ from runtime.runs.record import Entry, Outcome, RunRecord, RunState, outcome_doc
 from runtime.runs.showing import ShownRun, shown_lines, shown_object
 from runtime.runs.table import details, error_object, fault_of_run, passed_by, run_object, table
 from runtime.timeline import InvocationSpans, Timeline, encode_timeline
+from tests.results import run_result
 
 RUN = "1795285753126_tree-reduction_bec2e953_3f10b89a325eb902"
 ERROR = {
@@ -50,21 +50,7 @@ RECORD = RunRecord(
     key="00" * 8,
     host="elsewhere",
 )
-RESULT = RunResult(
-    run=RUN,
-    result=None,
-    result_kind="result",
-    planner="simple",
-    makespan_s=1.5,
-    wall_s=2.0,
-    tasks=3,
-    workers=1,
-    invocations=1,
-    cold_starts=1,
-    warm_starts=0,
-    bytes_moved=10,
-    passed=(ERROR,),
-)
+RESULT = run_result(RUN, makespan_s=1.5, wall_s=2.0, tasks=3, bytes_moved=10, passed=(ERROR,))
 ENDED = {
     "succeeded": Outcome(
         state=RunState.SUCCEEDED,

@@ -13,9 +13,9 @@ from runtime.local.stack import ensure_stack
 from tests.integration.running import CONCURRENCY, DEPLOYMENT, Bench
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No setting, key or state of the user's is read or written."""
+    """No setting, key or state of the user's is read or written, nor what a deployment keeps of other modules' runs."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:

@@ -11,11 +11,12 @@
 5. **check code** (`compiler.code.check`): the user's modules, read with `ast`; nothing of the user's is imported.
    What functions say of their results in code (`compiler.code.hints`) goes into the graph.
 6. **check plan** (`compiler.planner.checks`): stated resources, pins and declared workers against the target profile.
-7. **plan** (`compiler.planner`): a strategy gives each instance a worker, or none, and a class; entries follow.
-8. **collect** (`compiler.code.units`): the user's modules as deterministic archives, and the functions' fingerprints.
+7. **collect** (`compiler.code.units`): the user's modules as deterministic archives, and the functions' fingerprints.
+8. **plan** (`compiler.planner`): a strategy gives each instance a worker, or none, and a class; entries follow. What it
+   wants to know of the code's past it asks `compiler.predict`, which looks the fingerprints up in the history.
 9. **emit** (`compiler.emit`): records, pages, SubDags, literals, code and runtime under one index: the `Build`.
 
-`check` runs 1 to 6 and reports everything it finds at once. `plan_workflow` stops after 7, `build_workflow` goes on
+`check` runs 1 to 6 and reports everything it finds at once. `plan_workflow` stops after 8, `build_workflow` goes on
 from there, `compile_workflow` runs them all. The garbage collector is paused meanwhile, here and nowhere in the stages:
 what they make lives to the end, and looking through it again and again costs up to several times the work.
 An editor calls `check` on every save: what only later stages need is imported by those.
@@ -28,6 +29,7 @@ import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -46,13 +48,19 @@ from compiler.manifest.model import Source
 from compiler.manifest.source import MAX_FILE_SIZE, read_source
 from compiler.planner.checks import check_plan_static
 from compiler.planner.model import Plan, PlanOptions
+from compiler.planner.problem import Problem
 from compiler.planner.profile import load_profile
 from runtime.values.collector import collector_paused
 
 if TYPE_CHECKING:
+    from compiler.code.units import Functions
     from compiler.emit.bundle import Build
+    from compiler.planner.outlook import Outlook
+    from compiler.predict.predictions import Predictions
+    from runtime.history.view import History
 
 T = TypeVar("T")
+Recall = Callable[[str, Sequence[str]], "History"]
 
 LEVELS = ("syntax", "schema", "graph", "code", "plan")
 """How far `check` goes: each level includes those before it."""
@@ -77,15 +85,32 @@ class CompileOptions:
     python: str = ".".join(platform.python_version_tuple()[:2])
     watch: Watch | None = None
     """Is told of the progress of a long expansion."""
+    rounds: int | None = None
+    """How long a planner that searches may search; None for what it finds right."""
+    cores: float = math.inf
+    """CPUs that all environments share; inf where each has its own."""
+    idle_expiry_s: float = 300.0
+    recall: Recall | None = None
+    """Reads what bears on a graph from the history, by signature and fingerprints, when a planner wants to know."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Planned:
-    """A graph, its plan, and the warnings found on the way."""
+    """A graph, its plan, the problem that the plan solves, and the warnings found on the way."""
 
     graph: Graph
     plan: Plan
+    problem: Problem
+    collect: Callable[[], Functions]
+    """The code, collected once."""
     warnings: tuple[Diagnostic, ...] = ()
+
+    @cached_property
+    def outlook(self) -> Outlook:
+        """What the plan is expected to do; simulated when it is first looked at."""
+        from compiler.planner.outlook import look_ahead
+
+        return look_ahead(self.problem, self.plan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -166,26 +191,50 @@ def expand_workflow(source: Source | Path | str, options: CompileOptions) -> Gra
 def plan_workflow(source: Source | Path | str, options: CompileOptions) -> Planned:
     """The graph and its plan. Raises ManifestError with everything that is wrong."""
     checked = examine(source, options)
-    graph = _sound(checked)
-    return Planned(graph=graph, plan=make_plan(graph, options), warnings=checked.diagnostics)
+    return plan_graph(_sound(checked), options, checked.diagnostics)
 
 
 @collector_paused()
-def make_plan(graph: Graph, options: CompileOptions) -> Plan:
+def plan_graph(graph: Graph, options: CompileOptions, warnings: tuple[Diagnostic, ...] = ()) -> Planned:
     """The plan of a checked graph; `options.planner` is a name in `STRATEGIES`."""
+    from compiler.code.units import collect_functions
     from compiler.planner.strategies import STRATEGIES
 
-    wanted = PlanOptions(concurrency=options.concurrency, workers=options.workers, python=options.python)
-    return STRATEGIES[options.planner](graph, wanted)
+    collect = cache(lambda: collect_functions(graph))
+    problem = Problem(graph=graph, options=_plan_options(options), learn=partial(_learn, collect, options.recall))
+    plan = STRATEGIES[options.planner](problem)
+    return Planned(graph=graph, plan=plan, problem=problem, collect=collect, warnings=warnings)
+
+
+def _plan_options(options: CompileOptions) -> PlanOptions:
+    return PlanOptions(
+        concurrency=options.concurrency,
+        workers=options.workers,
+        python=options.python,
+        rounds=options.rounds,
+        cores=options.cores,
+        idle_expiry_s=options.idle_expiry_s,
+    )
+
+
+def _learn(collect: Callable[[], Functions], recall: Recall | None, graph: Graph) -> Predictions:
+    """What is known of a graph's functions."""
+    from compiler.emit.signature import graph_signature
+    from compiler.predict.predictions import predict
+    from runtime.history.view import History
+
+    marks = collect().fingerprints
+    names = [graph.name_of(instance) for instance in range(len(graph))]
+    history = History() if recall is None else recall(graph_signature(graph, names, marks), marks)
+    return predict(graph, marks, history)
 
 
 @collector_paused()
 def build_workflow(planned: Planned) -> Build:
-    """The bundle of a planned graph: stages 8 and 9."""
-    from compiler.code.units import collect_functions
+    """The bundle of a planned graph."""
     from compiler.emit.bundle import make_build
 
-    return make_build(planned.graph, planned.plan, collect_functions(planned.graph))
+    return make_build(planned.graph, planned.plan, planned.collect())
 
 
 @collector_paused()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from compiler.cli.arguments import UsageError, meant, pairs, settings_for
@@ -15,12 +18,12 @@ from compiler.graph.model import Graph
 from compiler.manifest.model import Source
 from compiler.manifest.source import read_source
 from compiler.pipeline import CompileOptions, Planned, build_workflow, examine, plan_workflow, refuse_unsupported
-from compiler.planner.model import Plan
 from runtime.config import CompileSettings, LocalSettings
 from runtime.settings.layers import Settings
 
 if TYPE_CHECKING:
     from compiler.emit.bundle import Build
+    from runtime.history.view import History
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +45,9 @@ def load_graph(args: argparse.Namespace, console: Console) -> Graph:
     return checked.graph
 
 
-def load_plan(args: argparse.Namespace, console: Console) -> tuple[Graph, Plan]:
+def load_plan(args: argparse.Namespace, console: Console) -> Planned:
     """The graph of FILE and its plan; raises as `load_graph`."""
-    planned = _planned(args, console, settings_for(args, console.environ))
-    return planned.graph, planned.plan
+    return _planned(args, console, settings_for(args, console.environ))
 
 
 def load_build(args: argparse.Namespace, console: Console, settings: Settings | None = None) -> Build:
@@ -69,8 +71,20 @@ def read_request(args: argparse.Namespace, console: Console, settings: Settings)
         time_limit_s=_local(settings).time_limit_s,
         max_instances=compiling.max_instances,
         max_file_size=compiling.max_file_size_bytes,
+        cores=os.cpu_count() or 1,
+        idle_expiry_s=_local(settings).idle_expiry_s,
+        recall=partial(_recall, _local(settings)),
     )
     return Request(source=source, options=options)
+
+
+def _recall(local: LocalSettings, signature: str, fingerprints: Sequence[str]) -> History:
+    """What the deployment's runs have left. Raises StoreUnavailable."""
+    from runtime.history.place import open_history
+    from runtime.history.view import load_history
+
+    with open_history(local.deployment, local.redis_url) as store:
+        return load_history(store, signature, fingerprints)
 
 
 def _planned(args: argparse.Namespace, console: Console, settings: Settings) -> Planned:

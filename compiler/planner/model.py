@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from runtime.plan import Entry, EnvClass
 
@@ -19,12 +20,18 @@ class PlanOptions:
     """What every strategy is told. `concurrency` is the number of environments that may live at once.
 
     `workers` is the number of worker ids that `simple` makes, None for min(8, concurrency). `python` is the
-    version in the environments, as "3.11".
+    version in the environments, as "3.11". `rounds` bounds a search, None for what the planner finds right; `seed` is
+    that of all that it draws. `cores` are those that all environments share, inf where each has CPUs of its own;
+    `idle_expiry_s` is how long an environment stays warm.
     """
 
     concurrency: int = 8
     workers: int | None = None
     python: str = "3.11"
+    rounds: int | None = None
+    seed: int = 0
+    cores: float = inf
+    idle_expiry_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

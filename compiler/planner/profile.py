@@ -43,6 +43,14 @@ class TargetProfile:
     gb_second_usd: Mapping[str, float]
     request_usd: float
 
+    def gb_second_price(self, env_class: str) -> float:
+        """Dollars for a GB-second in a class of environments, by the architecture in its name; the dearest of all
+        when that is none of the target's."""
+        return next(
+            (price for arch, price in self.gb_second_usd.items() if f"-{arch}-" in env_class),
+            max(self.gb_second_usd.values()),
+        )
+
 
 @cache
 def load_profile(name: str = DEFAULT_PROFILE) -> TargetProfile:

@@ -1,17 +1,17 @@
 """The strategies by name: a plain dict, filled by a decorator.
 
-A strategy is a function from a graph to a plan. A new one is a module with such a function, imported by
-`compiler.pipeline`.
+A strategy is a function from a problem to a plan. A new one is a module with such a function, imported by
+`compiler.planner.strategies`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from compiler.graph.model import Graph
-from compiler.planner.model import Plan, PlanOptions
+from compiler.planner.model import Plan
+from compiler.planner.problem import Problem
 
-Strategy = Callable[[Graph, PlanOptions], Plan]
+Strategy = Callable[[Problem], Plan]
 
 STRATEGIES: dict[str, Strategy] = {}
 

@@ -19,18 +19,24 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import count, islice
 
+from compiler.graph.depth_first import depth_first_order, depths
 from compiler.graph.model import Graph
 from compiler.planner.classes import environment_classes
 from compiler.planner.entries import make_entries
 from compiler.planner.model import FLEXIBLE, Plan, PlanOptions
-from compiler.planner.order import depth_first_order, depths
 from compiler.planner.pins import user_pins
+from compiler.planner.problem import Problem
 from compiler.planner.registry import strategy
 
 DEFAULT_WORKERS = 8
 
 
 @strategy("simple")
+def plan_simple(problem: Problem) -> Plan:
+    """The strategy; it looks at no prediction."""
+    return simple(problem.graph, problem.options)
+
+
 def simple(graph: Graph, options: PlanOptions) -> Plan:
     """Every task on a worker; at most `options.workers` of them besides the user's own, at least one per class."""
     pinned, worker_of = user_pins(graph)

@@ -7,4 +7,4 @@ from compiler.planner.registry import STRATEGIES
 
 __all__ = ["PLANNERS", "STRATEGIES"]
 
-PLANNERS = (simple.simple, wukong.wukong)
+PLANNERS = (simple.plan_simple, wukong.plan_wukong)

@@ -7,16 +7,22 @@ framework for serverless parallel computing", SoCC 2020).
 
 from __future__ import annotations
 
+from compiler.graph.depth_first import depth_first_order
 from compiler.graph.model import Graph
 from compiler.planner.classes import environment_classes
 from compiler.planner.entries import make_entries
 from compiler.planner.model import FLEXIBLE, Plan, PlanOptions
-from compiler.planner.order import depth_first_order
 from compiler.planner.pins import user_pins
+from compiler.planner.problem import Problem
 from compiler.planner.registry import strategy
 
 
 @strategy("wukong")
+def plan_wukong(problem: Problem) -> Plan:
+    """The strategy; it looks at no prediction."""
+    return wukong(problem.graph, problem.options)
+
+
 def wukong(graph: Graph, options: PlanOptions) -> Plan:
     """Pins as the user set them, everything else flexible; linear time."""
     workers, worker_of = user_pins(graph)

@@ -13,23 +13,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
+from functools import cached_property
+from math import ceil, sqrt
 
 import numpy as np
 
+from compiler.graph.depth_first import depth_first_order
 from compiler.graph.model import Graph
 from compiler.planner.model import Plan
 from compiler.predict.distribution import Distribution
 from compiler.predict.execution import Execution, predict_execution
 from compiler.predict.platform import Platform, learn_platform
 from compiler.predict.sizes import Size, predict_size
-from compiler.simulate.conditions import Conditions
+from compiler.simulate.conditions import Conditions, Draw
 from compiler.simulate.estimate import Array, Draws
 from runtime.history.records import FamilyHistory
 from runtime.history.view import History
 
 BYTES_STEP = 1.5
 """Tasks whose input bytes differ by less than this factor are predicted alike."""
+
+ROOM = 1.5
+MB_STEP = 64
+"""An environment gets half as much memory again as the most that was seen, in steps."""
 
 FEW_RUNS = 5
 UNKNOWN_COMMON = 0.3
@@ -68,6 +74,22 @@ class Predictions:
     def seconds(self, instance: int, memory_mb: int) -> Distribution:
         return self.execution(instance, memory_mb).seconds
 
+    @cached_property
+    def samples(self) -> int:
+        """The fewest executions that any function's prediction rests on: 0 when one has never run."""
+        counts = (
+            sum(family.count for family in self.history.functions(mark).values()) for mark in set(self.fingerprints)
+        )
+        return min(counts, default=0)
+
+    def needed_mb(self, family: int) -> int | None:
+        """The memory that environments which ran this function were seen to need, with room to spare; None when nobody
+        measured it."""
+        ran_in = self.history.functions(self.fingerprints[family])
+        peaks = [self.history.environments[env].peak_memory_mb for env in ran_in if env in self.history.environments]
+        highest = max((peak.quantile(1.0) for peak in peaks if peak.count), default=0.0)
+        return None if not highest else ceil(highest * ROOM / MB_STEP) * MB_STEP
+
     def bytes_of(self, instance: int, output: int) -> int:
         """The size of an output (-1: the only one, or all of them)."""
         sizes = self.sizes[instance]
@@ -90,6 +112,18 @@ class Predictions:
             bytes_of=self.bytes_of,
             cold_s={env.name: self._start(env.name, "cold", random.standard_normal(count)) for env in plan.classes},
             warm_s={env.name: self._start(env.name, "warm", random.standard_normal(count)) for env in plan.classes},
+            code_load_s=lambda module: self.platform.code_load_s,
+        )
+
+    def middle(self, plan: Plan) -> Draw:
+        """A run in which everything takes what it takes in the middle."""
+        seconds = [self.seconds(instance, plan.env(instance).memory_mb).median for instance in range(len(self.graph))]
+        return Draw(
+            exec_s=seconds,
+            cpu_s=seconds,
+            bytes_of=self.bytes_of,
+            cold_s=lambda env: self.platform.start(env.name, "cold").median,
+            warm_s=lambda env: self.platform.start(env.name, "warm").median,
             code_load_s=lambda module: self.platform.code_load_s,
         )
 
@@ -138,7 +172,7 @@ def predict(graph: Graph, fingerprints: Sequence[str], history: History) -> Pred
     input_bytes = [0] * len(graph)
     sizes: list[tuple[Size, ...]] = [()] * len(graph)
     cache: dict[tuple[int, int, int], tuple[Size, ...]] = {}
-    for instance in _producers_first(graph):
+    for instance in depth_first_order(graph):
         family = graph.family_of[instance]
         total = sum(_edge_bytes(sizes[producer], output) for producer, output in graph.in_edges[instance])
         input_bytes[instance] = total
@@ -164,19 +198,6 @@ def _outputs(graph: Graph, instance: int, families: Mapping[str, FamilyHistory],
 
 def _edge_bytes(sizes: tuple[Size, ...], output: int) -> int:
     return sum(size.bytes for size in sizes) if output < 0 else sizes[output].bytes
-
-
-def _producers_first(graph: Graph) -> list[int]:
-    """Instances in an order in which producers come before consumers. Kahn's algorithm."""
-    lacking = [len(sources) for sources in graph.in_edges]
-    consumers = graph.consumers()
-    ready = [instance for instance, count in enumerate(lacking) if not count]
-    for instance in ready:
-        for _, consumer in consumers[instance]:
-            lacking[consumer] -= 1
-            if not lacking[consumer]:
-                ready.append(consumer)
-    return ready
 
 
 def _step(size: int) -> int:

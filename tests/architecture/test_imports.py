@@ -45,7 +45,17 @@ IMPORTS: dict[str, tuple[str, ...]] = {
         "runtime.tasks.executable",
         "runtime.requirements",
     ),
-    "compiler.planner": (*FRONT, "compiler.graph", "compiler.code", "runtime.bundle", "runtime.ports"),
+    "compiler.planner": (
+        *FRONT,
+        "compiler.graph",
+        "compiler.code",
+        "compiler.predict",
+        "compiler.simulate",
+        "runtime.bundle",
+        "runtime.history.view",
+        "runtime.ports",
+        "runtime.timeline",
+    ),
     "compiler.simulate": (
         *FRONT,
         "compiler.graph",
@@ -92,7 +102,13 @@ IMPORTS: dict[str, tuple[str, ...]] = {
         "runtime.timeline",
         *VOCABULARY,
     ),
-    "compiler.pipeline": ("compiler", "runtime.bundle", "runtime.values.collector", *VOCABULARY),
+    "compiler.pipeline": (
+        "compiler",
+        "runtime.bundle",
+        "runtime.history.view",
+        "runtime.values.collector",
+        *VOCABULARY,
+    ),
     "compiler.cli": ("compiler", "runtime"),
     "runtime": ("runtime",),
 }

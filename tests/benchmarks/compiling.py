@@ -24,7 +24,7 @@ STAGES = ("front", "plan", "emit", "whole")
 
 def measure(leaves: int, planner: str) -> dict[str, float]:
     """Seconds of each stage (`front`: read, expand, check) after one small compile, and the peak memory in MiB."""
-    from compiler.pipeline import CompileOptions, Planned, build_workflow, compile_workflow, examine, make_plan
+    from compiler.pipeline import CompileOptions, build_workflow, compile_workflow, examine, plan_graph
 
     compile_workflow(MANIFEST, CompileOptions(set_values={"leaves": "2"}, planner=planner))
     options = CompileOptions(set_values={"leaves": str(leaves)}, planner=planner)
@@ -33,9 +33,9 @@ def measure(leaves: int, planner: str) -> dict[str, float]:
     graph = examine(MANIFEST, options).graph
     assert graph is not None, "the manifest is sound"
     times["front"], at = time.perf_counter() - at, time.perf_counter()
-    plan = make_plan(graph, options)
+    planned = plan_graph(graph, options)
     times["plan"], at = time.perf_counter() - at, time.perf_counter()
-    build = build_workflow(Planned(graph=graph, plan=plan))
+    build = build_workflow(planned)
     times["emit"] = time.perf_counter() - at
     times["whole"] = time.perf_counter() - began
     assert build.loaded.task_count == 2 * leaves - 1

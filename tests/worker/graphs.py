@@ -8,6 +8,7 @@ from unittest.mock import patch
 from compiler.emit import bundle as emit
 from compiler.emit.bundle import make_build
 from compiler.planner.model import PlanOptions
+from compiler.planner.problem import Problem
 from compiler.planner.strategies import STRATEGIES
 from runtime.bundle import LoadedBundle
 from runtime.plan import Gate
@@ -39,7 +40,7 @@ def bundle_of(
 ) -> LoadedBundle:
     """A bundle of plain tasks that pass their inputs on."""
     graph = graph_of(inputs, pins=pins, outputs=outputs, memory_mb=memory_mb)
-    plan = STRATEGIES[planner](graph, PlanOptions(workers=workers, concurrency=concurrency))
+    plan = STRATEGIES[planner](Problem(graph=graph, options=PlanOptions(workers=workers, concurrency=concurrency)))
     of_each = [(gates or {}).get(name) for name in inputs]
     with patch.object(emit, "family_gates", lambda _: of_each):
         return make_build(graph, plan, make_functions(graph)).loaded

@@ -46,7 +46,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    graph, plan = load_plan(args, console)
+    planned = load_plan(args, console)
+    graph, plan = planned.graph, planned.plan
     if args.output:
         _write(Path(args.output), as_json(graph, plan))
     if console.is_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.planner.order import depth_first_order, depths
+from compiler.graph.depth_first import depth_first_order, depths
 from tests.factories import graph_of, make_graph, make_tree
 
 

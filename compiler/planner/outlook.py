@@ -1,0 +1,86 @@
+"""What a plan is expected to do: how its makespan is distributed, what it costs, one timeline to look at.
+
+Every planner's plan is judged by this, whoever made it and however it was searched for: the real worker in virtual
+time on draws from the predictions. Quantiles are those of the makespan's own distribution, never sums of tasks'.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.manifest.model import Sla
+from compiler.planner.cost import Cost, timeline_cost
+from compiler.planner.model import Plan
+from compiler.planner.problem import Problem
+from compiler.simulate.estimate import REFERENCES, sample_makespans
+from compiler.simulate.workload import Workload
+from compiler.simulate.world import Simulation, simulate
+from runtime.timeline import Timeline
+
+DRAWS = 200
+WORK = 24_000
+"""Tasks that the simulations of one outlook go through, all together: a large graph is simulated less often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outlook:
+    """`makespans` is a sample of the makespan's distribution, in seconds, sorted. The other figures and `timeline` are
+    those of a run in which everything takes what it takes in the middle.
+
+    `samples` is the fewest executions that a prediction rests on; 0: something has never run, and what it takes is a
+    hint or a default.
+    """
+
+    makespans: NDArray[np.float64]
+    cost: Cost
+    timeline: Timeline
+    workers: int
+    cold: int
+    warm: int
+    bytes_moved: int
+    samples: int
+
+    def quantile(self, percentile: float) -> float:
+        """Seconds within which so many of a hundred runs end."""
+        return float(np.percentile(self.makespans, percentile))
+
+    @property
+    def mean(self) -> float:
+        return float(self.makespans.mean())
+
+    def statistic(self, sla: Sla) -> float:
+        """The makespan that an objective looks at: a percentile, or the average."""
+        return self.mean if sla.percentile is None else self.quantile(sla.percentile)
+
+
+def look_ahead(problem: Problem, plan: Plan, *, draws: int = DRAWS, work: int = WORK) -> Outlook:
+    """The outlook of one plan; the same for the same seed. Raises `Deadlock` for a plan that cannot end."""
+    workload = Workload(source=problem.graph, plan=plan)
+    references = max(1, min(REFERENCES, work // max(1, len(problem.graph))))
+    drawn = problem.predictions.draws(plan, draws if references > 1 else 1, problem.options.seed)
+    makespans = sample_makespans(workload, problem.conditions, drawn, references=references)
+    middle = middle_run(problem, plan, workload)
+    return Outlook(
+        makespans=np.sort(makespans),
+        cost=timeline_cost(middle.timeline, problem.profile),
+        timeline=middle.timeline,
+        workers=len({one.start_up.worker for one in middle.timeline.invocations}),
+        cold=middle.starts["cold"],
+        warm=middle.starts["warm"],
+        bytes_moved=_moved(middle.timeline),
+        samples=problem.predictions.samples,
+    )
+
+
+def middle_run(problem: Problem, plan: Plan, workload: Workload | None = None) -> Simulation:
+    """One run of the plan in which everything takes what it takes in the middle."""
+    load = workload or Workload(source=problem.graph, plan=plan)
+    return simulate(load, problem.conditions, problem.predictions.middle(plan))
+
+
+def _moved(timeline: Timeline) -> int:
+    """Bytes that left a worker."""
+    return sum(one.start_up.bytes_out for one in timeline.invocations)

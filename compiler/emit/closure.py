@@ -19,6 +19,7 @@ CLIENT_SIDE = (
     "launch_command",
     "launcher",
     "local",
+    "moments",
     "report",
     "requirements",
     "results",

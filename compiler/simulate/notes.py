@@ -107,6 +107,9 @@ def _span(ran: Ran, exchange: VirtualExchange) -> TaskSpan:
         local_inputs=len(task.in_edges) - len(ran.inputs),
         local_bytes=ran.local_bytes,
         outputs=tuple(
-            [OutputSpan(name=name, bytes=exchange.size(slot), is_stored=slot in ran.stored) for slot, name in outputs]
+            [
+                OutputSpan(name=name, bytes=exchange.size(slot), is_stored=slot in ran.stored)
+                for slot, name in outputs or [(task.name, None)]
+            ]
         ),
     )

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from runtime.history.records import EnvironmentHistory, FamilyHistory, GraphHistory
 from runtime.history.relation import Relation
 from runtime.history.sketch import Sketch
-from runtime.quantities import format_size
-from runtime.runs.summary_views import seconds_text
+from runtime.quantities import format_size, seconds_text
 
 PARTS = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 SHORT = 8

@@ -15,12 +15,12 @@ from runtime.display import tame
 from runtime.errors import RuntimeFault
 from runtime.measures.spans import TaskSpan
 from runtime.plan import EnvClass
-from runtime.quantities import format_duration, format_size
+from runtime.quantities import format_duration, format_size, seconds_text
 from runtime.runs.details import Details, details_of
 from runtime.runs.finding import Deployment, Found
 from runtime.runs.record import changed_settings
 from runtime.runs.summary import Summary, summarize
-from runtime.runs.summary_views import seconds_text, slowest_lines, summary_lines, summary_object
+from runtime.runs.summary_views import slowest_lines, summary_lines, summary_object
 from runtime.runs.table import details, run_object
 from runtime.timeline import InvocationSpans, Timeline, encode_timeline
 

@@ -1,10 +1,8 @@
 """Where the time of a run went: worker-seconds by kind, for each task family and in total. Pure.
 
-The whole is what the workers' invocations lasted, from being sent to their end; each moment of it has one kind, so that
-the parts add up. A moment in which a task runs is execution. The gaps between are shared out in the order of `_fill`:
-what the worker is known to have done in one (it connected, read its SubDag, serialised the output before) comes before
-what went on beside it (its inputs were on their way, then an upload, a commit). What nothing explains is coordination
-or idle as far as the worker measured either, and else `other`.
+The whole is what the workers' invocations lasted, from being sent to their end; each moment of it has one kind
+(`runtime.moments`), so that the parts add up. What no moment explains is coordination or idle as far as the worker
+measured either, and else `other`.
 
 What was not measured is counted (`missing`), never taken for 0. Not responsible for how a summary is shown.
 """
@@ -13,27 +11,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 
 from runtime.measures.spans import TaskSpan
+from runtime.moments import Part, moments_of
 from runtime.timeline import InvocationSpans, Timeline
 
 SLOWEST = 5
-
-
-class Part(Enum):
-    """A kind of time. START_UP: from the invocation sent to the handler's first line."""
-
-    EXECUTION = "execution"
-    INPUT_WAIT = "input_wait"
-    UPLOAD = "upload"
-    COORDINATION = "coordination"
-    LOAD = "load"
-    START_UP_COLD = "start_up_cold"
-    START_UP_WARM = "start_up_warm"
-    IDLE = "idle"
-    OTHER = "other"
 
 
 Seconds = Mapping[Part, float]
@@ -93,7 +77,7 @@ def summarize(timeline: Timeline) -> Summary:
     """The summary of everything that a timeline holds."""
     seconds: defaultdict[tuple[Part, str], float] = defaultdict(float)
     for invocation in timeline.invocations:
-        _Account(invocation, seconds).settle()
+        _account(invocation, seconds)
     starts = [invocation.start_up for invocation in timeline.invocations]
     spans = [span for invocation in timeline.invocations for span in invocation.spans]
     cold = sum(start.state == "cold" for start in starts)
@@ -139,99 +123,19 @@ def _family(name: str, spans: list[TaskSpan], seconds: Mapping[tuple[Part, str],
     )
 
 
-@dataclass(slots=True)
-class _Gap:
-    """A stretch of one invocation in which no task ran: what explains it is taken from its front."""
-
-    at: float
-    until: float
-
-    @property
-    def left(self) -> float:
-        return max(0.0, self.until - self.at)
-
-    def take(self, at_most: float) -> float:
-        taken = max(0.0, min(self.left, at_most))
-        self.at += taken
-        return taken
-
-
-@dataclass(slots=True)
-class _Until:
-    """Something that goes on beside the tasks, up to `at`, for the sake of one family."""
-
-    at: float = 0.0
-    family: str = ""
-
-    def extend(self, at: float, family: str) -> None:
-        if at > self.at:
-            self.at, self.family = at, family
-
-
-@dataclass(slots=True)
-class _Account:
-    """One invocation, walked once along its time; adds to `seconds` by kind and family ("" is the worker's own)."""
-
-    invocation: InvocationSpans
-    seconds: defaultdict[tuple[Part, str], float]
-    _cursor: float = 0.0
-    _begin: float = 0.0
-    _load: float = 0.0
-    _invoke: float = 0.0
-    _serialize: tuple[float, str] = (0.0, "")
-    _upload: _Until = field(default_factory=_Until)
-    _commit: _Until = field(default_factory=_Until)
-    _unexplained: float = 0.0
-    _beside: float = 0.0
-
-    def settle(self) -> None:
-        start = self.invocation.start_up
-        began = max(start.invoke_time, start.start_time)
-        state = Part.START_UP_COLD if start.state == "cold" else Part.START_UP_WARM
-        self._add(state, "", began - start.invoke_time)
-        self._cursor, self._begin, self._invoke = began, start.setup_s + start.begin_s, start.invoke_s
-        self._load = start.subdag_fetch_s + start.subdag_decode_s + start.code_load_s
-        for span in sorted(self.invocation.spans, key=lambda span: span.started_at):
-            self._walk(span)
-        self._fill(max(start.ended_at, self._cursor), 0.0, "")
-        rest = _Gap(0.0, self._unexplained)
-        self._take(rest, Part.COORDINATION, "", start.errand_s - self._beside)
-        self._take(rest, Part.IDLE, "", start.idle_s - max(0.0, self._beside - start.errand_s))
-        self._add(Part.OTHER, "", rest.left)
-
-    def _walk(self, span: TaskSpan) -> None:
-        family = family_of(span.task)
-        self._fill(span.started_at, span.wait_inputs_s, family)
-        ended = span.started_at + span.exec_s
-        self._add(Part.EXECUTION, family, ended - max(span.started_at, self._cursor))
-        self._cursor = max(self._cursor, ended)
-        serialize = sum(output.serialize_s for output in span.outputs)
-        sent = ended + serialize + sum(output.upload_s for output in span.outputs)
-        self._serialize = (serialize, family)
-        self._upload.extend(sent, family)
-        self._commit.extend(sent + span.commit_s, family)
-
-    def _fill(self, until: float, wait: float, family: str) -> None:
-        """Explain the time from the cursor on, in which nothing ran; `wait` is for inputs of what runs next."""
-        gap = _Gap(self._cursor, until)
-        self._begin -= self._take(gap, Part.COORDINATION, "", self._begin)
-        self._load -= self._take(gap, Part.LOAD, "", self._load)
-        self._take(gap, Part.UPLOAD, self._serialize[1], self._serialize[0])
-        self._serialize = (0.0, "")
-        beside = gap.left
-        self._take(gap, Part.INPUT_WAIT, family, wait)
-        self._take(gap, Part.UPLOAD, self._upload.family, self._upload.at - gap.at)
-        self._take(gap, Part.COORDINATION, self._commit.family, self._commit.at - gap.at)
-        self._invoke -= self._take(gap, Part.COORDINATION, "", self._invoke)
-        self._beside += beside - gap.left
-        self._unexplained += gap.left
-        self._cursor = max(self._cursor, until)
-
-    def _take(self, gap: _Gap, part: Part, family: str, at_most: float) -> float:
-        taken = gap.take(at_most)
-        self._add(part, family, taken)
-        return taken
-
-    def _add(self, part: Part, family: str, took: float) -> None:
+def _account(invocation: InvocationSpans, seconds: defaultdict[tuple[Part, str], float]) -> None:
+    """Add the time of one invocation by kind and family ("" is the worker's own)."""
+    found, start = moments_of(invocation), invocation.start_up
+    unexplained = 0.0
+    for moment in found.all:
+        if moment.part is None:
+            unexplained += moment.seconds
+        elif moment.seconds > 0.0:
+            seconds[moment.part, family_of(moment.task)] += moment.seconds
+    errands_s = max(0.0, min(unexplained, start.errand_s - found.beside_s))
+    idle_s = start.idle_s - max(0.0, found.beside_s - start.errand_s)
+    idle_s = max(0.0, min(unexplained - errands_s, idle_s))
+    rest = ((Part.COORDINATION, errands_s), (Part.IDLE, idle_s), (Part.OTHER, unexplained - errands_s - idle_s))
+    for part, took in rest:
         if took > 0.0:
-            self.seconds[part, family] += took
+            seconds[part, ""] += took

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from runtime.display import tame
 from runtime.measures.spans import TaskSpan
-from runtime.quantities import format_size
-from runtime.runs.summary import FamilySummary, Part, Summary
+from runtime.moments import Part
+from runtime.quantities import format_size, seconds_text
+from runtime.runs.summary import FamilySummary, Summary
 
 WIDTH = 80
 BAR = 24
@@ -147,19 +148,6 @@ def slowest_lines(summary: Summary) -> Iterator[str]:
         waited = f", waited {seconds_text(span.wait_inputs_s)} for inputs" if span.wait_inputs_s >= 0.001 else ""
         attempt = f", attempt {span.attempt}" if span.attempt > 1 else ""
         yield f"{seconds_text(span.exec_s):>9}  {tame(span.task)}{attempt}{ended}{waited}"
-
-
-def seconds_text(seconds: float) -> str:
-    """Three or four digits and a unit."""
-    if seconds == 0:
-        return "0"
-    if seconds < 0.9995:
-        ms = seconds * 1000
-        return f"{ms:.2f} ms" if ms < 9.995 else f"{ms:.1f} ms" if ms < 99.95 else f"{ms:.0f} ms"
-    if seconds < 99.95:
-        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}m{rest:02}s" if minutes < 100 else f"{minutes // 60:,}h{minutes % 60:02}m"
 
 
 def _bytes(count: int) -> str:

@@ -7,12 +7,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from runtime.errors import RuntimeFault
-from runtime.quantities import format_duration
+from runtime.quantities import format_duration, seconds_text
 from runtime.report import fault_object
 from runtime.runs.ending import fault_of
 from runtime.runs.finding import Found
 from runtime.runs.record import RunState
-from runtime.runs.summary_views import seconds_text
 
 UNWATCHED_AFTER_S = 10.0
 

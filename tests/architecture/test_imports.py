@@ -36,7 +36,18 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "compiler.reference": ("compiler.manifest", "runtime.settings.layers", "runtime.settings.meanings"),
     "compiler.manifest": FRONT,
     "compiler.graph": (*FRONT, "schemas"),
-    "compiler.drawing": ("compiler.graph", "compiler.manifest.model", "compiler.manifest.tree"),
+    "compiler.drawing": (
+        "compiler.graph",
+        "compiler.manifest.model",
+        "compiler.manifest.tree",
+        "compiler.planner.model",
+        "runtime.bundle",
+        "runtime.measures.spans",
+        "runtime.moments",
+        "runtime.plan",
+        "runtime.quantities",
+        "runtime.timeline",
+    ),
     "compiler.code": (
         *FRONT,
         "compiler.graph",
@@ -134,6 +145,7 @@ CLIENT_SIDE = (
     "runtime.watch",
     "runtime.inline",
     "runtime.runs",
+    "runtime.moments",
     "runtime.timeline",
 )
 """Modules of `runtime` that are not shipped to Lambda."""

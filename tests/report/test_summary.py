@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
-from runtime.runs.summary import Part, Summary, summarize
-from runtime.runs.summary_views import WIDTH, seconds_text, summary_lines, summary_object
+from runtime.moments import Part
+from runtime.quantities import seconds_text
+from runtime.runs.summary import Summary, summarize
+from runtime.runs.summary_views import WIDTH, summary_lines, summary_object
 from runtime.timeline import InvocationSpans, Timeline
 
 

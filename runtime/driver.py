@@ -28,9 +28,10 @@ from runtime.exchange import Exchange, Ports
 from runtime.machine.remaining import Deadline
 from runtime.markers import LogMarks
 from runtime.measures.clocks import StoreClock
+from runtime.measures.cpu_time import CpuMeter
 from runtime.measures.measuring import Beginning, Measuring
 from runtime.measures.metrics import NOTHING, InvocationMetrics, MetricsSink
-from runtime.measures.spans import InputSpan
+from runtime.measures.spans import CpuTime, InputSpan
 from runtime.measures.upload import parse_upload
 from runtime.measures.uploader import Uploader
 from runtime.plan import Task
@@ -125,6 +126,8 @@ class Driver:
         self._stuck_at: float | None = None
         self._given_up = ""
         self._began = 0.0
+        self._cpu = CpuMeter()
+        self._took: CpuTime | None = None
         self._fetched: tuple[InputSpan, ...] = ()
         self._refused = ""
         """The task whose output could not be serialised, until the next one runs."""
@@ -169,6 +172,7 @@ class Driver:
                 self._over = self._over or "stopped"
                 self._io_wakes.notify_all()
             sys.setswitchinterval(switch_interval)
+            self._cpu.close()
         if io.ident is not None:
             io.join()
             self._uploader.end(is_last=not isinstance(self._fault, StoreUnavailable))
@@ -399,7 +403,8 @@ class Driver:
         """An attempt ended, and what is to be stored of it is sealed."""
         task = self._worker.tasks[run.task]
         waited_s = self._worker.waited_s(run.task)
-        self._metrics.ended((task, run.attempt, outcome, self._began, exec_s, waited_s, self._fetched), outputs)
+        note = task, run.attempt, outcome, self._began, exec_s, waited_s, self._fetched, self._took
+        self._metrics.ended(note, outputs)
         self._uploader.more()
 
     # ---- user code --------------------------------------------------------------------------------------
@@ -409,6 +414,8 @@ class Driver:
         self._began = began = monotonic()
         self._running, self._stuck_at = run, self._gives_up_at(task)
         self._fetched, self._refused, apart_s = self._exchange.sources_of(task), "", self._apart_s()
+        self._took = None
+        self._cpu.begin(began)
         if self._marks is not None and run.attempt > 1:
             self._marks.runs(run.task, run.attempt)
         inputs = self._exchange.inputs_of(task, lambda slot: self._shares(task, slot))
@@ -417,7 +424,9 @@ class Driver:
         else:
             left_s = max(MOMENT_S, self._deadline.until - began)
             outcome = self._execution.run(task, inputs, left_s, self._deadline.grace_s)
-        exec_s = max(0.0, monotonic() - began - (self._apart_s() - apart_s))
+        ended, apart_s = monotonic(), self._apart_s() - apart_s
+        exec_s = max(0.0, ended - began - apart_s)
+        self._took = self._cpu.took(began, ended, apart_s)
         if self._marks is not None:
             self._marks.ended(run.task, run.attempt)
         with self._lock:

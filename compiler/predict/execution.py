@@ -13,8 +13,8 @@ from there to the size asked for. More memory never makes a time longer: what is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import log, sqrt
 
 import numpy as np
@@ -22,7 +22,7 @@ import numpy as np
 from compiler.predict.distribution import PARTS, SCORES, Distribution, around, measured
 from runtime.history.records import EnvironmentHistory, FamilyHistory, FamilyRun
 from runtime.history.relation import Relation
-from runtime.history.sketch import Sketch
+from runtime.history.sketch import Sketch, merge_sketches
 from runtime.measures.spans import FULL_CPU_MB, NORM_MB
 
 HALF_LIFE = 12
@@ -51,11 +51,12 @@ class Execution:
     """`shared` is the part of the variance of ln(seconds) that all executions of one run have in common.
 
     `weather` is how far off each known run was, in ln(seconds), by the run's id: functions whose weather goes together
-    vary together.
+    vary together. `cpu_share` of the time is work on a CPU, the rest waiting; more than 1 of several threads.
     """
 
     seconds: Distribution
     shared: float
+    cpu_share: float = 1.0
     weather: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -88,9 +89,9 @@ def predict_execution(
         why = "" if size == memory_mb or factor == 1.0 else f"brought to {memory_mb:,} MB"
         seconds = at.seconds.scaled(factor, why)
         if found is None:
-            found = Execution(seconds, at.shared, at.weather)
+            found = replace(at, seconds=seconds)
         else:
-            found = Execution(found.seconds.no_longer_than(seconds), found.shared, found.weather)
+            found = replace(found, seconds=found.seconds.no_longer_than(seconds))
     assert found is not None, "there is a size"
     return found
 
@@ -124,7 +125,13 @@ def _pooled(known: Known, factors: Sequence[float], input_bytes: float, why: str
         count=float(count),
         source=", ".join([source, *notes]),
     )
-    return Execution(seconds, recent.shared, recent.weather)
+    return Execution(seconds, recent.shared, _cpu_share(family for _, family in known), recent.weather)
+
+
+def _cpu_share(families: Iterable[FamilyHistory]) -> float:
+    """The work of those executions that it is known of; nobody looks at short ones, which wait for nothing."""
+    shares = merge_sketches(family.cpu for family in families)
+    return shares.mean if shares.count else 1.0
 
 
 def _relation(family: FamilyHistory) -> Relation:

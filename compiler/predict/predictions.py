@@ -99,16 +99,17 @@ class Predictions:
         """So many runs of a plan, drawn at once; the same for the same seed."""
         random = np.random.default_rng(seed)
         together = self._weather(plan, count, random)
-        exec_s = np.empty((len(self.graph), count))
+        exec_s, cpu_share = np.empty((len(self.graph), count)), np.empty(len(self.graph))
         for instance in range(len(self.graph)):
             execution = self.execution(instance, plan.env(instance).memory_mb)
             own = random.standard_normal(count)
             common = together[self.fingerprints[self.graph.family_of[instance]]]
             shared = execution.shared
             exec_s[instance] = execution.seconds.values(sqrt(shared) * common + sqrt(1 - shared) * own)
+            cpu_share[instance] = execution.cpu_share
         return Draws(
             exec_s=exec_s,
-            cpu_share=np.ones(len(self.graph)),
+            cpu_share=cpu_share,
             bytes_of=self.bytes_of,
             cold_s={env.name: self._start(env.name, "cold", random.standard_normal(count)) for env in plan.classes},
             warm_s={env.name: self._start(env.name, "warm", random.standard_normal(count)) for env in plan.classes},

@@ -1,6 +1,6 @@
 """A history as bytes: compressed JSON, the same for the same history. Data, never code: whatever is read is checked.
 
-    b"treadle history 1 " + sha256 of what follows + zlib(JSON)
+    b"treadle history 2 " + sha256 of what follows + zlib(JSON)
 
 What is cut, changed or not a history at all is `HistoryUnreadable`; what a newer treadle wrote is `HistoryNewer`,
 which whoever keeps histories leaves alone. Sketches are rows whose bin numbers are written as differences.
@@ -21,7 +21,7 @@ from runtime.history.records import EnvironmentHistory, FamilyHistory, FamilyRun
 from runtime.history.relation import LARGEST_BUCKET, LogSums, Relation
 from runtime.history.sketch import HIGHEST_BIN, LOWEST_BIN, Sketch
 
-VERSION = 1
+VERSION = 2
 MAGIC = b"treadle history "
 LARGEST_BYTES = 256 * 1024 * 1024
 """Uncompressed; a history of 10,000 tasks has a tenth of it."""
@@ -40,6 +40,12 @@ class HistoryUnreadable(RuntimeFault):
     code = "history-unreadable"
 
 
+class HistoryOlder(HistoryUnreadable):
+    """A history that an older treadle wrote."""
+
+    code = "history-older"
+
+
 class HistoryNewer(HistoryUnreadable):
     """A history that a newer treadle wrote."""
 
@@ -54,12 +60,14 @@ def encode_graph(graph: GraphHistory) -> bytes:
 
 
 def decode_graph(data: bytes) -> GraphHistory:
-    """The inverse of `encode_graph`. Raises `HistoryUnreadable`, `HistoryNewer`."""
+    """The inverse of `encode_graph`. Raises `HistoryUnreadable`, `HistoryOlder`, `HistoryNewer`."""
     version, _, body = data.removeprefix(MAGIC).partition(b" ")
     if not data.startswith(MAGIC) or not version.isdigit():
         raise HistoryUnreadable("it is no history")
     if int(version[:9]) > VERSION:
         raise HistoryNewer(f"it is of version {int(version[:9])}, but this treadle reads {VERSION}")
+    if int(version[:9]) < VERSION:
+        raise HistoryOlder(f"it is of version {int(version[:9])}, but this treadle reads {VERSION}")
     digest, packed = body[:32], body[32:]
     if hashlib.sha256(packed).digest() != digest:
         raise HistoryUnreadable("it is cut short or changed")
@@ -121,6 +129,7 @@ def _family_row(family: FamilyHistory, places: Mapping[tuple[float, str], int]) 
         _sketch_row(family.failed),
         _sketch_row(family.cut),
         family.skipped,
+        _sketch_row(family.cpu),
         [[name, _relation_row(found)] for name, found in family.outputs.items()],
         [
             [places[row.at, row.run], row.count, row.log_mean, row.log_square, *_sample_row(row.samples)]
@@ -131,7 +140,7 @@ def _family_row(family: FamilyHistory, places: Mapping[tuple[float, str], int]) 
 
 
 def _family(row: Any, seen: Sequence[tuple[float, str]]) -> FamilyHistory:
-    fingerprint, execs, first_execs, failed, cut, skipped, outputs, recent, seen_at = row
+    fingerprint, execs, first_execs, failed, cut, skipped, cpu, outputs, recent, seen_at = row
     return FamilyHistory(
         fingerprint=_text(fingerprint),
         execs=_relation(execs),
@@ -139,6 +148,7 @@ def _family(row: Any, seen: Sequence[tuple[float, str]]) -> FamilyHistory:
         failed=_sketch(failed),
         cut=_sketch(cut),
         skipped=_natural(skipped),
+        cpu=_sketch(cpu),
         outputs={_text(name): _relation(found) for name, found in outputs},
         recent=tuple([_family_run(found, seen) for found in recent]),
         seen_at=_time(seen_at),

@@ -98,6 +98,7 @@ class _Gathered:
     failed: list[float] = field(default_factory=list)
     cut: list[float] = field(default_factory=list)
     skipped: int = 0
+    cpu: list[float] = field(default_factory=list)
     outputs: defaultdict[str, list[Point]] = field(default_factory=lambda: defaultdict(list))
     samples: list[tuple[int, Sample]] = field(default_factory=list)
     logs: list[float] = field(default_factory=list)
@@ -119,12 +120,14 @@ class _Gathered:
         for output in span.outputs:
             self.outputs[output.name or ""].append((size, output.bytes))
             given += output.bytes
+        if span.cpu is not None and span.alone_s > 0:
+            self.cpu.append(span.cpu.used_s / span.alone_s)
         if is_first:
-            self.first_execs.append((size, span.exec_s))
+            self.first_execs.append((size, span.alone_s))
             return
-        self.execs.append((size, span.exec_s))
-        self.logs.append(math.log(max(span.exec_s, SMALLEST)))
-        sample = Sample(input_bytes=size, exec_s=float(f"{span.exec_s:.6g}"), output_bytes=given)
+        self.execs.append((size, span.alone_s))
+        self.logs.append(math.log(max(span.alone_s, SMALLEST)))
+        sample = Sample(input_bytes=size, exec_s=float(f"{span.alone_s:.6g}"), output_bytes=given)
         self.samples.append((crc32(span.task.encode("utf-8", "surrogatepass")), sample))
 
     def made(self, fingerprint: str, run: str, at: float) -> FamilyHistory:
@@ -135,6 +138,7 @@ class _Gathered:
             failed=Sketch.of(self.failed),
             cut=Sketch.of(self.cut),
             skipped=self.skipped,
+            cpu=Sketch.of(self.cpu),
             outputs={name: Relation.of(self.outputs[name]) for name in sorted(self.outputs)},
             recent=(self._recent(run, at),) if self.logs else (),
             seen_at=at,

@@ -54,11 +54,13 @@ class FamilyRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FamilyHistory:
-    """A task in one class of environments. Good executions are `execs`, seconds by input bytes.
+    """A task in one class of environments. Good executions are `execs`, seconds by input bytes, without those that they
+    waited for a core which others had.
 
     `first_execs` are those that came first in a new environment, which pay for what code does once. What failed or was
-    cut is apart. `outputs` has output bytes by input bytes for each output, "" for one without a name. `recent` are
-    the newest runs, so that a reader may weigh by age and tell what varies with a run from what varies within.
+    cut is apart. `cpu` has the work that executions did on CPUs, over their time, without short ones, which are all
+    work. `outputs` has output bytes by input bytes for each output, "" for one without a name. `recent` are the newest
+    runs, so that a reader may weigh by age and tell what varies with a run from what varies within.
     """
 
     fingerprint: str
@@ -67,6 +69,7 @@ class FamilyHistory:
     failed: Sketch = field(default_factory=Sketch)
     cut: Sketch = field(default_factory=Sketch)
     skipped: int = 0
+    cpu: Sketch = field(default_factory=Sketch)
     outputs: Mapping[str, Relation] = field(default_factory=dict)
     recent: tuple[FamilyRun, ...] = ()
     seen_at: float = 0.0
@@ -178,6 +181,7 @@ def merge_families(families: Sequence[FamilyHistory]) -> FamilyHistory:
         failed=merge_sketches(part.failed for part in parts),
         cut=merge_sketches(part.cut for part in parts),
         skipped=sum(part.skipped for part in parts),
+        cpu=merge_sketches(part.cpu for part in parts),
         outputs=merged((part.outputs for part in parts), merge_relations),
         recent=_newest([part.recent for part in parts], KEPT_FAMILY_RUNS),
         seen_at=newest.seen_at,

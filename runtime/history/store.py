@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from runtime.history.codec import HistoryNewer, HistoryUnreadable, decode_graph, encode_graph
+from runtime.history.codec import HistoryNewer, HistoryOlder, HistoryUnreadable, decode_graph, encode_graph
 from runtime.history.records import GraphHistory, merge_graphs
 
 FOLD_AT = 16
@@ -79,10 +79,11 @@ class HistoryStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Documents:
-    """Documents that were read: what could be, `newer` ones as they are, and how many are damaged."""
+    """Documents that were read: what could be, `newer` ones as they are, and how many are older or damaged."""
 
     graphs: tuple[GraphHistory, ...]
     newer: tuple[bytes, ...] = ()
+    older: int = 0
     damaged: int = 0
 
     @classmethod
@@ -95,15 +96,19 @@ class Documents:
     def _of(cls, signature: str, documents: Sequence[bytes]) -> Documents:
         graphs: list[GraphHistory] = []
         newer: list[bytes] = []
+        older = 0
         for data in documents:
             try:
                 graphs.append(decode_graph(data))
             except HistoryNewer:
                 newer.append(data)
+            except HistoryOlder:
+                older += 1
             except HistoryUnreadable:
                 continue
         own = tuple(graph for graph in graphs if graph.signature == signature)
-        return cls(graphs=own, newer=tuple(newer), damaged=len(documents) - len(own) - len(newer))
+        damaged = len(documents) - len(own) - len(newer) - older
+        return cls(graphs=own, newer=tuple(newer), older=older, damaged=damaged)
 
 
 @contextmanager
@@ -119,7 +124,7 @@ def uncollected() -> Iterator[None]:
 
 
 def folded(signature: str, change: Callable[[GraphHistory], GraphHistory] = lambda graph: graph) -> Rewrite:
-    """What folds the documents of a graph into one, changed; newer ones stay as they are, damaged ones go."""
+    """What folds the documents of a graph into one, changed; newer ones stay as they are, older and damaged ones go."""
 
     def fold(documents: Sequence[bytes]) -> Sequence[bytes]:
         with uncollected():

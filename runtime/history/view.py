@@ -103,6 +103,8 @@ def _notes(head: Head, found: Documents) -> list[str]:
     notes = []
     if found.newer:
         notes.append(f"{_parts(len(found.newer))} {of} written by a newer treadle left out")
+    if found.older:
+        notes.append(f"{_parts(found.older)} {of} written by an older treadle left out")
     if found.damaged:
         notes.append(f"{_parts(found.damaged)} {of} damaged and left out")
     return notes

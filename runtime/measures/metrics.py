@@ -15,8 +15,8 @@ from math import inf
 from threading import Lock
 
 from runtime.measures.clocks import StoreClock
-from runtime.measures.span_batches import MICRO, NANO, Row, encode_rows, plain_row, row_of
-from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
+from runtime.measures.span_batches import MICRO, Row, encode_rows, exec_cell, plain_row, row_of
+from runtime.measures.spans import CpuTime, InputSpan, OutputSpan, StartUp, TaskSpan
 from runtime.measures.traffic import Traffic
 from runtime.plan import Task, slot_name
 from runtime.values.sizes import estimated_bytes
@@ -59,8 +59,9 @@ class MetricsSink:
             self._unsent = []
 
 
-Note = tuple[Task, int, str, float, float, float, tuple[InputSpan, ...]]
-"""One attempt that ended: task, attempt, outcome, begin on the monotonic clock, execution, wait for inputs, inputs."""
+Note = tuple[Task, int, str, float, float, float, tuple[InputSpan, ...], CpuTime | None]
+"""One attempt that ended: task, attempt, outcome, begin on the monotonic clock, execution, wait for inputs, inputs,
+and what it had of the CPU."""
 
 
 class InvocationMetrics:
@@ -141,19 +142,19 @@ class InvocationMetrics:
         return all([slot in stored for slot in _slots(note[0]) if slot in sealed])
 
     def _row(self, note: Note, zero: float, *, is_newest: bool) -> Row:
-        task, attempt, outcome, began, exec_s, waited_s, fetched = note
+        task, attempt, outcome, began, exec_s, waited_s, fetched, cpu = note
         sizes, name = self._sizes, task.name
         if fetched or waited_s or task.outputs or name not in sizes or name in self._traffic.sealed or not is_newest:
             return row_of(self._span(note, is_newest=is_newest), zero)
         taken = 0
         for edge in task.in_edges:
             taken += sizes.get(edge.slot, 0)
-        times = round((self._clock.at(began) - zero) * MICRO), round(exec_s * NANO)
+        times = round((self._clock.at(began) - zero) * MICRO), exec_cell(exec_s, cpu)
         return plain_row(name, attempt, outcome, times, (len(task.in_edges), taken, sizes[name]))
 
     def _span(self, note: Note, *, is_newest: bool) -> TaskSpan:
         """What was stored belongs to the newest attempt of a task, also when it failed and that is let pass."""
-        task, attempt, outcome, began, exec_s, waited_s, fetched = note
+        task, attempt, outcome, began, exec_s, waited_s, fetched, cpu = note
         stored, sealed, sizes = self._traffic.stored, self._traffic.sealed, self._sizes
         slots = [slot for slot in _slots(task) if slot in sizes or slot in sealed] if is_newest else []
         if len(slots) == 1:
@@ -176,6 +177,7 @@ class InvocationMetrics:
             local_inputs=len(local),
             local_bytes=sum([sizes.get(slot, 0) for slot in local]),
             outputs=tuple([self._output(task, slot) for slot in slots]),
+            cpu=cpu,
         )
 
     def _output(self, task: Task, slot: str) -> OutputSpan:

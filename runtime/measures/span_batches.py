@@ -16,7 +16,17 @@ from math import isfinite
 from typing import Any, NoReturn, get_args
 
 from runtime.errors import SchemaVersionUnsupported
-from runtime.measures.spans import OUTCOMES, SOURCES, STATES, InputSpan, Optimization, OutputSpan, StartUp, TaskSpan
+from runtime.measures.spans import (
+    OUTCOMES,
+    SOURCES,
+    STATES,
+    CpuTime,
+    InputSpan,
+    Optimization,
+    OutputSpan,
+    StartUp,
+    TaskSpan,
+)
 
 SPANS_VERSION = 2
 MAX_BATCH_BYTES = 16 * 1024 * 1024
@@ -60,10 +70,19 @@ def encode_rows(start_up: StartUp, rows: Sequence[Row], *, number: int, is_last:
     return json.dumps(document, separators=(",", ":"))
 
 
-def plain_row(name: str, attempt: int, outcome: str, times: tuple[int, int], sizes: tuple[int, int, int]) -> Row:
+def exec_cell(exec_s: float, cpu: CpuTime | None) -> int | list[int]:
+    """Nanoseconds of execution, with those of work and of waiting for a core where they are known."""
+    if cpu is None:
+        return round(exec_s * NANO)
+    return [round(exec_s * NANO), round(cpu.used_s * NANO), round(cpu.delay_s * NANO)]
+
+
+def plain_row(
+    name: str, attempt: int, outcome: str, times: tuple[int, int | list[int]], sizes: tuple[int, int, int]
+) -> Row:
     """The row of an attempt that took nothing from elsewhere, and whose one output went nowhere.
 
-    `times`: microseconds after `start_time` and nanoseconds of execution; `sizes`: number and bytes of its inputs, and
+    `times`: microseconds after `start_time` and `exec_cell`; `sizes`: number and bytes of its inputs, and
     bytes of its output. Most attempts of most runs are such: no span is made of them.
     """
     return [name, attempt, outcome, *times, sizes[0], sizes[1], [[None, sizes[2]]]]
@@ -76,7 +95,7 @@ def row_of(span: TaskSpan, zero: float) -> Row:
         span.attempt,
         span.outcome,
         round((span.started_at - zero) * MICRO),
-        round(span.exec_s * NANO),
+        exec_cell(span.exec_s, span.cpu),
         span.local_inputs,
         span.local_bytes,
         [_output_row(output) for output in span.outputs],
@@ -150,7 +169,8 @@ def _start_up(document: dict[str, Any]) -> StartUp:
 
 def _span(row: list[Any], zero: float) -> TaskSpan:
     """The rows of a run are many: what is usual is looked at once."""
-    task, attempt, outcome, started, exec_ns, local_inputs, local_bytes, outputs, *rest = row
+    task, attempt, outcome, started, taken, local_inputs, local_bytes, outputs, *rest = row
+    exec_ns, cpu = (taken, None) if type(taken) is int else _exec(*taken)
     inputs, wait_ns, commit_ns, committed, *more = rest or ((), 0, 0, NO_TIME)
     (optimizations,) = more or ((),)
     if outcome not in OUTCOMES:
@@ -170,7 +190,13 @@ def _span(row: list[Any], zero: float) -> TaskSpan:
         local_bytes=local_bytes,
         outputs=tuple([_output(*item) for item in outputs]),
         optimizations=tuple(map(_optimization, optimizations)) if optimizations else (),
+        cpu=cpu,
     )
+
+
+def _exec(exec_ns: Any, used_ns: Any, delay_ns: Any) -> tuple[int, CpuTime]:
+    _check_counts(exec_ns, used_ns, delay_ns)
+    return exec_ns, CpuTime(used_s=used_ns / NANO, delay_s=delay_ns / NANO)
 
 
 def _input(slot: Any, size: Any, source: Any, fetch_ns: Any) -> InputSpan:

@@ -111,6 +111,15 @@ Optimization = Union[Preloaded, Prewarmed, Duplicated, Streamed, Clustered, Defe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CpuTime:
+    """Of one execution: `used_s` of work by all its threads and child processes, and `delay_s` during which it was
+    ready to go on while others had every core."""
+
+    used_s: float
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSpan:
     """One attempt of one instance (`task`). `outcome` is one of `OUTCOMES`.
 
@@ -119,7 +128,8 @@ class TaskSpan:
     not fail.
 
     `exec_s` is raw: from its inputs at hand to its result, the unpacking of inputs with it, the loading of its code
-    left out (`StartUp.code_load_s`); `StartUp.normalised` makes times of several classes comparable.
+    left out (`StartUp.code_load_s`); `StartUp.normalised` makes times of several classes comparable. `cpu` says what it
+    had of the CPU; None of a short one, which is taken to be all work.
     `wait_inputs_s` begins when the worker knew of the task's grant, and lacked inputs, and ends when all were here.
     `commit_s` is the round trip of the commit that stored its output, which it may share with other tasks, and
     `committed_at` the store's own time of it; both 0 when nothing of it left the worker.
@@ -139,6 +149,12 @@ class TaskSpan:
     local_bytes: int = 0
     outputs: tuple[OutputSpan, ...] = ()
     optimizations: tuple[Optimization, ...] = ()
+    cpu: CpuTime | None = None
+
+    @property
+    def alone_s(self) -> float:
+        """What the execution takes where nobody shares its cores."""
+        return self.exec_s if self.cpu is None else max(0.0, self.exec_s - self.cpu.delay_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

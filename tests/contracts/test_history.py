@@ -24,7 +24,7 @@ from runtime.history.view import load_history, read_graphs
 from tests.history.timelines import Shape
 
 SHAPE = Shape(tasks=4, families=2, workers=2)
-NEWER = b"treadle history 9 whatever"
+NEWER, OLDER = b"treadle history 9 whatever", b"treadle history 1 whatever"
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDING = """
@@ -179,12 +179,13 @@ def test_what_cannot_be_read_is_left_out_and_said(store: HistoryStore) -> None:
     store.add(Head.of(first), "damaged", b"\x80\x04nonsense")
     store.add(Head.of(first), "other", encode_graph(replace(first, signature="f" * 16)))
     store.add(Head.of(first), "newer", NEWER)
+    store.add(Head.of(first), "older", OLDER)
     add(store, second)
     history = load_history(store, SHAPE.signature, SHAPE.code.fingerprints.values())
     assert history.graphs[SHAPE.signature] == merge_graphs([first, second])
-    assert len(history.notes) == 2
-    assert "written by a newer treadle" in history.notes[0]
-    assert history.notes[1].startswith("2 parts of the history of flow (01234567) damaged")
+    assert len(history.notes) == 3
+    assert "written by a newer treadle" in history.notes[0] and "written by an older treadle" in history.notes[1]
+    assert history.notes[2].startswith("2 parts of the history of flow (01234567) damaged")
 
 
 def test_folding_keeps_what_a_newer_treadle_wrote_and_drops_what_is_damaged(store: HistoryStore) -> None:

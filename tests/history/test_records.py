@@ -15,7 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.history.codec import MAGIC, HistoryNewer, HistoryUnreadable, decode_graph, encode_graph
+from runtime.history.codec import (
+    MAGIC,
+    VERSION,
+    HistoryNewer,
+    HistoryOlder,
+    HistoryUnreadable,
+    decode_graph,
+    encode_graph,
+)
 from runtime.history.gathering import Code, history_of, launch_mark
 from runtime.history.records import (
     KEPT_ENVIRONMENTS,
@@ -34,7 +42,7 @@ from runtime.history.tables import (
     task_lines,
     task_object,
 )
-from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
+from runtime.measures.spans import CpuTime, InputSpan, OutputSpan, StartUp, TaskSpan
 from runtime.timeline import InvocationSpans, Timeline
 from tests.history.timelines import CLASSES, Shape
 
@@ -145,6 +153,16 @@ def test_the_first_task_of_a_new_environment_is_kept_apart() -> None:
     assert family.count == 2
 
 
+def test_what_an_execution_waited_for_a_core_is_no_time_of_its_own() -> None:
+    spans = (
+        span("a[1]", started_at=101.0, exec_s=0.5, cpu=CpuTime(used_s=0.125, delay_s=0.25)),
+        span("a[2]", started_at=101.5, exec_s=0.25),
+    )
+    family = history_of(timeline(invocation(*spans)), CODE, "succeeded").families["a", ENV]
+    assert family.execs.whole().maximum == 0.25
+    assert (family.cpu.count, family.cpu.maximum) == (1, 0.5)
+
+
 def test_times_and_outputs_go_with_all_input_bytes() -> None:
     inputs = (InputSpan(slot="x", bytes=600, source="store", fetch_s=0.01),)
     outputs = (OutputSpan(name="p", bytes=10, is_stored=True), OutputSpan(name="q", bytes=70_000, is_stored=True))
@@ -236,7 +254,7 @@ def test_where_memory_bounds_the_cpu_share_times_at_512_mb_follow() -> None:
 WRITTEN = json.loads(zlib.decompress(encode_graph(histories(1)[0])[len(MAGIC) + 2 + 32 :]))
 
 
-def document(change: object = None, *, version: int = 1) -> bytes:
+def document(change: object = None, *, version: int = VERSION) -> bytes:
     """A well-formed envelope around other JSON."""
     packed = zlib.compress(json.dumps(change).encode())
     return b"%s%d %s%s" % (MAGIC, version, sha256(packed).digest(), packed)
@@ -249,7 +267,9 @@ def test_damaged_foreign_and_newer_bytes_are_told_apart() -> None:
             decode_graph(bad)
         assert not isinstance(caught.value, HistoryNewer)
     with pytest.raises(HistoryNewer):
-        decode_graph(document({}, version=2))
+        decode_graph(document({}, version=VERSION + 1))
+    with pytest.raises(HistoryOlder):
+        decode_graph(document({}, version=VERSION - 1))
 
 
 def test_fields_of_another_kind_are_refused() -> None:
@@ -296,4 +316,4 @@ def test_a_bomb_is_refused_before_it_goes_off(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("runtime.history.codec.LARGEST_BYTES", 1 << 20)
     packed = zlib.compress(bytes(1 << 24), 9)
     with pytest.raises(HistoryUnreadable, match="larger than 1 MiB"):
-        decode_graph(b"%s1 %s%s" % (MAGIC, sha256(packed).digest(), packed))
+        decode_graph(b"%s%d %s%s" % (MAGIC, VERSION, sha256(packed).digest(), packed))

@@ -38,7 +38,7 @@ class Bench:
         return replace(START, start_time=1_000.0)
 
     def ran(self, one: Task, outcome: str = "done", attempt: int = 1, **outputs: object) -> None:
-        self.metrics.ended((one, attempt, outcome, 51.0, 0.5, 0.0, ()), outputs)
+        self.metrics.ended((one, attempt, outcome, 51.0, 0.5, 0.0, (), None), outputs)
 
     def stored(self, slot: str, at: float = 1_002.0) -> None:
         self.traffic.committed((slot,), 0.25, at)
@@ -93,7 +93,7 @@ def test_what_a_task_took_from_here_and_from_elsewhere_is_told_apart() -> None:
     bench.ran(task("a"), a="four")
     bench.metrics.send(is_last=False)
     fetched = (InputSpan(slot="b", bytes=7, source="hint"),)
-    bench.metrics.ended((task("c", "a", "b"), 1, "done", 52.0, 0.0, 0.5, fetched))
+    bench.metrics.ended((task("c", "a", "b"), 1, "done", 52.0, 0.0, 0.5, fetched, None))
     bench.metrics.send(is_last=True)
     *_, span = bench.spans()
     assert (span.local_inputs, span.local_bytes, span.inputs, span.wait_inputs_s) == (1, 4, fetched, 0.5)
@@ -142,7 +142,7 @@ def test_the_oldest_row_waits_since_its_end() -> None:
     bench = Bench()
     assert bench.metrics.waiting == (0, inf)
     bench.ran(task("a"))
-    bench.metrics.ended((task("b"), 1, "done", 60.0, 0.5, 0.0, ()))
+    bench.metrics.ended((task("b"), 1, "done", 60.0, 0.5, 0.0, (), None))
     assert bench.metrics.waiting == (2, 51.5)
     bench.metrics.send(is_last=False)
     assert bench.metrics.waiting == (0, inf)

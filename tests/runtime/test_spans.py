@@ -17,6 +17,7 @@ from runtime.measures.metrics import BATCH, MetricsSink
 from runtime.measures.span_batches import SpanBatch, decode_entry, encode_batch, encode_invoked, row_of
 from runtime.measures.spans import (
     Clustered,
+    CpuTime,
     Deferred,
     Duplicated,
     InputSpan,
@@ -105,6 +106,7 @@ def test_random_batches_fit_the_schema_and_keep_their_times_to_a_microsecond() -
                 random.choice((SPAN, PLAIN)),
                 started_at=START.start_time + random.uniform(-1, 1000),
                 exec_s=random.expovariate(10),
+                cpu=random.choice((None, CpuTime(used_s=random.expovariate(10), delay_s=0.25))),
                 outcome=random.choice(("done", "failed", "cut", "skipped")),
                 committed_at=random.choice((0.0, START.start_time + random.uniform(0, 1000))),
             )
@@ -115,6 +117,7 @@ def test_random_batches_fit_the_schema_and_keep_their_times_to_a_microsecond() -
         for one, other in zip(spans, decode_entry(text).spans, strict=True):
             assert abs(one.started_at - other.started_at) < 2e-6 and abs(one.exec_s - other.exec_s) < 1e-8
             assert abs(one.committed_at - other.committed_at) < 2e-6
+            assert (one.cpu is None) == (other.cpu is None) and abs(one.alone_s - other.alone_s) < 1e-8
             assert (one.task, one.outcome, one.inputs, one.outputs) == (
                 other.task,
                 other.outcome,

@@ -199,10 +199,12 @@ def plan_graph(graph: Graph, options: CompileOptions, warnings: tuple[Diagnostic
     """The plan of a checked graph; `options.planner` is a name in `STRATEGIES`."""
     from compiler.code.units import collect_functions
     from compiler.planner.strategies import STRATEGIES
+    from compiler.planner.validate import validate_plan
 
     collect = cache(lambda: collect_functions(graph))
     problem = Problem(graph=graph, options=_plan_options(options), learn=partial(_learn, collect, options.recall))
     plan = STRATEGIES[options.planner](problem)
+    validate_plan(problem, plan)
     return Planned(graph=graph, plan=plan, problem=problem, collect=collect, warnings=warnings)
 
 

@@ -19,13 +19,14 @@ class TargetProfile:
     """Limits and prices of one target. Memory and `/tmp` in MiB, money in US dollars.
 
     `concurrency` is the number of environments that may live at once; `scaling` how many more may start in how
-    many seconds. `gb_second_usd` is by architecture.
+    many seconds. `sizes_mb` are those that a planner chooses from, rising. `gb_second_usd` is by architecture.
     """
 
     name: str
     date: str
     memory_min_mb: int
     memory_max_mb: int
+    sizes_mb: tuple[int, ...]
     mb_per_vcpu: int
     max_vcpus: int
     timeout_max_s: float
@@ -61,6 +62,7 @@ def load_profile(name: str = DEFAULT_PROFILE) -> TargetProfile:
         date=data["date"],
         memory_min_mb=data["memory_mb"]["min"],
         memory_max_mb=data["memory_mb"]["max"],
+        sizes_mb=tuple(data["sizes_mb"]),
         mb_per_vcpu=data["mb_per_vcpu"],
         max_vcpus=data["max_vcpus"],
         timeout_max_s=data["timeout_s"]["max"],

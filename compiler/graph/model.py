@@ -103,3 +103,11 @@ class Graph:
         for producer, output, consumer in self.edges():
             table[producer].append((output, consumer))
         return table
+
+    def producer_names(self) -> dict[str, tuple[str, ...]]:
+        """By the name of each instance those of the instances that it takes inputs from."""
+        names = [self.name_of(instance) for instance in range(len(self))]
+        return {
+            name: tuple([names[producer] for producer, _ in sources])
+            for name, sources in zip(names, self.in_edges, strict=True)
+        }

@@ -147,6 +147,7 @@ CLIENT_SIDE = (
     "runtime.runs",
     "runtime.moments",
     "runtime.timeline",
+    "runtime.critical_path",
 )
 """Modules of `runtime` that are not shipped to Lambda."""
 

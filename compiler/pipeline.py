@@ -94,6 +94,15 @@ class CompileOptions:
     """Reads what bears on a graph from the history, by signature and fingerprints, when a planner wants to know."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Posed:
+    """A problem for planners; `collect` gives the code, collected once."""
+
+    problem: Problem
+    collect: Callable[[], Functions]
+    warnings: tuple[Diagnostic, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Planned:
     """A graph, its plan, the problem that the plan solves, and the warnings found on the way."""
@@ -104,6 +113,8 @@ class Planned:
     collect: Callable[[], Functions]
     """The code, collected once."""
     warnings: tuple[Diagnostic, ...] = ()
+    is_predicted: bool = False
+    """Whether the planner looked at predictions: then the plan rests on them, be they of hints and defaults."""
 
     @cached_property
     def outlook(self) -> Outlook:
@@ -197,15 +208,35 @@ def plan_workflow(source: Source | Path | str, options: CompileOptions) -> Plann
 @collector_paused()
 def plan_graph(graph: Graph, options: CompileOptions, warnings: tuple[Diagnostic, ...] = ()) -> Planned:
     """The plan of a checked graph; `options.planner` is a name in `STRATEGIES`."""
+    return solve(pose(graph, options, warnings), options.planner)
+
+
+def pose(graph: Graph, options: CompileOptions, warnings: tuple[Diagnostic, ...] = ()) -> Posed:
+    """The problem that a plan is to solve; nothing is planned or looked up yet."""
     from compiler.code.units import collect_functions
-    from compiler.planner.strategies import STRATEGIES
-    from compiler.planner.validate import validate_plan
 
     collect = cache(lambda: collect_functions(graph))
     problem = Problem(graph=graph, options=_plan_options(options), learn=partial(_learn, collect, options.recall))
-    plan = STRATEGIES[options.planner](problem)
+    return Posed(problem=problem, collect=collect, warnings=warnings)
+
+
+@collector_paused()
+def solve(posed: Posed, planner: str) -> Planned:
+    """The plan of one planner, a name in `STRATEGIES`. Several may solve one problem: it is learnt once for all."""
+    from compiler.planner.strategies import STRATEGIES
+    from compiler.planner.validate import validate_plan
+
+    problem = posed.problem
+    plan = STRATEGIES[planner](problem)
     validate_plan(problem, plan)
-    return Planned(graph=graph, plan=plan, problem=problem, collect=collect, warnings=warnings)
+    return Planned(
+        graph=problem.graph,
+        plan=plan,
+        problem=problem,
+        collect=posed.collect,
+        warnings=posed.warnings,
+        is_predicted=problem.is_learnt,
+    )
 
 
 def _plan_options(options: CompileOptions) -> PlanOptions:

@@ -52,6 +52,11 @@ class Problem:
     def predictions(self) -> Predictions:
         return self.learn(self.graph)
 
+    @property
+    def is_learnt(self) -> bool:
+        """Whether somebody has looked at the predictions."""
+        return "predictions" in vars(self)
+
     @cached_property
     def conditions(self) -> Conditions:
         """What a run of any plan meets."""

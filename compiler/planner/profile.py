@@ -19,7 +19,8 @@ class TargetProfile:
     """Limits and prices of one target. Memory and `/tmp` in MiB, money in US dollars.
 
     `concurrency` is the number of environments that may live at once; `scaling` how many more may start in how
-    many seconds. `sizes_mb` are those that a planner chooses from, rising. `gb_second_usd` is by architecture.
+    many seconds. `sizes_mb` are those that a planner chooses from, rising. `gb_second_usd` is by architecture,
+    `transition_usd` what Step Functions takes for a state transition.
     """
 
     name: str
@@ -43,6 +44,7 @@ class TargetProfile:
     network_bytes_per_s: float
     gb_second_usd: Mapping[str, float]
     request_usd: float
+    transition_usd: float
 
     def gb_second_price(self, env_class: str) -> float:
         """Dollars for a GB-second in a class of environments, by the architecture in its name; the dearest of all
@@ -79,4 +81,5 @@ def load_profile(name: str = DEFAULT_PROFILE) -> TargetProfile:
         network_bytes_per_s=data["network_bytes_per_s"],
         gb_second_usd=data["prices"]["gb_second"],
         request_usd=data["prices"]["request"],
+        transition_usd=data["prices"]["state_transition"],
     )

@@ -326,7 +326,7 @@ def decode_subdag(data: bytes) -> SubDag:
     Raises `SchemaVersionUnsupported` (E605) for another format and `BundleInvalid` (E603) for garbage.
     """
     try:
-        with collector_paused():
+        with collector_paused(ages=False):
             tables = json.loads(data)
             version = tables["v"]
             if version == PAGES_VERSION:

@@ -19,6 +19,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, urlencode
 
 from runtime.addresses import redis_url_mistakes
+from runtime.links import NO_LINK, LinkShape, parse_link
 from runtime.measures.upload import parse_upload
 from runtime.secrecy.references import Source, parse_reference
 
@@ -162,7 +163,7 @@ class LocalSettings:
 
     `time_limit_s` ends an invocation, in whole seconds as Lambda's `Timeout`. `request_rate` and `request_burst` are
     requests a second, and at once, beyond which the service answers 429; None is no bound. `retries` is Lambda's own
-    repetition of a failed asynchronous invocation.
+    repetition of a failed asynchronous invocation. `link` is what lies between environments and Redis (`links`).
     """
 
     deployment: str = "local"
@@ -179,6 +180,11 @@ class LocalSettings:
     redis_key_file: str | None = None
     lambda_port: int = 0
     retries: int = 0
+    link: str = NO_LINK
+
+    @property
+    def link_shape(self) -> LinkShape:
+        return parse_link(self.link)
 
     def __post_init__(self) -> None:
         _refuse(self._mistakes())
@@ -205,6 +211,7 @@ class LocalSettings:
         if self.redis_url is not None:
             yield from (f"`redis_url` {mistake}" for mistake in redis_url_mistakes(self.redis_url))
         yield from _misfits(self.redis_url or "", self._tls_files())
+        yield from _link_mistakes(self.link)
 
     def _tls_files(self) -> dict[str, str]:
         return {name: getattr(self, name) for name in TLS_FILES if getattr(self, name) is not None}
@@ -224,6 +231,13 @@ def _misfits(url: str, files: Mapping[str, str]) -> Iterator[str]:
     for name, path in files.items():
         if not os.path.isfile(path):
             yield f"`{name}`: {path} is no file"
+
+
+def _link_mistakes(text: str) -> Iterator[str]:
+    try:
+        parse_link(text)
+    except ValueError as err:
+        yield f"`link`: {err}"
 
 
 def _bad_reference(text: str) -> Iterator[str]:

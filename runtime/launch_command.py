@@ -119,7 +119,7 @@ def _own_settings(args: argparse.Namespace, parser: argparse.ArgumentParser) -> 
     """The settings of the command line. Ends the process with code 2 on one that is given twice."""
     own: dict[str, object] = {**_pairs(args.config, parser, "--config")}
     given = {"redis_url": args.redis, "deployment": args.deployment, "concurrency_limit": args.concurrency}
-    for name, value in (given | {"metrics_upload": args.metrics}).items():
+    for name, value in (given | {"metrics_upload": args.metrics, "link": args.link}).items():
         if value is not None:
             if name in own:
                 parser.error(f"`{name}` is given twice: by --config, and by an option of its own")
@@ -198,6 +198,7 @@ def _parser(folder: Path) -> argparse.ArgumentParser:
     parser.add_argument("--inputs-file", metavar="FILE", help=FILE_HELP)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--redis", metavar="URL", help="a Redis of your own instead of a started one")
+    parser.add_argument("--link", metavar="LINK", help="between workers and Redis: none, lambda, or as 5ms,20MB/s")
     parser.add_argument("--deployment", metavar="NAME", help="keys, blobs and the signing key by this name")
     parser.add_argument("--concurrency", metavar="N", help="environments at one time")
     parser.add_argument("--config", action="append", default=[], metavar="NAME=VALUE", help="any setting: linger=80ms")

@@ -18,6 +18,7 @@ from typing import Any
 
 from runtime.bundle import LoadedBundle
 from runtime.errors import RuntimeFault, SchemaVersionUnsupported
+from runtime.links import NO_LINK
 from runtime.measures.span_batches import (
     SPANS_VERSION,
     SpanBatch,
@@ -53,7 +54,8 @@ class Timeline:
 
     `invoked_at`: the first entry invocation of the newest launch was sent; a resumption is a launch. Earlier launches'
     invocations are there too, before it. `last_commit`: the last output was committed, 0 when none was.
-    `invocations` are in order of their start. `problems` say what could not be read, in words, each once.
+    `link`: what lay between workers and the store in that launch (`links`). `invocations` are in order of their start.
+    `problems` say what could not be read, in words, each once.
     """
 
     run: str
@@ -65,6 +67,7 @@ class Timeline:
     last_commit: float
     invocations: tuple[InvocationSpans, ...]
     problems: tuple[str, ...] = ()
+    link: str = NO_LINK
 
     @property
     def makespan_s(self) -> float:
@@ -91,7 +94,13 @@ class Gathered:
 
 
 def make_timeline(
-    gathered: Gathered, bundle: LoadedBundle, *, run: str, last_commit: float, planner: str = ""
+    gathered: Gathered,
+    bundle: LoadedBundle,
+    *,
+    run: str,
+    last_commit: float,
+    planner: str = "",
+    link: str = NO_LINK,
 ) -> Timeline:
     """The timeline of a run of `bundle`. `last_commit` 0: as the spans say."""
     stored = (span.committed_at for one in gathered.invocations for span in one.spans)
@@ -105,6 +114,7 @@ def make_timeline(
         last_commit=last_commit or max(stored, default=0.0),
         invocations=gathered.invocations,
         problems=gathered.problems,
+        link=link,
     )
 
 
@@ -199,5 +209,5 @@ def _timeline(document: dict[str, Any]) -> Timeline:
     )
 
 
-_TEXTS = ("run", "workflow", "planner", "sla", "graph_signature")
+_TEXTS = ("run", "workflow", "planner", "sla", "graph_signature", "link")
 _TIMES = ("invoked_at", "last_commit")

@@ -16,7 +16,16 @@ from runtime.errors import RuntimeFault
 from runtime.settings.layers import Settings, command_line, environment, resolve, settings_file
 
 DEFAULT_FILE = "workflow.yaml"
-OPTIONS = ("planner", "workers", "redis_url", "deployment", "max_file_size_bytes", "max_instances", "metrics_upload")
+OPTIONS = (
+    "planner",
+    "workers",
+    "redis_url",
+    "link",
+    "deployment",
+    "max_file_size_bytes",
+    "max_instances",
+    "metrics_upload",
+)
 """Settings with an option of their own."""
 MANIFEST_ENDINGS = (".yaml", ".yml", ".json")
 
@@ -123,6 +132,14 @@ def add_metrics(parser: argparse.ArgumentParser) -> None:
 
 def add_redis(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--redis", metavar="URL", dest="redis_url", help="a Redis of your own instead of a started one")
+
+
+def add_link(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--link",
+        metavar="LINK",
+        help="what lies between workers and Redis: none, lambda (1ms,78MB/s), or figures such as 5ms,20MB/s",
+    )
 
 
 def add_deployment(parser: argparse.ArgumentParser) -> None:

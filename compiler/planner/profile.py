@@ -42,6 +42,7 @@ class TargetProfile:
     concurrency: int
     scaling: tuple[int, float]
     network_bytes_per_s: float
+    store_round_trip_s: float
     gb_second_usd: Mapping[str, float]
     request_usd: float
     transition_usd: float
@@ -79,6 +80,7 @@ def load_profile(name: str = DEFAULT_PROFILE) -> TargetProfile:
         concurrency=data["concurrency"],
         scaling=(data["scaling"]["environments"], data["scaling"]["per_s"]),
         network_bytes_per_s=data["network_bytes_per_s"],
+        store_round_trip_s=data["store_round_trip_s"],
         gb_second_usd=data["prices"]["gb_second"],
         request_usd=data["prices"]["request"],
         transition_usd=data["prices"]["state_transition"],

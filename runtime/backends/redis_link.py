@@ -157,6 +157,10 @@ class Link:
         self._scripts = scripts or Scripts()
         self._reader = StreamReader(self._pool_of)
 
+    @property
+    def is_cluster(self) -> bool:
+        return isinstance(self._client, ClusterClient)
+
     @classmethod
     def to(cls, target: str | Client | Link) -> Link:
         """A link to a URL or through a client that is there already; a link stays itself."""

@@ -25,6 +25,7 @@ from runtime.local.invocation import (
     response_too_large,
     timed_out,
 )
+from runtime.local.link.keeper import Links
 from runtime.local.runtime_api import RuntimeApi
 from runtime.local.spawner import Launch, Spawner, Watcher, Zygote
 from runtime.local.usage import is_stopped, memory_of, trim_log
@@ -70,6 +71,7 @@ class Site:
     region: str
     endpoint: str
     variables: dict[str, str]
+    links: Links
 
 
 class Environment:
@@ -196,7 +198,7 @@ class Environment:
         config, python = self.config, f"python{sys.version_info.major}.{sys.version_info.minor}"
         return {
             **self._site.variables,
-            **config.variables,
+            **self._site.links.of(config.variables),
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._api.port}",
             "_HANDLER": config.handler,
             "LAMBDA_TASK_ROOT": str(config.code),

@@ -32,6 +32,7 @@ from runtime.local.environments import Environment, Site
 from runtime.local.functions import FunctionConfig, FunctionRegistry
 from runtime.local.hold import Vacancy
 from runtime.local.invoke_api import InvokeApi
+from runtime.local.link.keeper import Links
 from runtime.local.listing import ListedStack
 from runtime.local.redis_server import RedisProcess, ask, start_redis
 from runtime.local.spawner import Spawner, base_variables
@@ -129,11 +130,12 @@ class Service:
             registry=self._registry,
             dispatcher=self._dispatcher,
             status=self._status,
-            on_change=self._match_fork_servers,
+            on_change=self._match_functions,
             clock=self._loop.time,
         )
         self._server = HttpServer(api.handle)
         self._vault = Vault(folder / SOCKET)
+        self._links = Links(folder)
         self._listed = ListedStack(options.deployment, folder, is_kept=options.is_kept)
 
     @property
@@ -197,6 +199,7 @@ class Service:
         except TimeoutError:
             print("environments were killed with their fork servers", file=sys.stderr)
         self._spawner.close()
+        self._links.close()
 
     def _look(self) -> None:
         for environment in self._dispatcher.environments:
@@ -215,15 +218,18 @@ class Service:
             region=self._options.region,
             endpoint=self.endpoint,
             variables=self._site_variables(),
+            links=self._links,
         )
         return Environment(config, identity=identity, site=site, owner=owner)
 
-    def _match_fork_servers(self) -> None:
-        """One fork server, warm before the first invocation, for each code in use; none for the others."""
+    def _match_functions(self) -> None:
+        """Fork servers and links for what is in use, warm before the first invocation; none for the rest."""
         in_use = self._registry.code_in_use()
         for code, preload in in_use:
             self._spawner.warm(code, preload)
         self._spawner.retire(in_use)
+        users = (*self._registry.all(), *(one.config for one in self._dispatcher.environments))
+        self._links.match([config.variables for config in users])
 
     def _site_variables(self) -> dict[str, str]:
         """Credentials that sign but open nothing, this service as the Lambda that boto3 finds, and its vault."""
@@ -242,6 +248,7 @@ class Service:
             redis_url=without_password(self._redis_url),
             start=self._options.start,
             version=self._version,
+            links=self._links.describe(),
         )
 
 

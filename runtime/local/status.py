@@ -23,7 +23,9 @@ def installed_version() -> str:
         return ""
 
 
-def describe_service(dispatcher: Dispatcher, *, endpoint: str, redis_url: str, start: str, version: str) -> Json:
+def describe_service(
+    dispatcher: Dispatcher, *, endpoint: str, redis_url: str, start: str, version: str, links: list[Json]
+) -> Json:
     environments = sorted(dispatcher.environments, key=lambda one: one.identity)
     return {
         "pid": os.getpid(),
@@ -31,6 +33,7 @@ def describe_service(dispatcher: Dispatcher, *, endpoint: str, redis_url: str, s
         "endpoint": endpoint,
         "redis_url": redis_url,
         "start": start,
+        "links": links,
         "cpu_limits": "off",
         "memory_limits": "watched" if HAS_PROC else "off",
         "concurrency_limit": dispatcher.limits.concurrency,

@@ -104,4 +104,5 @@ def target_on(stack: LocalStack, local: LocalSettings) -> Target:
         signing_key=local.signing_key,
         history=local.redis_url or "",
         vault=str(stack.vault),
+        link=local.link_shape.text,
     )

@@ -70,6 +70,7 @@ def _put_together(record: RunRecord, spans: bytes) -> bytes:
             last_commit=max(commits, default=0.0),
             invocations=found.invocations,
             problems=found.problems,
+            link=record.link,
         )
     )
 

@@ -136,7 +136,8 @@ class Follower:
             gathered = Gathered(invocations=(), invoked_at=0.0, problems=(fault.message,))
         if self._invoked_at:
             gathered = replace(gathered, invoked_at=self._invoked_at)
-        return make_timeline(gathered, session.bundle, run=session.run, last_commit=self.watch.last_commit)
+        last_commit, link = self.watch.last_commit, session.target.link
+        return make_timeline(gathered, session.bundle, run=session.run, last_commit=last_commit, link=link)
 
     def tell(self, state: str, *, force: bool = False) -> None:
         """Report the progress, now and then."""

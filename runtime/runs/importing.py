@@ -116,7 +116,7 @@ def _record(document: dict[str, Any]) -> RunRecord:
         raise TypeError("its record has other fields")
     if not all(0 <= at < YEAR_10000 for at in (record.started, record.launched)):
         raise ValueError("its record has a time that is none")
-    shown = (record.workflow, record.planner, record.sla, record.host, *record.inputs)
+    shown = (record.workflow, record.planner, record.sla, record.host, record.link, *record.inputs)
     if any(tame(text) != text for text in shown):
         raise ValueError("its record has a name that cannot be shown")
     return record

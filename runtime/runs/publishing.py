@@ -12,14 +12,24 @@ from collections.abc import Iterable, Mapping
 
 from runtime.backends.awslambda import ensure_functions, make_client
 from runtime.backends.objects import object_store_variables
+from runtime.errors import RuntimeFault
+from runtime.links import NETWORK_VARIABLE, NO_LINK
 from runtime.run_inputs import publish_inputs
 from runtime.runs.record import RunRecord
 from runtime.runs.session import Session
 
 
+class LinkRefused(RuntimeFault):
+    """The link that was asked for cannot be had with this Redis."""
+
+    code = "link-refused"
+    exit_code = 2
+
+
 def prepare_functions(session: Session) -> None:
-    """Make the Lambda function of every class what it should be."""
+    """Make the Lambda function of every class what it should be. Raises `LinkRefused`."""
     target, bundle = session.target, session.bundle
+    check_link(session)
     variables = {
         "TREADLE_REDIS_URL": target.redis_url,
         "TREADLE_DEPLOYMENT": target.deployment,
@@ -28,6 +38,7 @@ def prepare_functions(session: Session) -> None:
     }
     if target.lambda_endpoint is not None:
         variables |= {"AWS_ENDPOINT_URL_LAMBDA": target.lambda_endpoint, **object_store_variables(session.settings)}
+        variables |= {} if target.link == NO_LINK else {NETWORK_VARIABLE: target.link}
     ensure_functions(
         make_client(target.lambda_endpoint, target.region),
         bundle.classes,
@@ -37,6 +48,15 @@ def prepare_functions(session: Session) -> None:
         role=target.role,
         timeout_s=target.time_limit_s,
     )
+
+
+def check_link(session: Session) -> None:
+    """Raises `LinkRefused` when the run's link cannot lie before its Redis."""
+    if session.target.link != NO_LINK and session.backend.link.is_cluster:
+        raise LinkRefused(
+            "a link cannot lie before a Redis Cluster: workers reach its nodes at addresses of their own",
+            hint="give a single Redis, or leave --link out",
+        )
 
 
 def publish(session: Session, inputs: Mapping[str, object], record: RunRecord) -> dict[str, bytes]:
@@ -80,4 +100,5 @@ def make_record(session: Session, inputs: Iterable[str], started: float | None =
         settings=session.settings,
         key=session.trust.signer.id.hex(),
         host=platform.node(),
+        link=session.target.link,
     )

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from runtime.config import WorkerSettings
 from runtime.errors import RuntimeFault
+from runtime.links import NO_LINK
 from runtime.pages import decode_value, encode_value
 from runtime.plan import Value
 from runtime.results import RunResult
@@ -49,7 +50,8 @@ class RunRecord:
     `graph` and `plan`, two of the blobs, are kept as long as the record. `started` and the other times are seconds
     since 1970; `launched` is that of the newest launch or resumption, from which the deadline counts. `inputs` are the
     names of the run's inputs, `key` is the id of its signing key. `host` is the machine of the newest launch, where the
-    logs of environments lie. `is_imported`: the run is another deployment's, and only what is shown of it is here.
+    logs of environments lie, `link` what lay between its workers and Redis (`links`). `is_imported`: the run is another
+    deployment's, and only what is shown of it is here.
     """
 
     run: str
@@ -67,6 +69,7 @@ class RunRecord:
     settings: WorkerSettings
     key: str
     host: str = ""
+    link: str = NO_LINK
     is_imported: bool = False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from runtime.backends.redis import RedisBackend
 from runtime.backends.redis_link import Link
@@ -59,7 +60,12 @@ def open_recorded(record: RunRecord, target: Target, link: Link, keys: KeyRing) 
     backend = RedisBackend(link, target.deployment, record.run, record.settings)
     trust = trust_of(record, target.deployment, keys)
     return make_session(
-        recorded_bundle(record, backend, trust), backend, trust, target=target, settings=record.settings, keys=keys
+        recorded_bundle(record, backend, trust),
+        backend,
+        trust,
+        target=replace(target, link=record.link),
+        settings=record.settings,
+        keys=keys,
     )
 
 

@@ -5,6 +5,7 @@ Not responsible for anything that is done with them.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 from runtime.backends.awslambda import LambdaInvoker
@@ -12,6 +13,7 @@ from runtime.backends.redis import RedisBackend
 from runtime.bundle import LoadedBundle
 from runtime.calls.sending import Sender
 from runtime.config import WorkerSettings
+from runtime.links import NO_LINK
 from runtime.runs.book import RunBook
 from runtime.runs.signing_keys import KeyRing, load_keys
 from runtime.values.trust import Trust
@@ -23,7 +25,7 @@ class Target:
 
     `signing_key` is a reference to the deployment's keys, None for those of this user. `vault` is the socket
     of a local service for what is confided to it, "" for none. `history` is where the deployment's lies: a Redis URL,
-    "" for files, None for runs that leave none.
+    "" for files, None for runs that leave none. `link` is what lies between environments and Redis (`links`).
     """
 
     redis_url: str
@@ -35,10 +37,16 @@ class Target:
     signing_key: str | None = None
     vault: str = ""
     history: str | None = None
+    link: str = NO_LINK
 
     @property
     def function_prefix(self) -> str:
-        return f"treadle-{self.deployment}-"
+        """What the names of its functions begin with. Those over a link are functions of their own, so that runs over
+        different links never share an environment; with a prefix of 37 characters no name exceeds Lambda's 64."""
+        if self.link == NO_LINK:
+            return f"treadle-{self.deployment}-"
+        digest = hashlib.sha256(f"{self.deployment} {self.link}".encode()).hexdigest()
+        return f"treadle-{self.deployment[:20]}-{digest[:6]}-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from runtime.bundle import RunGraph, read_classes
 from runtime.display import tame
 from runtime.errors import RuntimeFault
+from runtime.links import NO_LINK
 from runtime.measures.spans import TaskSpan
 from runtime.plan import EnvClass
 from runtime.quantities import format_duration, format_size, seconds_text
@@ -78,6 +79,7 @@ def shown_object(shown: ShownRun, *, with_timeline: bool = False) -> dict[str, o
     return {
         **run_object(shown.found),
         "host": record.host,
+        "link": record.link,
         "is_imported": record.is_imported,
         "settings": asdict(record.settings),
         "plan": _plan_object(shown),
@@ -107,6 +109,8 @@ def shown_lines(shown: ShownRun, *, with_timeline: bool = False) -> Iterator[str
     advice = [line for line in head if line.startswith("next ")]
     yield from (line for line in head if line not in advice)
     yield from _plan_lines(shown)
+    if (link := shown.found.entry.record.link) != NO_LINK:
+        yield f"link      {link} between workers and Redis"
     if settings := ", ".join(_settings(changed_settings(shown.found.entry.record.settings))):
         yield f"settings  {settings}"
     yield from _failure_lines(shown)

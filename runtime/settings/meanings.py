@@ -44,6 +44,8 @@ MEANINGS: Mapping[str, str] = {
     "redis_key_file": "the key of `redis_cert_file`",
     "lambda_port": "the port of the service on 127.0.0.1; 0 takes a free one",
     "retries": "how often Lambda itself repeats a failed asynchronous invocation",
+    "link": "what lies between environments and Redis: `none`, `lambda`, or a round trip and a bandwidth of each"
+    " environment, `5ms,20MB/s`",
 }
 
 DEFAULTS: Mapping[str, str] = {

@@ -21,6 +21,7 @@ VOCABULARY = (
     "runtime.errors",
     "runtime.plan",
     "runtime.config",
+    "runtime.links",
     "runtime.quantities",
     "runtime.secrecy.references",
     "runtime.value_types",

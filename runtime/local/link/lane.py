@@ -1,0 +1,159 @@
+"""Bytes in one direction: an environment's share of the network, and those of one connection on their way over it.
+
+Pure but for a timer and the two ends, so that both can be driven by a clock of a test's own.
+
+    read ──▶ booked on the lane, one after another at its bandwidth ──▶ half a round trip ──▶ written
+
+A chunk arrives half a round trip after its last byte has been sent: what follows at once arrives right behind it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from runtime.links import LinkShape
+
+TURN_S = 0.001
+"""A connection takes the lane for no longer than this before another one of the environment has its turn."""
+
+AHEAD_S = 0.002
+"""So much of its time is booked ahead, that the lane is never idle because this process is late."""
+
+CHUNK_BYTES = (4 * 1024, 256 * 1024)
+MOST_BYTES = 64 * 1024 * 1024
+"""A connection holds no more, however long and wide its link is."""
+
+
+class Lane:
+    """One direction of one environment's network: what is sent waits for what was before it."""
+
+    def __init__(self, bytes_per_s: float) -> None:
+        self._s_per_byte = 1.0 / bytes_per_s
+        self._free_at = 0.0
+
+    def book(self, now: float, size: int) -> float:
+        """When the last of so many bytes has been sent, which are all there now."""
+        self._free_at = max(self._free_at, now) + size * self._s_per_byte
+        return self._free_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What a connection may take: bytes of one chunk, and bytes on their way before its reading rests."""
+
+    chunk: int
+    window: int
+
+    @classmethod
+    def of(cls, shape: LinkShape) -> Bounds:
+        least, most = CHUNK_BYTES
+        chunk = int(min(max(least, shape.bytes_per_s * TURN_S), most))
+        on_their_way = shape.bytes_per_s * (shape.round_trip_s / 2 + AHEAD_S)
+        return cls(chunk=chunk, window=int(min(on_their_way, MOST_BYTES)) + chunk)
+
+
+class Timer(Protocol):
+    """An event loop's clock."""
+
+    def time(self) -> float: ...
+
+    def call_at(self, when: float, callback: Callable[[], object], /) -> object: ...
+
+
+class Source(Protocol):
+    """Where bytes come from."""
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+class Sink(Protocol):
+    """Where they go."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def can_write_eof(self) -> bool: ...
+
+    def write_eof(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+class Pipe:
+    """One direction of one connection: chunks in their order, and then its end."""
+
+    def __init__(self, *, timer: Timer, lane: Lane, shape: LinkShape, bounds: Bounds, opens_at: float) -> None:
+        self._timer = timer
+        self._lane = lane
+        self._delay_s = shape.round_trip_s / 2
+        self._window = bounds.window
+        self._opens_at = opens_at
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._inside = 0
+        self._is_resting = False
+        self._is_blocked = False
+        self.source: Source | None = None
+        self.sink: Sink | None = None
+
+    def put(self, data: bytes) -> None:
+        """Bytes that the source has given."""
+        size = len(data)
+        self._inside += size
+        self._then(size, lambda: self._write(data))
+        self._rest_or_go_on()
+
+    def end(self) -> None:
+        """The source gives no more."""
+        self._then(0, self._finish)
+
+    def break_off(self) -> None:
+        """The source was lost: so is what has not arrived, and the sink with it."""
+        self._then(0, self._abort)
+
+    def block(self, is_blocked: bool) -> None:
+        """The sink takes no more for now, or takes again."""
+        self._is_blocked = is_blocked
+        self._rest_or_go_on()
+
+    def _then(self, size: int, arrive: Callable[[], None]) -> None:
+        due = max(self._lane.book(self._timer.time(), size), self._opens_at) + self._delay_s
+        self._waiting.append(arrive)
+        # Timers of one time may go off in any order; each takes what is first.
+        self._timer.call_at(due, self._arrive)
+
+    def _arrive(self) -> None:
+        self._waiting.popleft()()
+
+    def _write(self, data: bytes) -> None:
+        self._inside -= len(data)
+        if self.sink is not None:
+            self.sink.write(data)
+        self._rest_or_go_on()
+
+    def _finish(self) -> None:
+        if self.sink is None:
+            return
+        if self.sink.can_write_eof():
+            self.sink.write_eof()
+        else:
+            self.sink.close()
+
+    def _abort(self) -> None:
+        if self.sink is not None:
+            self.sink.abort()
+
+    def _rest_or_go_on(self) -> None:
+        rests = self._is_blocked or self._inside >= self._window
+        if rests == self._is_resting or self.source is None:
+            return
+        self._is_resting = rests
+        if rests:
+            self.source.pause_reading()
+        else:
+            self.source.resume_reading()

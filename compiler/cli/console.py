@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from shutil import get_terminal_size
 from typing import TextIO
 
 
@@ -24,6 +25,9 @@ class Exit(IntEnum):
     INTERNAL = 70
     INTERRUPTED = 130
 
+
+WIDTH = 80
+"""Columns where no terminal says."""
 
 BOLD, RED, GREEN, YELLOW = "1", "31;1", "32", "33"
 
@@ -46,6 +50,14 @@ class Console:
     def has_colour(self, stream: TextIO) -> bool:
         """On a terminal that can, unless `NO_COLOR` holds anything."""
         return stream.isatty() and not self.environ.get("NO_COLOR") and self.environ.get("TERM") != "dumb"
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal that results go to; where they go elsewhere, what COLUMNS says, or 80."""
+        if self.out.isatty():
+            return get_terminal_size((WIDTH, 24)).columns
+        columns = self.environ.get("COLUMNS", "")
+        return int(columns) if columns.isdecimal() and int(columns) > 0 else WIDTH
 
     def paint(self, text: str, style: str, stream: TextIO | None = None) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if self.has_colour(stream or self.out) else text

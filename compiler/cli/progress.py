@@ -1,4 +1,4 @@
-"""Progress on a terminal, otherwise nothing: the bar of a run (when tqdm is there), the line of a long expansion.
+"""Progress on a terminal, otherwise nothing: the bar of a run (when tqdm is there), the line of something long.
 
 It only shows what it is told; the launcher counts, and so does the expansion.
 """
@@ -78,6 +78,19 @@ def expansion_line(console: Console, clock: Callable[[], float] = monotonic) -> 
     finally:
         if is_shown:
             print("\r\x1b[K", end="", file=console.err, flush=True)
+
+
+@contextmanager
+def working_line(console: Console, text: str) -> Iterator[None]:
+    """Shows what is being done; the line goes when the block ends."""
+    if console.is_json or not console.err.isatty():
+        yield
+        return
+    print(f"\r\x1b[K{text} …", end="", file=console.err, flush=True)
+    try:
+        yield
+    finally:
+        print("\r\x1b[K", end="", file=console.err, flush=True)
 
 
 def _silent(progress: Shown) -> None:

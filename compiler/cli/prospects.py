@@ -1,4 +1,4 @@
-"""What the manifest wants of a run as a whole: its objective, what is not executed yet, what nobody can know so far.
+"""What the manifest wants of a run as a whole: its objective, and what of it is not executed yet.
 
 Shown by `plan`, and the waiting features by `expand`.
 """
@@ -14,12 +14,14 @@ from compiler.manifest.plain import to_plain
 from runtime.quantities import format_duration
 
 UNKNOWN = "?"
+"""What nobody knows."""
+
 MAX_LINES = 5
 """So many places of a feature are shown, then how many more there are."""
 
 
 def prospects_json(graph: Graph) -> dict[str, object]:
-    """`sla`, the expected makespan and cost (null: nothing has been measured), and what is not executed yet."""
+    """`sla`, and what is not executed yet."""
     sla = graph.manifest.sla
     return {
         "sla": {
@@ -28,7 +30,6 @@ def prospects_json(graph: Graph) -> dict[str, object]:
             "deadline_s": sla.deadline_s,
             "budget_usd": sla.budget_usd,
         },
-        "expected": {"makespan_s": None, "cost_usd": None},
         "not_executed_yet": [
             {"feature": name, "file": span.file, "line": span.start.line} for name, span in graph.unsupported
         ],
@@ -42,7 +43,6 @@ def prospect_rows(graph: Graph) -> Iterator[tuple[str, str]]:
     for name, node in (("optimize", manifest.optimize), ("metrics", manifest.metrics)):
         if node is not None:
             yield name, value_text(to_plain(node))
-    yield "expected", f"makespan {UNKNOWN}, cost {UNKNOWN} (no run has been measured)"
     if graph.unsupported:
         yield "not executed yet", waiting_text(graph)
 

@@ -35,3 +35,8 @@ def timeline_cost(timeline: Timeline, profile: TargetProfile) -> Cost:
         usd += used * profile.gb_second_price(up.env_class)
     requests = len(timeline.invocations)
     return Cost(usd=usd + requests * profile.request_usd, gb_s=gb_s, requests=requests)
+
+
+def transitions_cost(tasks: int, profile: TargetProfile) -> float:
+    """What a Step Functions standard workflow would take for a transition into each task, without the work itself."""
+    return tasks * profile.transition_usd

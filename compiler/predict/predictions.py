@@ -82,6 +82,12 @@ class Predictions:
         )
         return min(counts, default=0)
 
+    @cached_property
+    def runs(self) -> int:
+        """Runs, of this graph or others, that any of its functions was seen in."""
+        known = set(self.fingerprints)
+        return sum(graph.run_count for graph in self.history.graphs.values() if graph.fingerprints & known)
+
     def needed_mb(self, family: int) -> int | None:
         """The memory that environments which ran this function were seen to need, with room to spare; None when nobody
         measured it."""

@@ -10,6 +10,7 @@ from runtime.history.records import FamilyHistory
 from runtime.history.relation import Relation, merge_relations
 
 DEFAULT_BYTES = 1024
+DEFAULT = "default"
 PRIOR_WEIGHT = 3.0
 """The `io` hint counts as much as so many samples."""
 
@@ -26,6 +27,11 @@ class Size:
     bytes: int
     source: str
 
+    @property
+    def is_known(self) -> bool:
+        """Somebody has measured it, or the user has said."""
+        return self.source != DEFAULT
+
 
 def predict_size(families: Mapping[str, FamilyHistory], output: str, hint: IoHint | None, input_bytes: float) -> Size:
     """The middle of what the output would have; memory and class do not matter to it."""
@@ -34,7 +40,7 @@ def predict_size(families: Mapping[str, FamilyHistory], output: str, hint: IoHin
     )
     hinted = None if hint is None else hinted_bytes(hint, input_bytes)
     if not relation.count:
-        return Size(DEFAULT_BYTES, "default") if hinted is None else Size(max(1, round(hinted)), "hint")
+        return Size(DEFAULT_BYTES, DEFAULT) if hinted is None else Size(max(1, round(hinted)), "hint")
     learned = _learned(relation, input_bytes)
     source = f"{relation.count:,} samples"
     if hinted is None or hinted <= 0 or learned <= 0:

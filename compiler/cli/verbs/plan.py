@@ -1,4 +1,4 @@
-"""`treadle plan`: which worker runs what, and why."""
+"""`treadle plan`: which worker runs what, why, and what is expected of it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,26 @@ import argparse
 import json
 from pathlib import Path
 
-from compiler.cli.arguments import add_config, add_file, add_json, add_planning, add_set
+from compiler.cli.arguments import UsageError, add_config, add_file, add_json, add_planning, add_set
 from compiler.cli.console import BOLD, Console, Exit
-from compiler.cli.prospects import prospect_rows, prospects_json
+from compiler.cli.expectations import Expectation, expect
+from compiler.cli.outlook_data import forecast_objects, instance_object, outlook_object, path_object
+from compiler.cli.outlooks import forecast_lines, outlook_lines, path_lines
+from compiler.cli.prospects import UNKNOWN, prospect_rows, prospects_json
 from compiler.cli.stages import load_plan
 from compiler.graph.model import Graph
+from compiler.pipeline import Planned
 from compiler.planner.model import FLEXIBLE, Plan
 from compiler.rendering.text import printable
 from runtime.errors import RuntimeFault
 from runtime.plan import is_flexible
+from runtime.quantities import seconds_text
 
 DESCRIPTION = """\
 Plans without building or running: for each task its worker, or that any worker may take it
-(flexible), the class of its environment, and where the run starts. Also the objective, and what of the
-manifest is planned but not executed yet; a time or a cost that nobody can know so far is a question mark."""
+(flexible), the class of its environment, and where the run starts. Then what is expected of it, from what earlier
+runs took: the makespan with its percentiles, the cost, the critical path, and each task's times with where they are
+known from. What nobody can know so far is a question mark."""
 EPILOG = """\
 planners:
   simple    pins tasks to a few worker ids (--workers), data stays where it is needed
@@ -29,6 +35,7 @@ examples:
   treadle plan workflow.yaml
   treadle plan workflow.yaml --planner wukong
   treadle plan workflow.yaml --workers 4 --explain
+  treadle plan workflow.yaml --tasks                  every task's predictions
   treadle plan workflow.yaml -o plan.json
 """
 
@@ -39,6 +46,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_file(parser)
     add_planning(parser)
     parser.add_argument("--explain", action="store_true", help="each instance with the reason for its place")
+    parser.add_argument("--tasks", action="store_true", help="the predictions of every task, however many there are")
+    parser.add_argument("--no-outlook", action="store_true", help="the plan alone: nothing is predicted")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the plan as JSON")
     add_set(parser)
     add_config(parser)
@@ -46,25 +55,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
+    if args.no_outlook and args.tasks:
+        raise UsageError("--no-outlook and --tasks exclude one another")
     planned = load_plan(args, console)
     graph, plan = planned.graph, planned.plan
+    expected = None if args.no_outlook or (args.explain and not console.is_json) else expect(planned, console)
     if args.output:
-        _write(Path(args.output), as_json(graph, plan))
+        _write(Path(args.output), as_json(planned, expected))
     if console.is_json:
-        console.json(as_json(graph, plan))
+        console.json(as_json(planned, expected))
     elif args.explain:
         _explain(graph, plan, console)
     else:
         _show(graph, plan, console)
+        if expected is not None:
+            _show_expected(expected, console, shows_all=args.tasks)
     return Exit.OK
 
 
-def as_json(graph: Graph, plan: Plan) -> dict[str, object]:
+def as_json(planned: Planned, expected: Expectation | None) -> dict[str, object]:
     """The whole plan as JSON data, instances in the order of the graph."""
+    graph, plan = planned.graph, planned.plan
     return {
         "name": graph.name,
         "planner": plan.planner,
         **prospects_json(graph),
+        **_expected_json(expected),
         "classes": [env.name for env in plan.classes],
         "workers": list(plan.workers),
         "entries": [
@@ -76,9 +92,21 @@ def as_json(graph: Graph, plan: Plan) -> dict[str, object]:
                 "worker": plan.worker_name(instance),
                 "class": plan.env(instance).name,
                 "reason": plan.reasons[instance],
+                **({} if expected is None else instance_object(planned.problem, plan, instance)),
             }
             for instance in range(len(graph))
         ],
+    }
+
+
+def _expected_json(expected: Expectation | None) -> dict[str, object]:
+    if expected is None:
+        return {"outlook": None, "critical_path": None, "tasks": None}
+    problem, outlook, path = expected.planned.problem, expected.outlook, expected.path
+    return {
+        "outlook": None if outlook is None else outlook_object(problem, outlook),
+        "critical_path": None if outlook is None or path is None else path_object(path, outlook.timeline),
+        "tasks": forecast_objects(problem, expected.forecasts),
     }
 
 
@@ -127,3 +155,27 @@ def _show(graph: Graph, plan: Plan, console: Console) -> None:
         console.say(
             f"  flexible    {entry.env.name:<28}starts with {len(entry.start):,}: {printable(entry.start[0])} .."
         )
+
+
+def _show_expected(expected: Expectation, console: Console, *, shows_all: bool) -> None:
+    """The outlook, the critical path, and what is known of each task."""
+    problem, outlook, path = expected.planned.problem, expected.outlook, expected.path
+    console.say("")
+    console.say(console.paint("outlook", BOLD))
+    if outlook is None or path is None:
+        console.say(f"  {'expected':<13}makespan {UNKNOWN}, cost {UNKNOWN} ({expected.why_unknown})")
+    else:
+        for line in outlook_lines(problem, outlook, console):
+            console.say(line)
+        makespan_s = outlook.timeline.makespan_s
+        console.say("")
+        console.say(
+            console.paint("critical path", BOLD)
+            + f"  {seconds_text(makespan_s)} when everything takes what it takes in the middle"
+        )
+        for line in path_lines(path, makespan_s, console.width):
+            console.say(line)
+    console.say("")
+    console.say(console.paint("predictions", BOLD))
+    for line in forecast_lines(problem, expected.forecasts, console.width, **({"shown": None} if shows_all else {})):
+        console.say(line)

@@ -1,0 +1,96 @@
+"""What `treadle plan` says of a plan's future: makespan, cost, critical path, each task's predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Treadle
+from tests.cli.remembering import remember
+
+TEN = [[1.0 + number / 50] for number in range(10)]
+
+
+@pytest.fixture
+def diamond(tmp_path: Path, treadle: Treadle) -> Path:
+    """a -> b, c -> d. It needs `treadle`, whose home is empty."""
+    (tmp_path / "work.py").write_text(
+        "def a(): return 1\n\n\ndef b(x): return 2\n\n\ndef c(x): return 3\n\n\ndef d(x, y): return 4\n"
+    )
+    path = tmp_path / "diamond.yaml"
+    path.write_text(
+        "spec: 1\nname: diamond\nsla: {percentile: 95}\ntasks:\n"
+        '  a: {call: "work:a"}\n'
+        '  b: {call: "work:b", args: ["${{ tasks.a }}"]}\n'
+        '  c: {call: "work:c", args: ["${{ tasks.a }}"]}\n'
+        '  d: {call: "work:d", args: ["${{ tasks.b }}", "${{ tasks.c }}"]}\n'
+        "result: ${{ tasks.d }}\n"
+    )
+    return path
+
+
+def test_what_has_run_is_predicted(treadle: Treadle, diamond: Path) -> None:
+    remember(diamond, {"a": TEN, "b": TEN, "c": TEN, "d": TEN})
+    shown = treadle("plan", diamond).out
+    assert "[p95 " in shown
+    assert "10 samples of each function at least, 10 runs" in shown
+    assert "Step Functions would take $0.000100 for 4 transitions alone" in shown
+    data = treadle("plan", diamond, "--json").json
+    makespans = [data["outlook"]["makespan_s"][name] for name in ("p50", "p90", "p95", "p99")]
+    assert makespans == sorted(makespans)
+    assert data["outlook"]["objective_s"] == data["outlook"]["makespan_s"]["p95"]
+    assert 3.0 < makespans[0] < 6.0
+    path = data["critical_path"]
+    assert path["tasks"][0] == "a" and path["tasks"][-1] == "d"
+    ends = [step["start_s"] + step["seconds"] for step in path["steps"]]
+    assert sum(path["seconds"].values()) == pytest.approx(ends[-1])
+    assert [one["from"] for one in data["tasks"]] == ["10 samples"] * 4
+    assert data["instances"][0]["median_s"] == pytest.approx(1.09, rel=0.05)
+
+
+def test_what_nobody_knows_is_a_question_mark_and_never_nothing(treadle: Treadle, diamond: Path) -> None:
+    shown = treadle("plan", diamond).out
+    assert "makespan ?, cost ? (no run has been measured)" in shown
+    assert "critical path" not in shown
+    remember(diamond, {"a": TEN})
+    shown = treadle("plan", diamond).out
+    assert "makespan ?, cost ? (3 of 4 tasks have never run)" in shown
+    assert "10 samples" in shown
+    data = treadle("plan", diamond, "--json").json
+    assert data["outlook"] is None
+    assert [one["median_s"] is None for one in data["tasks"]] == [False, True, True, True]
+    assert [one["input_bytes"] is None for one in data["tasks"]] == [False, False, False, True]
+
+
+def test_the_plan_alone_looks_nothing_up(treadle: Treadle, diamond: Path) -> None:
+    remember(diamond, {"a": TEN})
+    shown = treadle("plan", diamond, "--no-outlook")
+    assert "predictions" not in shown.out
+    assert treadle("plan", diamond, "--no-outlook", "--json").json["tasks"] is None
+    assert treadle("plan", diamond, "--no-outlook", "--tasks").code == 2
+
+
+def test_a_history_out_of_reach_is_said_and_the_plan_is_shown(treadle: Treadle, diamond: Path) -> None:
+    called = treadle("plan", diamond, "--config", "redis_url=redis://127.0.0.1:1")
+    assert called.code == 0
+    assert "4 tasks" in called.out
+    assert called.err.count("nothing is predicted") == 1
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "200"])
+def test_nothing_is_wider_than_the_terminal(
+    treadle: Treadle, diamond: Path, columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember(diamond, {"a": TEN, "b": TEN, "c": TEN, "d": TEN})
+    monkeypatch.setenv("COLUMNS", columns)
+    _, _, path = treadle("plan", diamond).out.partition("rests on")
+    assert max(map(len, path.splitlines()[1:])) <= int(columns)
+
+
+def test_long_lists_are_cut_and_tasks_shows_all(treadle: Treadle, tmp_path: Path) -> None:
+    (tmp_path / "work.py").write_text("def f(*a): return 1\n")
+    tasks = "".join(f'  t{number}: {{call: "work:f"}}\n' for number in range(30))
+    (tmp_path / "wide.yaml").write_text(f"spec: 1\nname: wide\ntasks:\n{tasks}outputs: {{t: '${{{{ tasks.t0 }}}}'}}\n")
+    assert "… and 10 more" in treadle("plan", "wide.yaml").out
+    assert "… and" not in treadle("plan", "wide.yaml", "--tasks").out

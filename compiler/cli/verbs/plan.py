@@ -169,10 +169,7 @@ def _show_expected(expected: Expectation, console: Console, *, shows_all: bool) 
             console.say(line)
         makespan_s = outlook.timeline.makespan_s
         console.say("")
-        console.say(
-            console.paint("critical path", BOLD)
-            + f"  {seconds_text(makespan_s)} when everything takes what it takes in the middle"
-        )
+        console.say(console.paint("critical path", BOLD) + f"  {seconds_text(makespan_s)} in the middle of all runs")
         for line in path_lines(path, makespan_s, console.width):
             console.say(line)
     console.say("")

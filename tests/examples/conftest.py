@@ -1,33 +1,30 @@
-"""Loads the functions of an example, as the module that they are in a worker."""
+"""What the tests of the examples have in common: their functions, and a place to run them."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Iterator
 
 import pytest
+import redis
 
-MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
+from tests.examples.loading import Functions, loaded_modules
+from tests.shell import Shell, shell_at
 
 
 @pytest.fixture
-def functions() -> Iterator[Callable[[str], ModuleType]]:
+def functions() -> Iterator[Functions]:
     """`functions("gemm/gemm.py")`: the module at that path; forgotten after the test."""
-    loaded: list[str] = []
+    with loaded_modules() as load:
+        yield load
 
-    def load(path: str) -> ModuleType:
-        name = Path(path).stem
-        spec = importlib.util.spec_from_file_location(name, MANIFESTS / path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        loaded.append(name)
-        spec.loader.exec_module(module)
-        return module
 
-    yield load
-    for name in loaded:
-        del sys.modules[name]
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shell, redis.Redis]]:
+    """A local Lambda service and a Redis for all tests of a module, started and stopped by the command line."""
+    shell = shell_at(tmp_path_factory.mktemp("home"))
+    answer = shell.json("local", "start")
+    try:
+        with redis.Redis.from_url(answer["redis_url"]) as client:
+            yield shell, client
+    finally:
+        assert shell.json("local", "stop")["stopped"]

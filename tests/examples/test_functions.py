@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-Functions = Callable[[str], ModuleType]
+from tests.examples.loading import Functions
 
 
 def test_hello_greets_by_name(functions: Functions) -> None:

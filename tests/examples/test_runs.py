@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,18 +16,6 @@ import redis
 from tests.shell import END_S, ROOT, Shell, end, is_alive, shell_at, wait_for
 
 MANIFESTS = ROOT / "manifests"
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shell, redis.Redis]]:
-    """A local Lambda service and a Redis for all tests here, started and stopped by the command line."""
-    shell = shell_at(tmp_path_factory.mktemp("home"))
-    answer = shell.json("local", "start")
-    try:
-        with redis.Redis.from_url(answer["redis_url"]) as client:
-            yield shell, client
-    finally:
-        assert shell.json("local", "stop")["stopped"]
 
 
 def run_keys(client: redis.Redis, run: str) -> list[bytes]:

@@ -81,6 +81,12 @@ class Problem:
         """The user's workers, and by instance the number of its own, or FLEXIBLE."""
         return user_pins(self.graph)
 
+    @cached_property
+    def class_of_pin(self) -> Sequence[int]:
+        """By worker of the user's the number of its class."""
+        found = dict(zip(self.pins[1], self.classes[1], strict=True))
+        return [found.get(worker, FLEXIBLE) for worker in range(len(self.pins[0]))]
+
     def base_env(self, instance: int) -> EnvClass:
         """The class that an instance has when no planner chooses a size."""
         classes, env_of = self.classes

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from compiler.planner import simple, wukong
+from compiler.planner import simple, uniform, wukong
 from compiler.planner.registry import STRATEGIES
 
 __all__ = ["PLANNERS", "STRATEGIES"]
 
-PLANNERS = (simple.plan_simple, wukong.plan_wukong)
+PLANNERS = (simple.plan_simple, uniform.plan_uniform, wukong.plan_wukong)

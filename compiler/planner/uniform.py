@@ -1,0 +1,162 @@
+"""The planner `uniform`: one size for all, worker ids by clustering that knows what tasks and transfers take.
+
+Clusters come from list scheduling (`compiler.planner.lists`): the critical path has first claim, successors stay,
+fan-ins go where most bytes lie, starts of workers count. How many workers, and which size, is tried: each candidate is
+estimated, the promising ones in the weather of several runs, and the objective chooses.
+
+For each number of workers there are two schedules: the one that ends each task first, and one that is not longer and
+moves as little as it can. Numbers of workers are tried downwards from what may live at once, by half, until that makes
+the workflow clearly longer; one more try has twice as many, since workers that have left make room for others.
+A task that needs more than the size chosen, or allows less, gets what it states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from compiler.planner.assembly import assemble
+from compiler.planner.figures import Figures
+from compiler.planner.judging import Candidate, Judge, Judged, best
+from compiler.planner.lists import Schedule, Terms, latest_ends, list_schedule
+from compiler.planner.model import FLEXIBLE, Plan
+from compiler.planner.problem import Problem
+from compiler.planner.registry import strategy
+
+CLEARLY = 1.3
+"""When so many workers make the workflow longer by this factor, fewer are not tried."""
+
+FINALISTS = 4
+"""Candidates that are judged in several runs."""
+
+QUICKER = 0.98
+"""A larger size is worth a look when it brings the work down by this factor."""
+
+MANY_TASKS = 20_000
+"""Of so large a graph the numbers of workers are tried by quarter, and not above what may live at once."""
+
+
+@strategy("uniform")
+def plan_uniform(problem: Problem) -> Plan:
+    """The strategy."""
+    found = cluster(problem, Judge(problem))
+    return assemble(problem, "uniform", found.candidate.worker_of, found.candidate.memory_mb, reasons(problem, found))
+
+
+def cluster(problem: Problem, judge: Judge) -> Judged:
+    """The best assignment of one size that clustering finds."""
+    figures, sizes = Figures(problem), candidate_sizes(problem)
+    glanced = list(_by_workers(problem, judge, figures, sizes[-1]))
+    winner = best(glanced, problem.objective)
+    workers = len(set(winner.candidate.worker_of))
+    for size in sizes[:-1]:
+        glanced += [judge.glance(one) for one in candidates(problem, figures, size, workers)]
+    finalists = sorted(glanced, key=lambda one: (one.statistic_s, one.cost_usd))[: FINALISTS - 1]
+    finalists += [] if winner in finalists else [winner]
+    if problem.objective.deadline_s is not None or problem.objective.budget_usd is not None:
+        finalists.append(min(glanced, key=lambda one: (one.cost_usd, one.statistic_s)))
+    return best([judge.judge(one) for one in finalists], problem.objective)
+
+
+def _by_workers(problem: Problem, judge: Judge, figures: Figures, size: int) -> Iterator[Judged]:
+    """Candidates of one size with more and fewer workers, as long as that is worth it."""
+    least_s = None
+    for workers in worker_counts(problem):
+        glanced = [judge.glance(one) for one in candidates(problem, figures, size, workers)]
+        yield from glanced
+        quickest = min(one.statistic_s for one in glanced)
+        if workers <= problem.options.concurrency and least_s is not None and quickest > CLEARLY * least_s:
+            return
+        least_s = quickest if least_s is None else min(least_s, quickest)
+
+
+def worker_counts(problem: Problem) -> list[int]:
+    """How many workers besides the user's may be tried, the most first."""
+    asked, concurrency = problem.options.workers, problem.options.concurrency
+    if asked is not None:
+        return [asked]
+    is_large = len(problem.graph) > MANY_TASKS
+    counts = [] if is_large else [2 * concurrency]
+    most = concurrency
+    while most >= 1:
+        counts.append(most)
+        most //= 4 if is_large else 2
+    return counts
+
+
+def candidate_sizes(problem: Problem) -> list[int]:
+    """Sizes of the profile that every task may have, and the least of all, as far as larger ones are quicker."""
+    free = [instance for instance in range(len(problem.graph)) if not problem.is_pinned(instance)]
+    if not free:
+        return [problem.profile.sizes_mb[0]]
+    least = max(problem.least_mb(instance) for instance in free)
+    most = min(problem.most_mb(instance) for instance in free)
+    sizes = sorted({least, *(size for size in problem.profile.sizes_mb if least <= size <= most)})
+    kept: list[int] = []
+    before = 0.0
+    for size in sizes:
+        work_s = sum(problem.predictions.seconds(instance, size).median for instance in sample(free))
+        if not kept or work_s < QUICKER * before:
+            kept.append(size)
+            before = work_s
+    return kept
+
+
+def sample(instances: Sequence[int], most: int = 1000) -> Sequence[int]:
+    """Some of the instances, evenly spread."""
+    return instances[:: max(1, len(instances) // most)]
+
+
+def candidates(problem: Problem, figures: Figures, size: int, workers: int) -> Iterator[Candidate]:
+    """Two schedules of one size on at most so many workers: the quickest, and one that moves less."""
+    terms = terms_of(problem, figures, size, workers)
+    quickest = list_schedule(figures, terms)
+    yield _candidate(problem, quickest, size)
+    frugal = list_schedule(figures, terms, latest_ends(figures, terms, quickest))
+    if frugal.worker_of != quickest.worker_of:
+        yield _candidate(problem, frugal, size)
+
+
+def _candidate(problem: Problem, schedule: Schedule, size: int) -> Candidate:
+    pinned = len(problem.pins[0])
+    return Candidate(
+        worker_of=schedule.worker_of,
+        memory_mb={worker: size for worker in set(schedule.worker_of) if worker >= pinned},
+    )
+
+
+def terms_of(problem: Problem, figures: Figures, size: int, workers: int) -> Terms:
+    """What a schedule has to keep when all that can has that size. CPUs that all share slow each worker down."""
+    pin_of = problem.pins[1]
+    groups: dict[tuple[object, ...], int] = {}
+    sizes, group_of = [], []
+    for instance in range(len(problem.graph)):
+        own = min(max(size, problem.least_mb(instance)), problem.most_mb(instance))
+        sizes.append(problem.base_env(instance).memory_mb if pin_of[instance] != FLEXIBLE else own)
+        group_of.append(groups.setdefault((*problem.kind(instance), own), len(groups)))
+    pace = max(1.0, min(workers, problem.options.concurrency) / problem.options.cores)
+    seconds = figures.seconds_at(sizes)
+    return Terms(
+        seconds=seconds if pace == 1.0 else [pace * one for one in seconds],
+        group_of=group_of,
+        class_of=problem.classes[1],
+        pin_of=pin_of,
+        class_of_pin=problem.class_of_pin,
+        workers=workers,
+    )
+
+
+def reasons(problem: Problem, judged: Judged) -> list[str]:
+    """Why each instance is where it is."""
+    critical = set(judged.middle.critical())
+    worker_of = judged.candidate.worker_of
+    texts = []
+    for instance, sources in enumerate(problem.graph.in_edges):
+        if problem.is_pinned(instance):
+            texts.append("pinned by the manifest")
+            continue
+        here = sum(worker_of[producer] == worker_of[instance] for producer, _ in sources)
+        where = "starts here" if not sources else f"{here:,} of {len(sources):,} inputs are here"
+        if sources and not here:
+            where = "a worker of its own pays, its inputs come from others"
+        texts.append(f"on the critical path, {where}" if instance in critical else where)
+    return texts

@@ -36,13 +36,15 @@ class Part(Enum):
 class Moment(NamedTuple):
     """From `start` to `end` on the store's clock. `task` is the instance for whose sake it was, "" the worker's own.
 
-    `part` is None where nothing explains it. An execution may last no time at all, other moments always do.
+    `part` is None where nothing explains it. Only an execution may last no time at all;
+    `outcome` is that of its attempt.
     """
 
     part: Part | None
     task: str
     start: float
     end: float
+    outcome: str = ""
 
     @property
     def seconds(self) -> float:
@@ -76,9 +78,8 @@ class _Gap:
         return max(0.0, self.until - self.at)
 
     def take(self, part: Part | None, task: str, at_most: float) -> Iterator[Moment]:
-        taken = max(0.0, min(self.left, at_most))
-        if taken:
-            began, self.at = self.at, self.at + taken
+        began, self.at = self.at, self.at + max(0.0, min(self.left, at_most))
+        if self.at > began:
             yield Moment(part, task, began, self.at)
 
 
@@ -123,7 +124,7 @@ class _Walk:
         yield from self._fill(span.started_at, span.wait_inputs_s, span.task)
         ended = span.started_at + span.exec_s
         self._cursor, began = max(self._cursor, ended), max(span.started_at, self._cursor)
-        yield Moment(Part.EXECUTION, span.task, began, self._cursor)
+        yield Moment(Part.EXECUTION, span.task, began, self._cursor, span.outcome)
         serialize = sum(output.serialize_s for output in span.outputs)
         sent = ended + serialize + sum(output.upload_s for output in span.outputs)
         self._serialize = (serialize, span.task)

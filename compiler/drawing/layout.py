@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from compiler.drawing.canvas import coord
 from compiler.drawing.layers import Layered, Pair, make_layers
 from compiler.drawing.ordering import order_layers
 from compiler.drawing.placing import place_boxes
@@ -174,20 +175,14 @@ class _Direction:
 
 def path_of(points: Sequence[Point], *, is_downwards: bool) -> str:
     """The data of an SVG path: a curve between layers, a straight line through one, and so on."""
-    parts = [f"M{_n(points[0][0])} {_n(points[0][1])}"]
-    for number, ((x0, y0), (x1, y1)) in enumerate(pairwise(points)):
-        if number % 2:
-            parts.append(f"L{_n(x1)} {_n(y1)}")
+    parts = [f"M{coord(points[0][0])} {coord(points[0][1])}"]
+    for segment, ((x0, y0), (x1, y1)) in enumerate(pairwise(points)):
+        if segment % 2:
+            parts.append(f"L{coord(x1)} {coord(y1)}")
         elif is_downwards:
-            middle = _n((y0 + y1) / 2)
-            parts.append(f"C{_n(x0)} {middle} {_n(x1)} {middle} {_n(x1)} {_n(y1)}")
+            middle = coord((y0 + y1) / 2)
+            parts.append(f"C{coord(x0)} {middle} {coord(x1)} {middle} {coord(x1)} {coord(y1)}")
         else:
-            middle = _n((x0 + x1) / 2)
-            parts.append(f"C{middle} {_n(y0)} {middle} {_n(y1)} {_n(x1)} {_n(y1)}")
+            middle = coord((x0 + x1) / 2)
+            parts.append(f"C{middle} {coord(y0)} {middle} {coord(y1)} {coord(x1)} {coord(y1)}")
     return " ".join(parts)
-
-
-def _n(number: float) -> str:
-    """A coordinate with one decimal at most."""
-    text = f"{number:.1f}"
-    return text.removesuffix(".0").replace("-0", "0") if text in ("-0.0", "0.0") else text.removesuffix(".0")

@@ -23,7 +23,8 @@ LEVELS = ("template", "instance")
 class ViewNode:
     """A node of a drawing. `kind` is task, instance, family or group; `count` how many instances it stands for.
 
-    `shade` numbers what belongs together, for colours; `details` are further lines of text in it.
+    `shade` numbers what belongs together, for colours, None for nothing; `details` are further lines of text in it.
+    `worker` is the number of the one that runs it, where a drawing tells that; `tooltip` is told beside the texts.
     """
 
     name: str
@@ -33,8 +34,11 @@ class ViewNode:
     rank: int = 0
     is_dynamic: bool = False
     is_target: bool = False
-    shade: int = 0
+    is_critical: bool = False
+    shade: int | None = 0
     details: tuple[str, ...] = ()
+    worker: int | None = None
+    tooltip: str = ""
 
     @property
     def is_many(self) -> bool:
@@ -56,6 +60,7 @@ class ViewEdge:
     consumer: int
     output: str
     count: int
+    is_critical: bool = False
 
     @property
     def label(self) -> str:

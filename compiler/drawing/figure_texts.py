@@ -1,0 +1,62 @@
+"""Figures of one task, or of many, in few words. What nobody knows is `?`, never 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from runtime.quantities import format_size, seconds_text
+
+NAMED_WORKERS = 3
+
+
+def places_text(places: Sequence[str]) -> str:
+    if "" in places:
+        return "any worker" if len(places) == 1 else f"{len(places) - 1:,} workers or any"
+    return ", ".join(places) if len(places) <= NAMED_WORKERS else f"{len(places):,} workers"
+
+
+def memory_text(sizes: Iterable[int | None]) -> str:
+    known = sorted({size for size in sizes if size is not None})
+    if not known:
+        return "? MB"
+    return f"{known[0]:,} MB" if len(known) == 1 else f"{known[0]:,} to {known[-1]:,} MB"
+
+
+def bytes_text(sizes: Iterable[int | None]) -> str:
+    """The sum, `?` when any is unknown."""
+    total = 0
+    for size in sizes:
+        if size is None:
+            return "?"
+        total += size
+    return format_size(total)
+
+
+def time_text(seconds: float | None) -> str:
+    return "?" if seconds is None else seconds_text(seconds)
+
+
+def _known(times: Iterable[float | None]) -> list[float]:
+    return sorted(one for one in times if one is not None)
+
+
+def span_text(times: Sequence[float | None]) -> str:
+    known = _known(times)
+    return f"{seconds_text(known[0])} to {seconds_text(known[-1])}" if known else "?"
+
+
+def range_text(times: Sequence[float | None]) -> str:
+    known = _known(times)
+    return " | ".join(map(seconds_text, (known[0], median(known), known[-1]))) if known else "?"
+
+
+def sources_text(sources: Sequence[str]) -> str:
+    found = list(dict.fromkeys(filter(None, sources)))
+    if not found:
+        return ""
+    return f"from {found[0]}" if len(found) == 1 else f"from {found[0]} and {len(found) - 1:,} other sources"
+
+
+def first_text(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more"

@@ -1,0 +1,124 @@
+"""What is known of each task, and the chain of tasks that the end of a timeline waited for."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compiler.drawing.figures import TaskFigures, critical_chain, figures_of
+from compiler.drawing.lanes import Bar, Kind, lanes_of, merged
+from compiler.drawing.shape import Shape, shape_of_graph
+from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
+from runtime.timeline import InvocationSpans, Timeline
+from tests.drawing.timelines import random_shape, random_timeline
+from tests.factories import make_graph
+
+
+def worker(name: str, *spans: TaskSpan, token: str = "1", called_at: float = 100.0) -> InvocationSpans:
+    start = StartUp(
+        run="r",
+        worker=name,
+        incarnation=token,
+        env_class="512",
+        memory_mb=512,
+        state="cold",
+        invoke_time=called_at,
+        start_time=called_at + 1,
+        ended_at=max((span.started_at + span.exec_s for span in spans), default=called_at + 1),
+    )
+    return InvocationSpans(start_up=start, spans=spans, is_complete=True)
+
+
+def ran(task: str, started_at: float, exec_s: float, **fields: object) -> TaskSpan:
+    given: dict[str, object] = {"attempt": 1, "outcome": "done"}
+    return TaskSpan(task=task, started_at=started_at, exec_s=exec_s, **{**given, **fields})  # type: ignore[arg-type]
+
+
+def timeline(*invocations: InvocationSpans) -> Timeline:
+    return Timeline(
+        run="r",
+        workflow="t",
+        planner="p",
+        sla="",
+        graph_signature="",
+        invoked_at=100.0,
+        last_commit=110.0,
+        invocations=invocations,
+    )
+
+
+def shape_of(text: str) -> Shape:
+    return shape_of_graph(make_graph(text))
+
+
+def names(shape: Shape, chain: tuple[int, ...]) -> list[str]:
+    return [shape.names[number] for number in chain]
+
+
+def test_the_chain_follows_the_producer_that_came_last() -> None:
+    shape = shape_of("a->c b->c c->d")
+    seen = timeline(
+        worker("w0", ran("a", 101, 1), ran("c", 105.1, 1), ran("d", 106.1, 1, committed_at=107.2)),
+        worker("w1", ran("b", 101, 4, committed_at=105)),
+    )
+    assert names(shape, critical_chain(shape, seen)) == ["b", "c", "d"]
+
+
+def test_the_chain_goes_by_the_worker_where_its_turn_came_last() -> None:
+    shape = shape_of("a->c b d->c")
+    seen = timeline(
+        worker("w0", ran("a", 101, 1), ran("b", 102, 3), ran("c", 105, 1, committed_at=106.1)),
+        worker("w1", ran("d", 101, 1, committed_at=102.2)),
+    )
+    assert names(shape, critical_chain(shape, seen)) == ["a", "b", "c"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), tasks=st.integers(1, 60), workers=st.integers(1, 8))
+def test_the_chain_is_in_order_of_time_and_each_task_once(seed: int, tasks: int, workers: int) -> None:
+    shape = random_shape(seed, tasks)
+    seen = random_timeline(shape, seed, workers=workers)
+    chain = critical_chain(shape, seen)
+    started = {span.task: span.started_at for span in seen.spans}
+    times = [started[shape.names[number]] for number in chain]
+    assert len(set(chain)) == len(chain) > 0
+    assert times == sorted(times)
+
+
+def test_figures_are_those_of_the_attempt_that_was_done() -> None:
+    shape = shape_of("a->b")
+    done = ran(
+        "a",
+        104,
+        2,
+        inputs=(InputSpan(slot="x", bytes=10, source="store"),),
+        local_bytes=5,
+        outputs=(OutputSpan(name=None, bytes=7, is_stored=True),),
+    )
+    seen = timeline(worker("w0", ran("a", 101, 1, outcome="failed")), worker("w0", done, token="2", called_at=103))
+    assert figures_of(shape, timeline=seen, sources=["history", ""]) == [
+        TaskFigures(
+            worker="w0", memory_mb=512, input_bytes=15, output_bytes=7, start_s=4.0, exec_s=2.0, source="history"
+        ),
+        TaskFigures(),
+    ]
+
+
+def test_invocations_of_earlier_launches_are_counted_and_not_drawn() -> None:
+    early = worker("w0", ran("a", 51, 1), called_at=50)
+    lanes = lanes_of(timeline(early, worker("w0", ran("b", 101, 1), token="2")))
+    assert lanes.earlier == 1
+    assert [lane.turn for lane in lanes.lanes] == [1]
+
+
+def test_short_bars_are_drawn_together_and_none_is_lost() -> None:
+    bars = [Bar(Kind.EXECUTION, n / 10, (n + 1) / 10, f"t{n}", 1) for n in range(100)]
+    found = list(merged(bars, 1.0))
+    assert 9 <= len(found) <= 11
+    assert sum(bar.tasks for bar in found) == 100
+    assert (found[0].start_s, found[-1].end_s) == (0.0, 10.0)
+
+
+def test_long_bars_stay_as_they_are() -> None:
+    bars = [Bar(Kind.COLD, 0.0, 2.0), Bar(Kind.EXECUTION, 2.0, 2.0, "a", 1), Bar(Kind.EXECUTION, 2.0, 9.0, "b", 1)]
+    assert list(merged(bars, 1.0)) == bars

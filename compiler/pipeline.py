@@ -96,9 +96,12 @@ class CompileOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Posed:
-    """A problem for planners; `collect` gives the code, collected once."""
+    """What planners are to solve; `collect` gives the code, collected once."""
 
-    problem: Problem
+    graph: Graph
+    options: PlanOptions
+    learn: Callable[[Graph], Predictions]
+    """Looks the history up once, whoever asks how often."""
     collect: Callable[[], Functions]
     warnings: tuple[Diagnostic, ...] = ()
 
@@ -201,8 +204,7 @@ def expand_workflow(source: Source | Path | str, options: CompileOptions) -> Gra
 
 def plan_workflow(source: Source | Path | str, options: CompileOptions) -> Planned:
     """The graph and its plan. Raises ManifestError with everything that is wrong."""
-    checked = examine(source, options)
-    return plan_graph(_sound(checked), options, checked.diagnostics)
+    return solve(pose_workflow(source, options), options.planner)
 
 
 @collector_paused()
@@ -211,22 +213,28 @@ def plan_graph(graph: Graph, options: CompileOptions, warnings: tuple[Diagnostic
     return solve(pose(graph, options, warnings), options.planner)
 
 
+def pose_workflow(source: Source | Path | str, options: CompileOptions) -> Posed:
+    """What planners are to solve. Raises ManifestError with everything that is wrong."""
+    checked = examine(source, options)
+    return pose(_sound(checked), options, checked.diagnostics)
+
+
 def pose(graph: Graph, options: CompileOptions, warnings: tuple[Diagnostic, ...] = ()) -> Posed:
     """The problem that a plan is to solve; nothing is planned or looked up yet."""
     from compiler.code.units import collect_functions
 
     collect = cache(lambda: collect_functions(graph))
-    problem = Problem(graph=graph, options=_plan_options(options), learn=partial(_learn, collect, options.recall))
-    return Posed(problem=problem, collect=collect, warnings=warnings)
+    learn = cache(partial(_learn, collect, options.recall))
+    return Posed(graph=graph, options=_plan_options(options), learn=learn, collect=collect, warnings=warnings)
 
 
 @collector_paused()
 def solve(posed: Posed, planner: str) -> Planned:
-    """The plan of one planner, a name in `STRATEGIES`. Several may solve one problem: it is learnt once for all."""
+    """The plan of one planner, a name in `STRATEGIES`. Several may be asked; what is known is looked up once."""
     from compiler.planner.strategies import STRATEGIES
     from compiler.planner.validate import validate_plan
 
-    problem = posed.problem
+    problem = Problem(graph=posed.graph, options=posed.options, learn=posed.learn)
     plan = STRATEGIES[planner](problem)
     validate_plan(problem, plan)
     return Planned(

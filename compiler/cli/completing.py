@@ -49,6 +49,8 @@ def _describe(verb: str, action: argparse.Action) -> None:
         action.choices = [code for code in sorted(CODES) if code.startswith("W")]
     elif "--planner" in action.option_strings:
         action.choices = sorted(STRATEGIES)
+    elif "--compare" in action.option_strings:
+        action.choices = ["all", *sorted(STRATEGIES)]
     elif "--metrics" in action.option_strings:
         action.choices = UPLOADS
     elif verb == "schema" and metavar == "NAME":

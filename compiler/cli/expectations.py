@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compiler.cli.console import Console
+from compiler.cli.outlooks import is_known
 from compiler.cli.progress import working_line
 from compiler.pipeline import Planned
 from compiler.planner.forecast import FamilyForecast, forecast_families
@@ -39,12 +40,12 @@ def expect(planned: Planned, console: Console) -> Expectation | None:
     """None when the history cannot be read, which is said."""
     problem, plan = planned.problem, planned.plan
     try:
-        predictions = problem.predictions
+        _ = problem.predictions
     except RuntimeFault as fault:
         console.note(f"warning: nothing is predicted: {fault.message}")
         return None
     forecasts = forecast_families(problem, plan)
-    if not (predictions.samples or planned.is_predicted):
+    if not is_known(planned):
         return Expectation(planned=planned, forecasts=forecasts)
     with working_line(console, f"simulating {len(planned.graph):,} tasks"):
         outlook = planned.outlook

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from compiler.cli.console import BOLD, Console
 from compiler.cli.prospects import UNKNOWN, objective
 from compiler.cli.tables import cut, table
+from compiler.manifest.model import Sla
+from compiler.pipeline import Planned
 from compiler.planner.cost import transitions_cost
 from compiler.planner.forecast import FamilyForecast, Range, high_percentile
 from compiler.planner.outlook import Outlook
@@ -33,11 +35,24 @@ SHOWN_TASKS = 20
 STARTS = {Part.START_UP_COLD: "cold start", Part.START_UP_WARM: "warm start"}
 
 
+def is_known(planned: Planned) -> bool:
+    """Whether there is something to predict from: every task has run, or the planner itself rested on predictions."""
+    return planned.problem.predictions.samples > 0 or planned.is_predicted
+
+
+def percentile_names(sla: Sla) -> list[str]:
+    """`mean`, `p50` and so on: what is shown of a makespan, the objective's percentile among them."""
+    return ["mean", *(f"p{one:g}" for one in _percentiles(sla))]
+
+
 def statistics(problem: Problem, outlook: Outlook) -> dict[str, float]:
     """The mean and the percentiles of the makespan by name, in seconds."""
-    chosen = problem.objective.percentile
-    percentiles = sorted({*PERCENTILES, *(() if chosen is None else (chosen,))})
+    percentiles = _percentiles(problem.objective)
     return {"mean": outlook.mean, **{f"p{one:g}": outlook.quantile(one) for one in percentiles}}
+
+
+def _percentiles(sla: Sla) -> list[float]:
+    return sorted({*PERCENTILES, *(() if sla.percentile is None else (sla.percentile,))})
 
 
 def outlook_lines(problem: Problem, outlook: Outlook, console: Console) -> Iterator[str]:

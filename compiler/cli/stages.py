@@ -17,7 +17,16 @@ from compiler.diagnostics import ManifestError
 from compiler.graph.model import Graph
 from compiler.manifest.model import Source
 from compiler.manifest.source import read_source
-from compiler.pipeline import CompileOptions, Planned, build_workflow, examine, plan_workflow, refuse_unsupported
+from compiler.pipeline import (
+    CompileOptions,
+    Planned,
+    Posed,
+    build_workflow,
+    examine,
+    plan_workflow,
+    pose_workflow,
+    refuse_unsupported,
+)
 from runtime.config import CompileSettings, LocalSettings
 from runtime.settings.layers import Settings
 
@@ -48,6 +57,14 @@ def load_graph(args: argparse.Namespace, console: Console) -> Graph:
 def load_plan(args: argparse.Namespace, console: Console) -> Planned:
     """The graph of FILE and its plan; raises as `load_graph`."""
     return _planned(args, console, settings_for(args, console.environ))
+
+
+def load_posed(args: argparse.Namespace, console: Console) -> Posed:
+    """What planners are to solve for FILE; raises as `load_graph`."""
+    request = read_request(args, console, settings_for(args, console.environ))
+    posed = pose_workflow(request.source, request.options)
+    show_diagnostics(posed.warnings, console)
+    return posed
 
 
 def load_build(args: argparse.Namespace, console: Console, settings: Settings | None = None) -> Build:

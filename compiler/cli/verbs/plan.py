@@ -12,7 +12,8 @@ from compiler.cli.expectations import Expectation, expect
 from compiler.cli.outlook_data import forecast_objects, instance_object, outlook_object, path_object
 from compiler.cli.outlooks import forecast_lines, outlook_lines, path_lines
 from compiler.cli.prospects import UNKNOWN, prospect_rows, prospects_json
-from compiler.cli.stages import load_plan
+from compiler.cli.stages import load_plan, load_posed
+from compiler.diagnostics import ManifestError
 from compiler.graph.model import Graph
 from compiler.pipeline import Planned
 from compiler.planner.model import FLEXIBLE, Plan
@@ -36,6 +37,7 @@ examples:
   treadle plan workflow.yaml --planner wukong
   treadle plan workflow.yaml --workers 4 --explain
   treadle plan workflow.yaml --tasks                  every task's predictions
+  treadle plan workflow.yaml --compare all            every planner's plan side by side
   treadle plan workflow.yaml -o plan.json
 """
 
@@ -46,6 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_file(parser)
     add_planning(parser)
     parser.add_argument("--explain", action="store_true", help="each instance with the reason for its place")
+    parser.add_argument(
+        "--compare", metavar="PLANNERS", help="the plans of several planners side by side: all, or names with commas"
+    )
     parser.add_argument("--tasks", action="store_true", help="the predictions of every task, however many there are")
     parser.add_argument("--no-outlook", action="store_true", help="the plan alone: nothing is predicted")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the plan as JSON")
@@ -55,8 +60,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    if args.no_outlook and args.tasks:
-        raise UsageError("--no-outlook and --tasks exclude one another")
+    _check_together(args)
+    if args.compare is not None:
+        return _compare(args, console)
     planned = load_plan(args, console)
     graph, plan = planned.graph, planned.plan
     expected = None if args.no_outlook or (args.explain and not console.is_json) else expect(planned, console)
@@ -70,6 +76,39 @@ def run(args: argparse.Namespace, console: Console) -> int:
         _show(graph, plan, console)
         if expected is not None:
             _show_expected(expected, console, shows_all=args.tasks)
+    return Exit.OK
+
+
+def _check_together(args: argparse.Namespace) -> None:
+    """Raises UsageError for options that exclude one another."""
+    ways = {"--no-outlook": args.no_outlook, "--tasks": args.tasks}
+    if args.compare is not None:
+        ways = {"--compare": True, "--planner": args.planner, "-o": args.output, "--explain": args.explain, **ways}
+        given = [name for name, value in ways.items() if value]
+        if len(given) > 1:
+            raise UsageError(f"{given[0]} and {given[1]} exclude one another")
+    elif all(ways.values()):
+        raise UsageError("--no-outlook and --tasks exclude one another")
+
+
+def _compare(args: argparse.Namespace, console: Console) -> int:
+    from compiler.cli.comparing import chosen, comparison_lines, comparison_object, contend
+    from compiler.cli.reports import report_manifest_error
+
+    names = chosen(args.compare)
+    posed = load_posed(args, console)
+    contenders = contend(posed, names, console)
+    if all(one.planned is None for one in contenders):
+        return report_manifest_error(ManifestError(contenders[0].failure), console)
+    if console.is_json:
+        console.json(comparison_object(contenders))
+        return Exit.OK
+    console.say(console.paint(posed.graph.name, BOLD) + f"  {len(posed.graph):,} tasks")
+    for label, text in prospect_rows(posed.graph):
+        console.say(f"  {label:<18}{printable(text)}")
+    console.say("")
+    for line in comparison_lines(posed, contenders, console):
+        console.say(line)
     return Exit.OK
 
 

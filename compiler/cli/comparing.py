@@ -1,0 +1,180 @@
+"""Planners side by side: the same workflow, the same history, the same random numbers, each with its own plan.
+
+What is known of the workflow is looked up before, so that planning times are those of the planners. A planner that
+makes no plan (E511, say) has its reason in its row.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from compiler.cli.arguments import UsageError, meant
+from compiler.cli.console import BOLD, Console
+from compiler.cli.outlook_data import outlook_object
+from compiler.cli.outlooks import basis, dollars, is_known, percentile_names, statistics
+from compiler.cli.progress import working_line
+from compiler.cli.prospects import UNKNOWN, objective
+from compiler.cli.tables import table
+from compiler.diagnostics import Diagnostic, ManifestError
+from compiler.pipeline import Planned, Posed, solve
+from compiler.rendering.json_format import to_json
+from compiler.rendering.text import cells, prose
+from runtime.quantities import format_size, seconds_text
+
+ALL = "all"
+BEST = "*"
+MANY = 1000
+"""Columns of a terminal that nobody has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One planner: its plan and how long that took, or why it made none."""
+
+    planner: str
+    planned: Planned | None
+    planning_s: float
+    failure: tuple[Diagnostic, ...] = ()
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What is compared, less is better: nothing where nobody knows, or there is no plan."""
+        if self.planned is None:
+            return {}
+        planning = {"planning": self.planning_s}
+        if not is_known(self.planned):
+            return planning
+        outlook = self.planned.outlook
+        return {
+            **statistics(self.planned.problem, outlook),
+            "cost": outlook.cost.usd,
+            "workers": outlook.workers,
+            "cold": outlook.cold,
+            "bytes": outlook.bytes_moved,
+            **planning,
+        }
+
+
+def chosen(text: str) -> list[str]:
+    """The planners that `all` or a list with commas names, each once. Raises UsageError."""
+    from compiler.planner.strategies import STRATEGIES
+
+    hint = f"the planners are {', '.join(sorted(STRATEGIES))}; `all` stands for them"
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise UsageError("--compare names no planner", hint=hint)
+    for name in names:
+        if name not in (ALL, *STRATEGIES):
+            raise UsageError(f"--compare: there is no planner `{name}`{meant(name, STRATEGIES)}", hint=hint)
+    return sorted(STRATEGIES) if ALL in names else names
+
+
+def contend(posed: Posed, names: Sequence[str], console: Console) -> list[Contender]:
+    """A plan of each planner, with its outlook. Raises RuntimeFault when the history cannot be read."""
+    posed.learn(posed.graph)
+    return [_contender(posed, name, f"{name} ({number}/{len(names)})", console) for number, name in enumerate(names, 1)]
+
+
+def _contender(posed: Posed, name: str, label: str, console: Console) -> Contender:
+    began = time.perf_counter()
+    try:
+        with working_line(console, f"planning with {label}"):
+            planned = solve(posed, name)
+    except ManifestError as err:
+        return Contender(
+            planner=name, planned=None, planning_s=time.perf_counter() - began, failure=tuple(err.diagnostics)
+        )
+    took = time.perf_counter() - began
+    if is_known(planned):
+        with working_line(console, f"simulating the plan of {label}"):
+            _ = planned.outlook
+    return Contender(planner=name, planned=planned, planning_s=took)
+
+
+def best_of(contenders: Sequence[Contender]) -> dict[str, set[str]]:
+    """For each figure the planners whose is the least as it is shown; none where all are alike."""
+    best: dict[str, set[str]] = {}
+    for name in dict.fromkeys(name for one in contenders for name in one.figures):
+        found = {one.planner: one.figures[name] for one in contenders if name in one.figures}
+        least = min(found.values())
+        winners = {planner for planner, value in found.items() if _text(name, value) == _text(name, least)}
+        best[name] = winners if len(winners) < len(found) else set()
+    return best
+
+
+def comparison_object(contenders: Sequence[Contender]) -> dict[str, object]:
+    """By planner: its outlook, what it is best in, or its diagnostics."""
+    best = best_of(contenders)
+    return {one.planner: _object(one, [name for name, who in best.items() if one.planner in who]) for one in contenders}
+
+
+def _object(one: Contender, best_in: list[str]) -> dict[str, object]:
+    if one.planned is None:
+        return {"planning_s": one.planning_s, "best_in": [], "makespan_s": None, **to_json(one.failure)}
+    is_shown = is_known(one.planned)
+    return {
+        "planning_s": one.planning_s,
+        "best_in": best_in,
+        **(outlook_object(one.planned.problem, one.planned.outlook) if is_shown else {"makespan_s": None}),
+        "pinned_workers": len(one.planned.plan.workers),
+        "diagnostics": [],
+    }
+
+
+def comparison_lines(posed: Posed, contenders: Sequence[Contender], console: Console) -> Iterator[str]:
+    """A table, the best of each column marked with a star; those that made no plan say why below it.
+
+    Where the terminal is too narrow for all columns, makespans come first and the rest in a second table.
+    """
+    made = [one for one in contenders if one.planned is not None]
+    makespans, rest = percentile_names(posed.graph.manifest.sla), ["cost", "workers", "cold", "bytes", "planning"]
+    best = best_of(contenders)
+    wide = _columns(posed, made, [*makespans, *rest], best)
+    is_narrow = max(map(cells, wide)) > console.width - 2
+    parts = [_columns(posed, made, names, best) for names in (makespans, rest)] if is_narrow else [wide]
+    for number, part in enumerate(parts):
+        if number:
+            yield ""
+        yield console.paint(f"  {part[0]}", BOLD)
+        yield from (f"  {line}" for line in part[1:])
+    for one in contenders:
+        for diagnostic in one.failure[:1]:
+            yield f"  {one.planner}: no plan: {diagnostic.code}: {prose(diagnostic.message)}"
+    if any(best.values()):
+        yield f"  {BEST} the least of its column"
+    yield from _basis(made)
+
+
+def _columns(posed: Posed, made: Sequence[Contender], names: Sequence[str], best: Mapping[str, set[str]]) -> list[str]:
+    wanted = objective(posed.graph.manifest.sla).replace("average", "mean")
+    heads = [f"[{name.upper()}]" if name == wanted else f"{name.upper()} " for name in names]
+    rows = [[one.planner, *(_cell(one, name, best.get(name, set())) for name in names)] for one in made]
+    return list(table([["PLANNER", *heads], *rows], MANY, left=(0,)))
+
+
+def _basis(made: Sequence[Contender]) -> Iterator[str]:
+    known = [one.planned for one in made if one.planned is not None and is_known(one.planned)]
+    if known:
+        yield f"  makespans and costs rest on {basis(known[0].problem, known[0].outlook)}"
+    if len(known) < len(made):
+        yield f"  {UNKNOWN}: tasks have never run, and the planner looks at no prediction"
+
+
+def _cell(one: Contender, name: str, best: set[str]) -> str:
+    value = one.figures.get(name)
+    text = UNKNOWN if value is None else _text(name, value)
+    return f"{text}{BEST if one.planner in best else ' '}"
+
+
+def _text(name: str, value: float) -> str:
+    return _TEXTS.get(name, seconds_text)(value)
+
+
+_TEXTS: dict[str, Callable[[float], str]] = {
+    "cost": dollars,
+    "workers": lambda count: f"{count:,.0f}",
+    "cold": lambda count: f"{count:,.0f}",
+    "bytes": lambda size: format_size(size).replace("iB", ""),
+}

@@ -42,7 +42,7 @@ def simple(graph: Graph, options: PlanOptions) -> Plan:
     pinned, worker_of = user_pins(graph)
     classes, env_of = environment_classes(graph, python=options.python)
     order = depth_first_order(graph)
-    groups = _groups(len(pinned), worker_of, env_of, _worker_count(options, len(pinned)))
+    groups = worker_groups(len(pinned), worker_of, env_of, _worker_count(options, len(pinned)))
     assignment = _Assignment(graph, worker_of, env_of, groups)
     for level in _levels(graph, order):
         assignment.assign(level)
@@ -73,11 +73,11 @@ def _worker_count(options: PlanOptions, pinned: int) -> int:
     return max(1, min(wanted, options.concurrency - pinned))
 
 
-def _groups(first: int, worker_of: Sequence[int], env_of: Sequence[int], wanted: int) -> dict[int, range]:
+def worker_groups(first: int, worker_of: Sequence[int], env_of: Sequence[int], wanted: int) -> dict[int, range]:
     """For each class the workers that serve it, numbered from `first`, the number of the user's."""
     free = Counter(env for env, worker in zip(env_of, worker_of, strict=True) if worker == FLEXIBLE)
     groups: dict[int, range] = {}
-    for env, share in _shares(free, wanted).items():
+    for env, share in shares(free, wanted).items():
         groups[env] = range(first, first + share)
         first += share
     return groups
@@ -91,7 +91,7 @@ def _named(pinned: tuple[str, ...], worker_of: Sequence[int]) -> tuple[tuple[str
     return (*pinned, *islice(fresh, len(used))), [number_of[worker] for worker in worker_of]
 
 
-def _shares(tasks: Counter[int], wanted: int) -> dict[int, int]:
+def shares(tasks: Counter[int], wanted: int) -> dict[int, int]:
     """`wanted` workers dealt to classes in proportion to their tasks: one each first, no more than tasks."""
     shares = dict.fromkeys(sorted(tasks), 1)
     for _ in range(wanted - len(shares)):

@@ -59,6 +59,10 @@ class Console:
         columns = self.environ.get("COLUMNS", "")
         return int(columns) if columns.isdecimal() and int(columns) > 0 else WIDTH
 
+    def can_show(self, text: str) -> bool:
+        """Whether results may hold these characters as they are."""
+        return _can_show(text, self.out)
+
     def paint(self, text: str, style: str, stream: TextIO | None = None) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if self.has_colour(stream or self.out) else text
 

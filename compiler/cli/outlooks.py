@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from compiler.cli.console import BOLD, Console
 from compiler.cli.prospects import UNKNOWN, objective
-from compiler.cli.tables import cut, table
+from compiler.cli.tables import table
 from compiler.manifest.model import Sla
 from compiler.pipeline import Planned
 from compiler.planner.cost import transitions_cost
 from compiler.planner.forecast import FamilyForecast, Range, high_percentile
 from compiler.planner.outlook import Outlook
 from compiler.planner.problem import Problem
-from compiler.rendering.text import printable
+from compiler.rendering.text import printable, wrap
 from runtime.critical_path import CriticalPath, Step
 from runtime.moments import Part
 from runtime.quantities import format_size, seconds_text
@@ -29,6 +29,8 @@ PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 LABEL = 13
 BAR = 24
 BEFORE_BAR = 42
+BEFORE_STRETCH = 13
+HINT = "hint"
 SHOWN_STRETCHES = 12
 SHOWN_TASKS = 20
 
@@ -96,7 +98,9 @@ def path_lines(path: CriticalPath, makespan_s: float, width: int) -> Iterator[st
             yield f"  {name:<20}  {seconds_text(seconds):>9}  {100 * share:>3.0f} %  {bar}".rstrip()
     found = stretches(path)
     for one in found[:SHOWN_STRETCHES]:
-        yield cut(f"  {seconds_text(one.start_s):>9}  {_stretch_text(one)}", width)
+        first, *rest = wrap(_stretch_text(one), max(20, width - BEFORE_STRETCH))
+        yield f"  {seconds_text(one.start_s):>9}  {first}"
+        yield from (" " * BEFORE_STRETCH + row for row in rest)
     if (left := len(found) - SHOWN_STRETCHES) > 0:
         yield f"  … and {left:,} more"
 
@@ -164,6 +168,8 @@ def _forecast_row(one: FamilyForecast) -> tuple[str, ...]:
 def _sources(one: FamilyForecast) -> str:
     if one.source == one.size_source:
         return one.source
+    if one.source[:1].isdigit() and one.size_source[:1].isdigit():
+        return f"{one.source}, {HINT}" if HINT in one.size_source else one.source
     return f"{one.source}; bytes: {one.size_source}"
 
 

@@ -94,3 +94,15 @@ def test_long_lists_are_cut_and_tasks_shows_all(treadle: Treadle, tmp_path: Path
     (tmp_path / "wide.yaml").write_text(f"spec: 1\nname: wide\ntasks:\n{tasks}outputs: {{t: '${{{{ tasks.t0 }}}}'}}\n")
     assert "… and 10 more" in treadle("plan", "wide.yaml").out
     assert "… and" not in treadle("plan", "wide.yaml", "--tasks").out
+
+
+def test_a_plan_is_drawn_with_and_without_a_history(treadle: Treadle, diamond: Path, tmp_path: Path) -> None:
+    assert treadle("plan", diamond, "--picture", tmp_path / "unknown.svg").code == 0
+    assert "nothing is known of its time" in (tmp_path / "unknown.svg").read_text()
+    remember(diamond, {"a": TEN, "b": TEN, "c": TEN, "d": TEN})
+    shown = treadle("plan", diamond, "--picture", tmp_path / "known.svg").out
+    assert "timeline" in shown
+    drawn = (tmp_path / "known.svg").read_text()
+    assert drawn.startswith("<svg ")
+    assert "simulated" in drawn
+    assert treadle("plan", diamond, "--picture", tmp_path / "no" / "plan.svg").code == 4

@@ -11,6 +11,7 @@ from compiler.cli.console import BOLD, Console, Exit
 from compiler.cli.expectations import Expectation, expect
 from compiler.cli.outlook_data import forecast_objects, instance_object, outlook_object, path_object
 from compiler.cli.outlooks import forecast_lines, outlook_lines, path_lines
+from compiler.cli.plan_pictures import plan_picture, timeline_text
 from compiler.cli.prospects import UNKNOWN, prospect_rows, prospects_json
 from compiler.cli.stages import load_plan, load_posed
 from compiler.diagnostics import ManifestError
@@ -38,6 +39,7 @@ examples:
   treadle plan workflow.yaml --workers 4 --explain
   treadle plan workflow.yaml --tasks                  every task's predictions
   treadle plan workflow.yaml --compare all            every planner's plan side by side
+  treadle plan workflow.yaml --picture plan.svg       the graph and the timeline, to look at
   treadle plan workflow.yaml -o plan.json
 """
 
@@ -53,6 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tasks", action="store_true", help="the predictions of every task, however many there are")
     parser.add_argument("--no-outlook", action="store_true", help="the plan alone: nothing is predicted")
+    parser.add_argument("--picture", metavar="FILE", help="draw the graph and the expected timeline, as SVG")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the plan as JSON")
     add_set(parser)
     add_config(parser)
@@ -65,9 +68,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
         return _compare(args, console)
     planned = load_plan(args, console)
     graph, plan = planned.graph, planned.plan
-    expected = None if args.no_outlook or (args.explain and not console.is_json) else expect(planned, console)
+    is_told = console.is_json or args.output or args.picture or not args.explain
+    expected = expect(planned, console) if is_told and not args.no_outlook else None
     if args.output:
-        _write(Path(args.output), as_json(planned, expected))
+        _write(Path(args.output), json.dumps(as_json(planned, expected), indent=2, ensure_ascii=False) + "\n")
+    if args.picture:
+        _write(Path(args.picture), plan_picture(planned, expected))
     if console.is_json:
         console.json(as_json(planned, expected))
     elif args.explain:
@@ -84,6 +90,7 @@ def _check_together(args: argparse.Namespace) -> None:
     ways = {"--no-outlook": args.no_outlook, "--tasks": args.tasks}
     if args.compare is not None:
         ways = {"--compare": True, "--planner": args.planner, "-o": args.output, "--explain": args.explain, **ways}
+        ways |= {"--picture": args.picture}
         given = [name for name, value in ways.items() if value]
         if len(given) > 1:
             raise UsageError(f"{given[0]} and {given[1]} exclude one another")
@@ -149,9 +156,9 @@ def _expected_json(expected: Expectation | None) -> dict[str, object]:
     }
 
 
-def _write(path: Path, plan: dict[str, object]) -> None:
+def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(json.dumps(plan, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as err:
         raise RuntimeFault(f"cannot write {path}: {err.strerror or err}") from err
 
@@ -208,8 +215,12 @@ def _show_expected(expected: Expectation, console: Console, *, shows_all: bool) 
             console.say(line)
         makespan_s = outlook.timeline.makespan_s
         console.say("")
-        console.say(console.paint("critical path", BOLD) + f"  {seconds_text(makespan_s)} in the middle of all runs")
+        console.say(console.paint("critical path", BOLD) + f"  {seconds_text(makespan_s)} in a typical run")
         for line in path_lines(path, makespan_s, console.width):
+            console.say(line)
+        console.say("")
+        console.say(console.paint("timeline", BOLD))
+        for line in timeline_text(expected.planned.graph, expected, console):
             console.say(line)
     console.say("")
     console.say(console.paint("predictions", BOLD))

@@ -1,12 +1,12 @@
 """What is known of each task of a plan or of a run: where it runs, what goes in and out, when, and for how long.
 
 Taken from a timeline, which may be simulated or measured, and from the plan where the timeline is silent. A figure that
-nobody knows is None, and shown as `?`. Also the chain of tasks that made the timeline as long as it is.
+nobody knows is None, and shown as `?`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from compiler.drawing.shape import Shape
@@ -37,8 +37,6 @@ class _Ran:
 
     span: TaskSpan
     start_up: StartUp
-    order: int
-    """Its number among the attempts of its incarnation."""
 
     @property
     def ended_at(self) -> float:
@@ -87,56 +85,16 @@ def origin_of(timeline: Timeline) -> float:
     return min((one.start_up.invoke_time for one in timeline.invocations), default=0.0)
 
 
-def critical_chain(shape: Shape, timeline: Timeline) -> tuple[int, ...]:
-    """The instances that the end of the timeline waited for, in order of time.
-
-    From the output that came last backwards: what a task waited for longest is the producer whose value was there
-    last, or, when that is later, the task that its incarnation ran before it.
-    """
-    ran = _attempts(shape, timeline)
-    before = {(one.start_up.incarnation, one.start_up.worker, one.order): number for number, one in ran.items()}
-    ends = [number for number in ran if number in shape.targets] or list(ran)
-    chain: dict[int, None] = {}
-    at = max(ends, key=lambda number: (_known_at(ran[number]), -number), default=None)
-    while at is not None:
-        chain[at] = None
-        started_at = ran[at].span.started_at
-        waited = _waited_for(at, shape, ran, before)
-        earlier = [one for one in waited if ran[one[1]].span.started_at <= started_at and one[1] not in chain]
-        at = max(earlier)[1] if earlier else None
-    return tuple(reversed(chain))
-
-
-def _waited_for(
-    number: int, shape: Shape, ran: dict[int, _Ran], before: dict[tuple[str, str, int], int]
-) -> Iterator[tuple[float, int]]:
-    """What an instance could not start before, with the moment from which on it could."""
-    here = ran[number]
-    for producer, _ in shape.in_edges[number]:
-        if (there := ran.get(producer)) is not None:
-            is_here = there.start_up is here.start_up
-            yield there.ended_at if is_here else _known_at(there), producer
-    previous = before.get((here.start_up.incarnation, here.start_up.worker, here.order - 1))
-    if previous is not None:
-        yield ran[previous].ended_at, previous
-
-
-def _known_at(ran: _Ran) -> float:
-    """When others could have its output."""
-    return max(ran.span.committed_at, ran.ended_at)
-
-
 def _attempts(shape: Shape, timeline: Timeline) -> dict[int, _Ran]:
     """The attempt of each instance that counts: the first that was done, else the last."""
     number_of = {name: number for number, name in enumerate(shape.names)}
     found: dict[int, _Ran] = {}
     for invocation in timeline.invocations:
-        spans = sorted(invocation.spans, key=lambda span: span.started_at)
-        for order, span in enumerate(spans):
+        for span in invocation.spans:
             number = number_of.get(span.task)
             if number is None:
                 continue
-            one = _Ran(span=span, start_up=invocation.start_up, order=order)
+            one = _Ran(span=span, start_up=invocation.start_up)
             if number not in found or _counts_more(one, found[number]):
                 found[number] = one
     return found

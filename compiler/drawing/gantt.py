@@ -3,11 +3,13 @@
     makespan 2.41 s                                                            |
     w0  1,769 MB   |////|::| leaf[0]        |--| add[0]    |==|                |
     w1  1,769 MB     |////|::| leaf[1]  |==|                                   |
+    critical path  |////|::| leaf[0]        |--| add[0]    |==|                |
                    0            1            2
 
 Every kind of bar has its own pattern, so that it is told apart without colour; executions have the tone of their
-worker, as in the graph. The critical path has a black outline, and a dashed line from lane to lane. A name stands in
-its bar where it fits; every bar has it as a tooltip. Bars that are too short to be seen are drawn together.
+worker, as in the graph. The critical path has a black outline, a dashed line from lane to lane, and a row of its own.
+A name stands in its bar where it fits; every bar has it as a tooltip. Bars that are too short to be seen are drawn
+together.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from itertools import pairwise
 
 from compiler.drawing.axis import ticks
 from compiler.drawing.canvas import Canvas, coord, fitting, text_width
-from compiler.drawing.inks import CRITICAL, FAINT, GRID, INK, LINE, PAPER, pattern, sample_of, tone_of
+from compiler.drawing.inks import CRITICAL, FAINT, GRID, INK, LINE, PAPER, PLAIN, pattern, sample_of, tone_of
 from compiler.drawing.lanes import Bar, Kind, Lane, Lanes, merged
 from runtime.quantities import seconds_text
 
@@ -26,7 +28,8 @@ PLOT, WIDEST_PLOT = 1_100.0, 1_800.0
 MOST_LANES = 200
 SHORTEST = 2.0
 """Bars of fewer pixels are drawn together with their neighbours."""
-LEGEND, AXIS, TOP, GAP = 30.0, 26.0, 22.0, 10.0
+LEGEND, AXIS, TOP, GAP, PATH_ROW = 30.0, 26.0, 22.0, 10.0, 32.0
+PATH_BAR = 20.0
 SMALL, LABEL = 11.0, 9.5
 OVER = 36.0
 """Half of the last label of the axis stands out by this at most."""
@@ -62,16 +65,18 @@ class TimelinePanel:
         widest = max((text_width(name, self._rows.font) for name in self._names), default=0.0)
         memory = max((text_width(text, self._rows.font) for text in self._memory), default=0.0)
         self._memory_at = SAMPLE + 6 + widest + GAP + memory
-        self._left = max(self._memory_at, text_width("seconds", SMALL)) + GAP
+        self._left = max(self._memory_at, text_width("critical path", SMALL)) + GAP
         self._plot = min(WIDEST_PLOT, max(PLOT, width - self._left - OVER))
         self._end_s = max(lanes.end_s, lanes.makespan_s or 0.0)
         self._scale = self._plot / max(self._end_s - lanes.start_s, 1e-9)
+        self._path_bars = list(merged(lanes.path, SHORTEST / self._scale))
         self._notes = _notes(lanes, self._lanes)
         self._kinds = self._shown_kinds()
         self._legend_rows = self._legend_places()
         self._top = LEGEND * (1 + max((row for row, _ in self._legend_rows), default=0)) + TOP
         self.width = max(self._left + self._plot + OVER, *(text_width(note, SMALL) for note in self._notes), 0.0)
-        self.height = self._top + len(self._lanes) * self._rows.pitch + AXIS + 18 * len(self._notes)
+        self._bottom = self._top + len(self._lanes) * self._rows.pitch + (PATH_ROW if lanes.path else 0.0)
+        self.height = self._bottom + AXIS + 18 * len(self._notes)
 
     def draw(self, canvas: Canvas) -> None:
         self._legend(canvas)
@@ -79,7 +84,8 @@ class TimelinePanel:
         self._path(canvas)
         for row, lane in enumerate(self._lanes):
             self._lane(canvas, row, lane)
-        bottom = self._top + len(self._lanes) * self._rows.pitch + AXIS
+        self._path_row(canvas)
+        bottom = self._bottom + AXIS
         for number, note in enumerate(self._notes):
             canvas.words(note, 0, bottom + 14 + 18 * number, SMALL, FAINT)
 
@@ -94,7 +100,7 @@ class TimelinePanel:
     # ---- around the lanes -------------------------------------------------------------------------------
 
     def _axis(self, canvas: Canvas) -> None:
-        bottom = self._top + len(self._lanes) * self._rows.pitch
+        bottom = self._bottom
         grid = {"y1": coord(self._top), "y2": coord(bottom + 4), "stroke": GRID, "stroke-width": 1}
         canvas.words("seconds", 0, bottom + 17, SMALL, FAINT)
         taken = text_width("seconds", SMALL)
@@ -140,11 +146,22 @@ class TimelinePanel:
         canvas.close("g")
         bars = list(merged(lane.bars, SHORTEST / self._scale))
         for bar in sorted(bars, key=lambda bar: bar.is_critical):
-            self._bar(canvas, bar, top, worker)
+            self._bar(canvas, bar, top, self._rows.bar, worker)
 
-    def _bar(self, canvas: Canvas, bar: Bar, top: float, worker: int) -> None:
+    def _path_row(self, canvas: Canvas) -> None:
+        """What the run waited for at each moment, under a line."""
+        if not self._path_bars:
+            return
+        under = self._top + len(self._lanes) * self._rows.pitch
+        line = {"x1": 0, "x2": coord(self._left + self._plot), "y1": coord(under + 4), "y2": coord(under + 4)}
+        canvas.element("line", line | {"stroke": LINE, "stroke-width": 0.8})
+        top = under + PATH_ROW - PATH_BAR - 2
+        canvas.words("critical path", 0, top + 14, SMALL, INK)
+        for bar in self._path_bars:
+            self._bar(canvas, bar._replace(is_critical=False), top, PATH_BAR, None)
+
+    def _bar(self, canvas: Canvas, bar: Bar, top: float, height: float, worker: int | None) -> None:
         left, width = self._x(bar.start_s), max(1.0, bar.seconds * self._scale)
-        height = self._rows.bar
         canvas.open("g", {}, _tooltip(bar))
         if bar.kind is Kind.IDLE and not bar.is_critical:
             middle = coord(top + height / 2)
@@ -154,18 +171,18 @@ class TimelinePanel:
             place = {"x": coord(left), "y": coord(top), "width": coord(width), "height": coord(height)}
             canvas.element("rect", place | _look(canvas, bar, worker, width))
             if bar.kind is Kind.EXECUTION and bar.tasks == 1:
-                self._caption(canvas, bar, left, width, top)
+                self._caption(canvas, bar, left, width, top + height / 2)
         canvas.close("g")
 
-    def _caption(self, canvas: Canvas, bar: Bar, left: float, width: float, top: float) -> None:
+    def _caption(self, canvas: Canvas, bar: Bar, left: float, width: float, middle: float) -> None:
         size = min(LABEL, self._rows.font)
         if text := _short(bar.task, width - 8, size):
-            canvas.words(text, left + 4, top + self._rows.bar / 2 + size * 0.36, size, INK)
+            canvas.words(text, left + 4, middle + size * 0.36, size, INK)
 
     # ---- the legend -------------------------------------------------------------------------------------
 
     def _shown_kinds(self) -> list[tuple[str, Bar]]:
-        bars = [bar for lane in self._lanes for bar in lane.bars]
+        bars = [bar for lane in self._lanes for bar in lane.bars] + self._path_bars
         kinds = {bar.kind for bar in bars}
         samples = [(kind.value, Bar(kind, 0.0, 0.0)) for kind in Kind if kind in kinds]
         if any(bar.is_critical for bar in bars):
@@ -198,7 +215,7 @@ class TimelinePanel:
             canvas.close("g")
 
 
-def _look(canvas: Canvas, bar: Bar, worker: int, width: float) -> dict[str, object]:
+def _look(canvas: Canvas, bar: Bar, worker: int | None, width: float) -> dict[str, object]:
     """Fill and outline of a bar; a short critical one is black as a whole."""
     fill, border = _fill(canvas, bar.kind, worker)
     if bar.is_failed:
@@ -208,7 +225,7 @@ def _look(canvas: Canvas, bar: Bar, worker: int, width: float) -> dict[str, obje
     return {"fill": fill, "stroke": border, "stroke-width": 0.8 if width >= 4 else 0.3}
 
 
-def _fill(canvas: Canvas, kind: Kind, worker: int) -> tuple[str, str]:
+def _fill(canvas: Canvas, kind: Kind, worker: int | None) -> tuple[str, str]:
     match kind:
         case Kind.COLD:
             return pattern(canvas, "cold", "M-1 7 L7 -1 M2 10 L10 2 M-4 4 L4 -4", "#c9d3de", "#52667a"), "#52667a"
@@ -223,7 +240,7 @@ def _fill(canvas: Canvas, kind: Kind, worker: int) -> tuple[str, str]:
         case Kind.COMMIT:
             return pattern(canvas, "commit", "M3 0 V6 M0 3 H6", "#eef2e4", "#76885a", width=0.8), "#76885a"
         case Kind.EXECUTION | Kind.IDLE:
-            return tone_of(worker)
+            return PLAIN if worker is None else tone_of(worker)
 
 
 def _busiest(lanes: Sequence[Lane], most: int) -> tuple[Lane, ...]:

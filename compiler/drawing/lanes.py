@@ -12,6 +12,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from compiler.drawing.figures import origin_of
+from runtime.critical_path import CriticalPath
 from runtime.moments import Moment, Part, moments_of
 from runtime.timeline import InvocationSpans, Timeline
 
@@ -88,19 +89,22 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lanes:
-    """All lanes in order of their workers' first start. `earlier` invocations, of launches before the newest, are not
-    among them. The makespan is None when nothing was stored."""
+    """All lanes in order of their workers' first start, and the critical path. `earlier` invocations, of launches
+    before the newest, are not among them. The makespan is None when nothing was stored."""
 
     lanes: tuple[Lane, ...]
     start_s: float
     end_s: float
+    path: tuple[Bar, ...]
     makespan_s: float | None
     earlier: int
 
 
-def lanes_of(timeline: Timeline, critical: Collection[str] = ()) -> Lanes:
-    """`critical` are the names of the instances on the critical path."""
-    zero, on_path = origin_of(timeline), frozenset(critical)
+def lanes_of(timeline: Timeline, path: CriticalPath) -> Lanes:
+    zero = origin_of(timeline)
+    critical: dict[str, set[str]] = {}
+    for task, worker in path.tasks:
+        critical.setdefault(worker, set()).add(task)
     newest = [one for one in timeline.invocations if _last_of(one) >= zero]
     numbers: dict[str, int] = {}
     turns: dict[str, int] = {}
@@ -109,12 +113,13 @@ def lanes_of(timeline: Timeline, critical: Collection[str] = ()) -> Lanes:
         worker = invocation.start_up.worker
         numbers.setdefault(worker, len(numbers))
         turns[worker] = turns.get(worker, 0) + 1
-        found.append(_lane(invocation, turns[worker], zero, on_path))
+        found.append(_lane(invocation, turns[worker], zero, critical.get(worker, set())))
     found.sort(key=lambda lane: (numbers[lane.worker], lane.turn))
     return Lanes(
         lanes=tuple(found),
         start_s=min((lane.bars[0].start_s for lane in found if lane.bars), default=0.0),
         end_s=max((lane.bars[-1].end_s for lane in found if lane.bars), default=0.0),
+        path=path_bars(path, zero),
         makespan_s=timeline.makespan_s or None,
         earlier=len(timeline.invocations) - len(newest),
     )
@@ -127,7 +132,7 @@ def _last_of(invocation: InvocationSpans) -> float:
     return max(start.invoke_time, start.start_time, start.ended_at, *ends, 0.0)
 
 
-def _lane(invocation: InvocationSpans, turn: int, zero: float, on_path: frozenset[str]) -> Lane:
+def _lane(invocation: InvocationSpans, turn: int, zero: float, critical: Collection[str]) -> Lane:
     start = invocation.start_up
     return Lane(
         worker=start.worker,
@@ -135,11 +140,11 @@ def _lane(invocation: InvocationSpans, turn: int, zero: float, on_path: frozense
         memory_mb=start.memory_mb,
         is_cold=start.state == "cold",
         is_complete=invocation.is_complete,
-        bars=tuple(_bars(moments_of(invocation).all, zero, on_path)),
+        bars=tuple(_bars(moments_of(invocation).all, zero, critical)),
     )
 
 
-def _bars(moments: Iterable[Moment], zero: float, on_path: frozenset[str]) -> Iterator[Bar]:
+def _bars(moments: Iterable[Moment], zero: float, critical: Collection[str]) -> Iterator[Bar]:
     for part, task, start, end, outcome in moments:
         kind = KINDS[part]
         is_run = kind is Kind.EXECUTION
@@ -149,9 +154,24 @@ def _bars(moments: Iterable[Moment], zero: float, on_path: frozenset[str]) -> It
             end_s=end - zero,
             task=task,
             tasks=int(is_run),
-            is_critical=is_run and task in on_path,
+            is_critical=is_run and task in critical,
             is_failed=outcome in ("failed", "cut"),
         )
+
+
+def path_bars(path: CriticalPath, zero: float) -> tuple[Bar, ...]:
+    """What the run waited for at each moment, as bars: together they are as long as the makespan."""
+    return tuple(
+        Bar(
+            kind=KINDS[step.part],
+            start_s=step.start - zero,
+            end_s=step.end - zero,
+            task=step.task,
+            tasks=int(step.part is Part.EXECUTION),
+            is_critical=step.part is Part.EXECUTION,
+        )
+        for step in path.steps
+    )
 
 
 def merged(bars: Sequence[Bar], least_s: float) -> Iterator[Bar]:

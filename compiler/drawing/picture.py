@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from compiler.drawing.figures import TaskFigures, critical_chain
+from compiler.drawing.figures import TaskFigures
 from compiler.drawing.gantt import TimelinePanel
 from compiler.drawing.lanes import lanes_of
 from compiler.drawing.shape import Shape
 from compiler.drawing.sheet import Panel, sheet
 from compiler.drawing.svg import GraphPanel
 from compiler.drawing.task_boxes import task_view
+from runtime.critical_path import CriticalPath
 from runtime.timeline import Timeline
 
 PARTS = ("graph", "timeline")
@@ -29,27 +30,27 @@ def picture(
     figures: Sequence[TaskFigures],
     *,
     timeline: Timeline | None = None,
-    critical: Sequence[int] | None = None,
+    path: CriticalPath | None = None,
     subtitles: Sequence[str] = (),
     parts: Sequence[str] = PARTS,
 ) -> str:
-    """The text of an SVG document. `figures` by instance; without `critical` it is the chain the timeline waited for.
+    """The text of an SVG document. `figures` by instance; `path` is the critical path where it is known already.
 
     Without a timeline the graph stands alone. More than some dozen tasks are drawn together family by family.
     """
-    if critical is None:
-        critical = critical_chain(shape, timeline) if timeline is not None else ()
+    path = shape.path_of(timeline) if path is None else path
     workers = number_workers(figures, timeline)
     panels: list[Panel] = []
     lines = list(subtitles)
     if "graph" in parts or timeline is None:
-        view = task_view(shape, figures, critical, workers)
+        view = task_view(shape, figures, [task for task, _ in path.tasks], workers)
         panels.append(GraphPanel(view))
         if any(node.is_many for node in view.nodes):
             lines.append(FOLDED)
     if "timeline" in parts and timeline is not None:
-        lanes = lanes_of(timeline, [shape.names[number] for number in critical])
-        panels.append(TimelinePanel(lanes, workers, width=max((panel.width for panel in panels), default=0.0)))
+        panels.append(
+            TimelinePanel(lanes_of(timeline, path), workers, width=max((panel.width for panel in panels), default=0.0))
+        )
     return sheet(shape.name, lines, panels)
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from compiler.drawing.view import function_of
 from compiler.graph.model import Graph
 from runtime.bundle import RunGraph
+from runtime.critical_path import CriticalPath, critical_path
+from runtime.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,6 +26,16 @@ class Shape:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def path_of(self, timeline: Timeline | None) -> CriticalPath:
+        """The critical path of a timeline of this workflow; without one it has no steps."""
+        if timeline is None:
+            return CriticalPath(steps=())
+        producers = {
+            name: tuple([self.names[producer] for producer, _ in sources])
+            for name, sources in zip(self.names, self.in_edges, strict=True)
+        }
+        return critical_path(timeline, producers)
 
 
 def shape_of_graph(graph: Graph) -> Shape:

@@ -33,9 +33,13 @@ DOT = " \u00b7 "
 
 
 def task_view(
-    shape: Shape, figures: Sequence[TaskFigures], critical: Sequence[int], workers: Mapping[str, int]
+    shape: Shape, figures: Sequence[TaskFigures], critical: Sequence[str], workers: Mapping[str, int]
 ) -> View:
-    """The boxes and edges; `workers` numbers the workers for colours and patterns."""
+    """The boxes and edges.
+
+    `critical` are the instances on the critical path in its order, `workers` numbers the workers for colours and
+    patterns.
+    """
     groups = fold(shape, APART, MOST_BOXES)
     node_of = [0] * len(shape)
     for number, (_, instances) in enumerate(groups):
@@ -54,13 +58,15 @@ def task_view(
     )
 
 
-def _edges(shape: Shape, node_of: Sequence[int], critical: Sequence[int]) -> tuple[ViewEdge, ...]:
+def _edges(shape: Shape, node_of: Sequence[int], critical: Sequence[str]) -> tuple[ViewEdge, ...]:
     counts = Counter(
         (node_of[producer], node_of[consumer])
         for consumer, sources in enumerate(shape.in_edges)
         for producer, _ in sources
     )
-    on_path = {(node_of[before], node_of[after]) for before, after in pairwise(critical)}
+    node_named = dict(zip(shape.names, node_of, strict=True))
+    path = [node_named[name] for name in critical if name in node_named]
+    on_path = set(pairwise(path))
     return tuple(
         ViewEdge(
             producer=producer, consumer=consumer, output="", count=count, is_critical=(producer, consumer) in on_path
@@ -75,7 +81,7 @@ class _Boxes:
 
     shape: Shape
     figures: Sequence[TaskFigures]
-    on_path: frozenset[int]
+    on_path: frozenset[str]
     workers: Mapping[str, int]
 
     def single(self, one: int) -> ViewNode:
@@ -92,7 +98,7 @@ class _Boxes:
             function="",
             tooltip=self._functions([one]),
             is_target=one in self.shape.targets,
-            is_critical=one in self.on_path,
+            is_critical=self.shape.names[one] in self.on_path,
             shade=None,
             worker=self.workers.get(known.worker),
             details=tuple(filter(None, details)),
@@ -101,7 +107,7 @@ class _Boxes:
     def many(self, name: str, instances: Sequence[int]) -> ViewNode:
         known = [self.figures[one] for one in instances]
         places = list(dict.fromkeys(one.worker for one in known))
-        critical = [self.shape.names[one] for one in instances if one in self.on_path]
+        critical = [name for name in map(self.shape.names.__getitem__, instances) if name in self.on_path]
         taken, made = bytes_text([one.input_bytes for one in known]), bytes_text([one.output_bytes for one in known])
         details = (
             f"{places_text(places)}{DOT}{memory_text([one.memory_mb for one in known])}",

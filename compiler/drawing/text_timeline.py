@@ -2,11 +2,12 @@
 
     w0        ▒▒▒▓██████████████████─────▄▄███████  4 tasks
     w1         ▒▒▓█████████▀                        1 task
-    critical      ██████              ·············
+    critical  ▒▒▒▓████████▀▒▒▒▓▓▓██████████▀█████
               0         1.0       2.0       3.0 s
 
 Kinds are told apart by the character, never by colour; `is_ascii` takes characters that every terminal has. A character
-shows what takes most of its time. Names of workers are tamed: no text of a user's steers a terminal.
+shows what takes most of its time; the last row what the run as a whole waited for. Names of workers are tamed: no text
+of a user's steers a terminal.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler.drawing.axis import ticks
-from compiler.drawing.figures import critical_chain
-from compiler.drawing.lanes import Bar, Kind, Lane, lanes_of
+from compiler.drawing.lanes import Bar, Kind, Lane, Lanes, lanes_of
 from compiler.drawing.shape import Shape
+from runtime.critical_path import CriticalPath
 from runtime.display import tame
 from runtime.timeline import Timeline
 
@@ -75,15 +76,13 @@ def timeline_lines(
     width: int = 80,
     rows: int = ROWS,
     is_ascii: bool = False,
-    critical: Sequence[int] | None = None,
+    path: CriticalPath | None = None,
 ) -> list[str]:
     """The rows, the axis and the legend, none wider than `width` cells; nothing when nobody ran."""
-    path = critical_chain(shape, timeline) if critical is None else critical
-    lanes = lanes_of(timeline, [shape.names[number] for number in path])
-    found = _rows(lanes.lanes)
-    if not found or lanes.end_s <= lanes.start_s:
+    lanes = lanes_of(timeline, shape.path_of(timeline) if path is None else path)
+    if lanes.end_s <= lanes.start_s:
         return []
-    return list(_Text(found, (lanes.start_s, lanes.end_s), width, rows, is_ascii=is_ascii).lines())
+    return list(_Text(lanes, width, rows, is_ascii=is_ascii).lines())
 
 
 def _rows(lanes: Sequence[Lane]) -> list[_Row]:
@@ -105,40 +104,44 @@ def _rows(lanes: Sequence[Lane]) -> list[_Row]:
 class _Text:
     """The lines, for rows that are chosen and cut to a width."""
 
-    def __init__(
-        self, rows: Sequence[_Row], span: tuple[float, float], width: int, most: int, *, is_ascii: bool
-    ) -> None:
+    def __init__(self, lanes: Lanes, width: int, most: int, *, is_ascii: bool) -> None:
         self._signs = ASCII if is_ascii else UNICODE
         self._more = "..." if is_ascii else "…"
         self._is_ascii = is_ascii
-        self._all = rows
-        self._shown = _chosen(rows, most)
-        self._start, end = span
+        self._all = _rows(lanes.lanes)
+        self._shown = _chosen(self._all, most)
+        self._path = lanes.path
+        self._start = lanes.start_s
         self._counts = [f"{row.tasks:,}" for row in self._shown]
         longest = min(LONGEST_NAME, max(len(PATH), width // 3))
         self._names = [_cut(self._plain(row.name), longest, self._more) for row in self._shown]
         self._left = max(map(_cells, [*self._names, PATH])) + 4
         self._count = max(map(len, self._counts))
         self._width = max(LEAST_PLOT, width - self._left - 2 - self._count)
-        self._step = (end - self._start) / self._width
+        self._step = (lanes.end_s - lanes.start_s) / self._width
 
     def lines(self) -> Iterator[str]:
         kinds: set[Kind] = set()
         yield f"{'':<{self._left}}{'tasks':>{self._width + 2 + self._count}}"
         for row, name, count in zip(self._shown, self._names, self._counts, strict=True):
-            cells = self._cells_of(row.bars)
-            kinds.update(kind for kind in cells if kind is not None)
-            drawn = "".join(self._signs[kind] if kind is not None else " " for kind in cells)
-            yield f"  {name}{' ' * (self._left - 2 - _cells(name))}{drawn}  {count:>{self._count}}"
+            yield f"{self._drawn(name, row.bars, kinds)}  {count:>{self._count}}"
         if hidden := len(self._all) - len(self._shown):
             tasks = sum(row.tasks for row in self._all) - sum(row.tasks for row in self._shown)
             yield f"  {self._more} {hidden:,} more worker{'s' if hidden > 1 else ''} with {tasks:,} tasks"
-        yield from self._path()
+        if self._path:
+            yield self._drawn(PATH, self._path, kinds).rstrip()
         yield self._axis()
         yield from self._legend(kinds)
 
     def _plain(self, name: str) -> str:
         return name.encode("ascii", "replace").decode() if self._is_ascii else name
+
+    def _drawn(self, name: str, bars: Sequence[Bar], kinds: set[Kind]) -> str:
+        """A name and its characters; `kinds` grows by what these show."""
+        cells = self._cells_of(bars)
+        kinds.update(kind for kind in cells if kind is not None)
+        signs = "".join(self._signs[kind] if kind is not None else " " for kind in cells)
+        return f"  {name}{' ' * (self._left - 2 - _cells(name))}{signs}"
 
     def _cells_of(self, bars: Sequence[Bar]) -> list[Kind | None]:
         """What takes most of each character's time; anything rather than idling, and nothing where nobody is."""
@@ -158,14 +161,6 @@ class _Text:
         if sum(seconds.values()) < self._step / 4 and Kind.EXECUTION not in seconds:
             return None
         return max(seconds, key=lambda kind: (seconds[kind] * (0.25 if kind is Kind.IDLE else 1.0), kind.value))
-
-    def _path(self) -> Iterator[str]:
-        """When the tasks of the critical path run, one after another, wherever that is."""
-        bars = [bar for row in self._all for bar in row.bars if bar.is_critical]
-        if bars:
-            cells = self._cells_of(bars)
-            drawn = "".join(" " if kind is None else self._signs[kind] for kind in cells).rstrip()
-            yield f"  {PATH}{' ' * (self._left - 2 - len(PATH))}{drawn}"
 
     def _axis(self) -> str:
         line = [" "] * (self._width + self._count + 2)

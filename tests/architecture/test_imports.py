@@ -43,6 +43,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
         "compiler.manifest.tree",
         "compiler.planner.model",
         "runtime.bundle",
+        "runtime.critical_path",
         "runtime.display",
         "runtime.measures.spans",
         "runtime.moments",

@@ -1,16 +1,13 @@
-"""What is known of each task, and the chain of tasks that the end of a timeline waited for."""
+"""What is known of each task, and the bars of a timeline."""
 
 from __future__ import annotations
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from compiler.drawing.figures import TaskFigures, critical_chain, figures_of
+from compiler.drawing.figures import TaskFigures, figures_of
 from compiler.drawing.lanes import Bar, Kind, lanes_of, merged
 from compiler.drawing.shape import Shape, shape_of_graph
+from runtime.critical_path import CriticalPath
 from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
 from runtime.timeline import InvocationSpans, Timeline
-from tests.drawing.timelines import random_shape, random_timeline
 from tests.factories import make_graph
 
 
@@ -51,40 +48,6 @@ def shape_of(text: str) -> Shape:
     return shape_of_graph(make_graph(text))
 
 
-def names(shape: Shape, chain: tuple[int, ...]) -> list[str]:
-    return [shape.names[number] for number in chain]
-
-
-def test_the_chain_follows_the_producer_that_came_last() -> None:
-    shape = shape_of("a->c b->c c->d")
-    seen = timeline(
-        worker("w0", ran("a", 101, 1), ran("c", 105.1, 1), ran("d", 106.1, 1, committed_at=107.2)),
-        worker("w1", ran("b", 101, 4, committed_at=105)),
-    )
-    assert names(shape, critical_chain(shape, seen)) == ["b", "c", "d"]
-
-
-def test_the_chain_goes_by_the_worker_where_its_turn_came_last() -> None:
-    shape = shape_of("a->c b d->c")
-    seen = timeline(
-        worker("w0", ran("a", 101, 1), ran("b", 102, 3), ran("c", 105, 1, committed_at=106.1)),
-        worker("w1", ran("d", 101, 1, committed_at=102.2)),
-    )
-    assert names(shape, critical_chain(shape, seen)) == ["a", "b", "c"]
-
-
-@settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10**6), tasks=st.integers(1, 60), workers=st.integers(1, 8))
-def test_the_chain_is_in_order_of_time_and_each_task_once(seed: int, tasks: int, workers: int) -> None:
-    shape = random_shape(seed, tasks)
-    seen = random_timeline(shape, seed, workers=workers)
-    chain = critical_chain(shape, seen)
-    started = {span.task: span.started_at for span in seen.spans}
-    times = [started[shape.names[number]] for number in chain]
-    assert len(set(chain)) == len(chain) > 0
-    assert times == sorted(times)
-
-
 def test_figures_are_those_of_the_attempt_that_was_done() -> None:
     shape = shape_of("a->b")
     done = ran(
@@ -106,7 +69,7 @@ def test_figures_are_those_of_the_attempt_that_was_done() -> None:
 
 def test_invocations_of_earlier_launches_are_counted_and_not_drawn() -> None:
     early = worker("w0", ran("a", 51, 1), called_at=50)
-    lanes = lanes_of(timeline(early, worker("w0", ran("b", 101, 1), token="2")))
+    lanes = lanes_of(timeline(early, worker("w0", ran("b", 101, 1), token="2")), CriticalPath(steps=()))
     assert lanes.earlier == 1
     assert [lane.turn for lane in lanes.lanes] == [1]
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from compiler.drawing.figures import TaskFigures, figures_of
 from compiler.drawing.picture import picture
 from compiler.drawing.shape import Shape
+from runtime.critical_path import CriticalPath, Step
+from runtime.moments import Part
 from runtime.timeline import Timeline
 from tests.drawing.bounding_boxes import SVG, assert_in_boxes, assert_legible
 from tests.drawing.timelines import HOSTILE, random_shape, random_timeline
@@ -95,13 +97,17 @@ def fan_out(width: int) -> Shape:
     )
 
 
+def path_through(*tasks: str) -> CriticalPath:
+    return CriticalPath(steps=tuple(Step(Part.EXECUTION, task, "w", 0.0, 1.0) for task in tasks))
+
+
 def test_a_family_of_many_is_one_box_with_counts_sums_and_ranges() -> None:
     shape = fan_out(100)
     figures = [
         TaskFigures(worker=f"w{n % 4}", memory_mb=512, input_bytes=1024, output_bytes=512, start_s=n, exec_s=n / 10)
         for n in range(len(shape))
     ]
-    texts = texts_of(picture(shape, figures, critical=[0, 7, 101]))
+    texts = texts_of(picture(shape, figures, path=path_through("split", "part[6]", "join")))
     place = texts.index("part")
     assert texts[place : place + 7] == [
         "part",
@@ -117,7 +123,7 @@ def test_a_family_of_many_is_one_box_with_counts_sums_and_ranges() -> None:
 
 def test_the_critical_path_is_told_by_outlines() -> None:
     shape = fan_out(3)
-    root = ElementTree.fromstring(picture(shape, [TaskFigures()] * 5, critical=[0, 2, 4]))
+    root = ElementTree.fromstring(picture(shape, [TaskFigures()] * 5, path=path_through("split", "part[1]", "join")))
     heavy = [element for element in root.iter(f"{SVG}rect") if element.get("stroke") == "#000000"]
     assert len(heavy) == 3
     edges = [element for element in root.iter(f"{SVG}path") if element.get("stroke") == "#000000"]

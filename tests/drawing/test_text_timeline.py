@@ -54,7 +54,7 @@ def test_each_character_is_what_took_most_of_its_time() -> None:
     assert timeline_lines(shape, two_tasks(), width=40, is_ascii=True) == [
         "                                   tasks",
         "  w0             %%%%++########<<####  2",
-        "  critical path        ########  ####",
+        "  critical path  %%%%++########<<####",
         "                 0         5        10 s",
         "  % cold start  + load",
         "  < waits for inputs  # execution",

@@ -50,6 +50,7 @@ from compiler.planner.checks import check_plan_static
 from compiler.planner.model import Plan, PlanOptions
 from compiler.planner.problem import Problem
 from compiler.planner.profile import load_profile
+from runtime.links import DIRECT, LinkShape
 from runtime.values.collector import collector_paused
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ class CompileOptions:
     cores: float = math.inf
     """CPUs that all environments share; inf where each has its own."""
     idle_expiry_s: float = 300.0
+    link: LinkShape = DIRECT
+    """What lies between workers and Redis."""
     recall: Recall | None = None
     """Reads what bears on a graph from the history, by signature and fingerprints, when a planner wants to know."""
 
@@ -224,7 +227,7 @@ def pose(graph: Graph, options: CompileOptions, warnings: tuple[Diagnostic, ...]
     from compiler.code.units import collect_functions
 
     collect = cache(lambda: collect_functions(graph))
-    learn = cache(partial(_learn, collect, options.recall))
+    learn = cache(partial(_learn, collect, options))
     return Posed(graph=graph, options=_plan_options(options), learn=learn, collect=collect, warnings=warnings)
 
 
@@ -258,7 +261,7 @@ def _plan_options(options: CompileOptions) -> PlanOptions:
     )
 
 
-def _learn(collect: Callable[[], Functions], recall: Recall | None, graph: Graph) -> Predictions:
+def _learn(collect: Callable[[], Functions], options: CompileOptions, graph: Graph) -> Predictions:
     """What is known of a graph's functions."""
     from compiler.emit.signature import graph_signature
     from compiler.predict.predictions import predict
@@ -266,8 +269,9 @@ def _learn(collect: Callable[[], Functions], recall: Recall | None, graph: Graph
 
     marks = collect().fingerprints
     names = [graph.name_of(instance) for instance in range(len(graph))]
+    recall = options.recall
     history = History() if recall is None else recall(graph_signature(graph, names, marks), marks)
-    return predict(graph, marks, history)
+    return predict(graph, marks, history, options.link)
 
 
 @collector_paused()

@@ -41,8 +41,9 @@ class LinkShape:
         return ",".join(trip + rate) or NO_LINK
 
 
+DIRECT = LinkShape()
 NAMED: Mapping[str, LinkShape] = {
-    NO_LINK: LinkShape(),
+    NO_LINK: DIRECT,
     "lambda": LinkShape(round_trip_s=0.001, bytes_per_s=78_000_000),
 }
 """Those with names; `lambda` as the newest profile in `schemas/profiles` has it."""

@@ -90,6 +90,7 @@ def read_request(args: argparse.Namespace, console: Console, settings: Settings)
         max_file_size=compiling.max_file_size_bytes,
         cores=os.cpu_count() or 1,
         idle_expiry_s=_local(settings).idle_expiry_s,
+        link=_local(settings).link_shape,
         recall=partial(_recall, _local(settings)),
     )
     return Request(source=source, options=options)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from math import inf, log
 
 from compiler.predict.distribution import Distribution, around
-from runtime.history.records import EnvironmentHistory
+from runtime.history.records import EnvironmentHistory, class_of
 from runtime.history.relation import bucket_of, merge_relations
 from runtime.history.sketch import Sketch, merge_sketches
+from runtime.links import DIRECT, NO_LINK, LinkShape
 
 DEFAULT_START_S = {"cold": 0.3, "warm": 0.01}
 DEFAULT_START_SPREAD = 0.5
@@ -29,7 +30,8 @@ LARGE = bucket_of(256 * 1024)
 class Platform:
     """What is known of where a plan runs. `source` says from how much.
 
-    `starts` by class and state; `code_load_s` is spent once in an environment, `decode_s` once in an invocation.
+    `link` lies between workers and the store. `starts` by class and state; `code_load_s` is spent once in an
+    environment, `decode_s` once in an invocation.
     """
 
     starts: Mapping[tuple[str, str], Distribution]
@@ -38,6 +40,7 @@ class Platform:
     invoke_s: float
     code_load_s: float
     bytes_per_s: float
+    link: str
     source: str
 
     def start(self, env: str, state: str) -> Distribution:
@@ -46,19 +49,25 @@ class Platform:
         return found or around(DEFAULT_START_S[state], DEFAULT_START_SPREAD, "default")
 
 
-def learn_platform(environments: Mapping[str, EnvironmentHistory]) -> Platform:
-    """From everything that environments of this deployment took."""
+def learn_platform(environments: Mapping[str, EnvironmentHistory], link: LinkShape = DIRECT) -> Platform:
+    """From everything that environments of this deployment took; of trips, what they took over this link.
+
+    Where none was measured over it, its own figures are added to what trips take without any link.
+    """
     every = list(environments.values())
-    begins = _whole(every, "begin")
-    trip_s = begins.quantile(0.5) if begins.count else DEFAULT_TRIP_S
-    commits = _small(every, "commit")
+    over = [one for one in every if one.link == link.text]
+    source = over if _whole(over, "begin").count else [one for one in every if one.link == NO_LINK]
+    begins, commits = _whole(source, "begin"), _small(source, "commit")
+    own_s = _middle(begins, 0.0 if link.round_trip_s else DEFAULT_TRIP_S)
+    added_s = 0.0 if source is over else link.round_trip_s
     return Platform(
         starts=dict(_starts(environments)),
-        round_trip_s=trip_s,
-        commit_s=max(0.0, commits.quantile(0.5) - trip_s) if commits.count else 0.0,
+        round_trip_s=own_s + added_s,
+        commit_s=max(0.0, commits.quantile(0.5) - own_s) if commits.count else 0.0,
         invoke_s=_middle(_whole(every, "invoke"), DEFAULT_INVOKE_S),
-        code_load_s=_middle(_whole(every, "code cold"), DEFAULT_CODE_S),
-        bytes_per_s=_bandwidth(every, trip_s),
+        code_load_s=_middle(_whole(source, "code cold"), DEFAULT_CODE_S) + added_s,
+        bytes_per_s=min(link.bytes_per_s, _bandwidth(source, own_s)),
+        link=link.text,
         source=f"{begins.count:,} invocations" if begins.count else "default",
     )
 
@@ -71,7 +80,7 @@ def _starts(environments: Mapping[str, EnvironmentHistory]) -> Iterable[tuple[tu
         for env, environment in environments.items():
             found = _whole([environment], f"start {state}")
             if found.count >= FEW:
-                yield (env.partition("^")[0], state), _start(found)
+                yield (class_of(env), state), _start(found)
 
 
 def _start(sketch: Sketch) -> Distribution:

@@ -29,6 +29,7 @@ from compiler.simulate.conditions import Conditions, Draw
 from compiler.simulate.estimate import Array, Draws
 from runtime.history.records import FamilyHistory
 from runtime.history.view import History
+from runtime.links import DIRECT, LinkShape
 
 BYTES_STEP = 1.5
 """Tasks whose input bytes differ by less than this factor are predicted alike."""
@@ -157,6 +158,7 @@ class Predictions:
             invoke_s=platform.invoke_s,
             commit_s=platform.commit_s,
             cores=cores,
+            link=platform.link,
         )
 
 
@@ -173,8 +175,9 @@ def common_part(weathers: Sequence[Mapping[str, float]]) -> float:
     return min(1.0, max(0.0, sum(value * runs for value, runs in found) / weight)) if weight else UNKNOWN_COMMON
 
 
-def predict(graph: Graph, fingerprints: Sequence[str], history: History) -> Predictions:
-    """Predictions for every instance. `fingerprints` are those of the functions, by family."""
+def predict(graph: Graph, fingerprints: Sequence[str], history: History, link: LinkShape = DIRECT) -> Predictions:
+    """Predictions for every instance. `fingerprints` are those of the functions, by family; `link` lies between
+    workers and the store."""
     known = [history.functions(fingerprint) for fingerprint in fingerprints]
     input_bytes = [0] * len(graph)
     sizes: list[tuple[Size, ...]] = [()] * len(graph)
@@ -191,7 +194,7 @@ def predict(graph: Graph, fingerprints: Sequence[str], history: History) -> Pred
         graph=graph,
         fingerprints=fingerprints,
         history=history,
-        platform=learn_platform(history.environments),
+        platform=learn_platform(history.environments, link),
         input_bytes=input_bytes,
         sizes=sizes,
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 
+from runtime.links import NO_LINK
 from runtime.plan import EnvClass
 
 
@@ -21,7 +22,7 @@ class Conditions:
     an accepted event to an environment that is free.
     `cores` bound how many environments' tasks run at full speed at one time: inf where each has CPUs of its own.
     `task_s` is what the worker itself spends on a task, `commit_s` on a commit besides the trip, `decode_s` on a task's
-    record, `serialize_bytes_per_s` on packing and signing a value that leaves it.
+    record, `serialize_bytes_per_s` on packing and signing a value that leaves it. `link` is the name of it all.
     """
 
     concurrency: int
@@ -36,6 +37,7 @@ class Conditions:
     commit_s: float = 0.0
     decode_s: float = 0.0
     serialize_bytes_per_s: float = inf
+    link: str = NO_LINK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

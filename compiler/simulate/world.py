@@ -257,6 +257,7 @@ class World:
             invoked_at=0.0,
             last_commit=self._state.last_stored,
             invocations=tuple([invocation for invocation, _ in self._found]),
+            link=self.conditions.link,
         )
 
     def _deadlock(self) -> Deadlock:

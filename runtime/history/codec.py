@@ -97,10 +97,10 @@ def _graph_row(graph: GraphHistory) -> dict[str, object]:
         "family_runs": seen,
         "families": [[task, env, *_family_row(family, places)] for (task, env), family in graph.families.items()],
         "environments": [[env, *_environment_row(found)] for env, found in graph.environments.items()],
-        "makespans": [[planner, sla, _sketch_row(sketch)] for (planner, sla), sketch in graph.makespans.items()],
+        "makespans": [[*key, _sketch_row(sketch)] for key, sketch in graph.makespans.items()],
         "states": graph.states,
         "runs": [
-            [row.at, row.run, row.state, row.planner, row.sla, row.makespan_s, row.tasks, row.cold, row.warm]
+            [row.at, row.run, row.state, row.planner, row.sla, row.makespan_s, row.tasks, row.cold, row.warm, row.link]
             for row in graph.runs
         ],
         "seen": graph.seen_at,
@@ -114,7 +114,9 @@ def _graph(row: Any) -> GraphHistory:
         workflow=_text(row["workflow"]),
         families={(_text(task), _text(env)): _family(rest, seen) for task, env, *rest in row["families"]},
         environments={_text(env): _environment(rest) for env, *rest in row["environments"]},
-        makespans={(_text(planner), _text(sla)): _sketch(found) for planner, sla, found in row["makespans"]},
+        makespans={
+            (_text(planner), _text(sla), _text(link)): _sketch(found) for planner, sla, link, found in row["makespans"]
+        },
         states={_text(state): _natural(count) for state, count in row["states"].items()},
         runs=tuple(_run(found) for found in row["runs"]),
         seen_at=_time(row["seen"]),
@@ -178,6 +180,7 @@ def _environment_row(environment: EnvironmentHistory) -> list[object]:
     return [
         environment.memory_mb,
         environment.exponent,
+        environment.link,
         [[kind, _relation_row(relation)] for kind, relation in environment.kinds.items()],
         _sketch_row(environment.peak_memory_mb),
         environment.seen_at,
@@ -185,10 +188,11 @@ def _environment_row(environment: EnvironmentHistory) -> list[object]:
 
 
 def _environment(row: Any) -> EnvironmentHistory:
-    memory_mb, exponent, kinds, peak, seen_at = row
+    memory_mb, exponent, link, kinds, peak, seen_at = row
     return EnvironmentHistory(
         memory_mb=_natural(memory_mb),
         exponent=_between(exponent, 0, MOST_EXPONENT),
+        link=_text(link),
         kinds={_text(kind): _relation(relation) for kind, relation in kinds},
         peak_memory_mb=_sketch(peak),
         seen_at=_time(seen_at),
@@ -196,7 +200,7 @@ def _environment(row: Any) -> EnvironmentHistory:
 
 
 def _run(row: Any) -> RunRow:
-    at, run, state, planner, sla, makespan_s, tasks, cold, warm = row
+    at, run, state, planner, sla, makespan_s, tasks, cold, warm, link = row
     return RunRow(
         at=_time(at),
         run=_text(run),
@@ -207,6 +211,7 @@ def _run(row: Any) -> RunRow:
         tasks=_natural(tasks),
         cold=_natural(cold),
         warm=_natural(warm),
+        link=_text(link),
     )
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from zlib import crc32
 
 from runtime.history.records import (
+    EXPONENT_MARK,
+    LINK_MARK,
     SAMPLES_PER_RUN,
     EnvironmentHistory,
     FamilyHistory,
@@ -25,6 +27,7 @@ from runtime.history.records import (
 )
 from runtime.history.relation import Relation
 from runtime.history.sketch import SMALLEST, Sketch
+from runtime.links import NO_LINK
 from runtime.measures.spans import StartUp, TaskSpan
 from runtime.timeline import InvocationSpans, Timeline
 
@@ -53,9 +56,11 @@ def history_of(timeline: Timeline, code: Code, state: str) -> GraphHistory:
     return GraphHistory(
         signature=timeline.graph_signature,
         workflow=timeline.workflow,
-        families=_families(launched, code, _short(timeline.run), began),
-        environments=_environments(launched, code, began),
-        makespans={(timeline.planner, timeline.sla): Sketch.of([timeline.makespan_s])} if is_whole else {},
+        families=_families(launched, code, _short(timeline.run), began, timeline.link),
+        environments=_environments(launched, code, began, timeline.link),
+        makespans={(timeline.planner, timeline.sla, timeline.link): Sketch.of([timeline.makespan_s])}
+        if is_whole
+        else {},
         states={state: 1},
         runs=(_row(timeline, launched, state, began),),
         seen_at=began,
@@ -86,6 +91,7 @@ def _row(timeline: Timeline, launched: Sequence[InvocationSpans], state: str, be
         tasks=len(done),
         cold=states["cold"],
         warm=states["warm"],
+        link=timeline.link,
     )
 
 
@@ -157,11 +163,13 @@ class _Gathered:
         )
 
 
-def _families(launched: Iterable[InvocationSpans], code: Code, run: str, at: float) -> dict[FamilyKey, FamilyHistory]:
+def _families(
+    launched: Iterable[InvocationSpans], code: Code, run: str, at: float, link: str
+) -> dict[FamilyKey, FamilyHistory]:
     """Of the tasks that the graph knows; another name is none of this workflow's."""
     found: dict[FamilyKey, _Gathered] = {}
     for one in launched:
-        env = env_key(one.start_up)
+        env = env_key(one.start_up, link)
         first = min(one.spans, key=lambda span: span.started_at, default=None)
         for span in one.spans:
             task = span.task.partition("[")[0]
@@ -171,19 +179,23 @@ def _families(launched: Iterable[InvocationSpans], code: Code, run: str, at: flo
     return {key: found[key].made(code.fingerprints[key[0]], run, at) for key in sorted(found)}
 
 
-def env_key(start_up: StartUp) -> str:
-    """The class of an environment, and how its CPU share goes with its memory where it does."""
-    return f"{start_up.env_class}^{start_up.exponent:g}" if start_up.exponent else start_up.env_class
+def env_key(start_up: StartUp, link: str) -> str:
+    """The class of an environment, how its CPU share goes with its memory where it does, and its link where it has one:
+    what was measured over one is never taken for another's."""
+    exponent = f"{EXPONENT_MARK}{start_up.exponent:g}" if start_up.exponent else ""
+    return start_up.env_class + exponent + ("" if link == NO_LINK else LINK_MARK + link)
 
 
-def _environments(launched: Iterable[InvocationSpans], code: Code, at: float) -> dict[str, EnvironmentHistory]:
+def _environments(
+    launched: Iterable[InvocationSpans], code: Code, at: float, link: str
+) -> dict[str, EnvironmentHistory]:
     by_class: defaultdict[str, list[InvocationSpans]] = defaultdict(list)
     for one in launched:
-        by_class[env_key(one.start_up)].append(one)
-    return {env: _environment(by_class[env], code.code_bytes, at) for env in sorted(by_class)}
+        by_class[env_key(one.start_up, link)].append(one)
+    return {env: _environment(by_class[env], code.code_bytes, at, link) for env in sorted(by_class)}
 
 
-def _environment(invocations: Sequence[InvocationSpans], code_bytes: int, at: float) -> EnvironmentHistory:
+def _environment(invocations: Sequence[InvocationSpans], code_bytes: int, at: float, link: str) -> EnvironmentHistory:
     points: defaultdict[str, list[Point]] = defaultdict(list)
     for one in invocations:
         for kind, size, seconds in (*_invocation_points(one.start_up, code_bytes), *_trips(one.spans)):
@@ -192,6 +204,7 @@ def _environment(invocations: Sequence[InvocationSpans], code_bytes: int, at: fl
     return EnvironmentHistory(
         memory_mb=start_up.memory_mb,
         exponent=start_up.exponent,
+        link=link,
         kinds={kind: Relation.of(points[kind]) for kind in sorted(points)},
         peak_memory_mb=Sketch.of([one.start_up.peak_memory_mb for one in invocations if one.start_up.peak_memory_mb]),
         seen_at=at,

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from runtime.history.relation import Relation, merge_relations
 from runtime.history.sketch import Sketch, merge_sketches
+from runtime.links import NO_LINK
 
 KEPT_RUNS = 256
 KEPT_FAMILY_RUNS = 64
@@ -21,10 +22,21 @@ SAMPLES_PER_RUN = 4
 KEPT_ENVIRONMENTS = 24
 """Classes of environments per graph; those that were not seen for the longest time are forgotten beyond."""
 
+EXPONENT_MARK, LINK_MARK = "^", "~"
+"""What stands before the other parts of a key of environments, which begins with the class: `…^1~1ms,78MB/s`."""
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 FamilyKey = tuple[str, str]
 """The task (without keys) and the class of environments that it ran in."""
+
+MakespanKey = tuple[str, str, str]
+"""Planner, SLA, and the link between workers and store."""
+
+
+def class_of(env: str) -> str:
+    """The name of the environment class in the key under which a history has its environments."""
+    return env.partition(LINK_MARK)[0].partition(EXPONENT_MARK)[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -93,10 +105,12 @@ class EnvironmentHistory:
 
     `memory_mb`, and the exponent with which time goes with it: seconds at 512 MB are
     seconds · (min(memory_mb, 1769) / 512) ** exponent, so a quantile at 512 MB is the raw one times that.
+    `link` is what lay between them and the store (`runtime.links`): environments over another one are a class apart.
     """
 
     memory_mb: int
     exponent: float
+    link: str = NO_LINK
     kinds: Mapping[str, Relation] = field(default_factory=dict)
     peak_memory_mb: Sketch = field(default_factory=Sketch)
     seen_at: float = 0.0
@@ -120,11 +134,12 @@ class RunRow:
     tasks: int
     cold: int
     warm: int
+    link: str = NO_LINK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphHistory:
-    """Everything of one graph signature. `makespans` by planner and SLA, of runs that succeeded at once.
+    """Everything of one graph signature. `makespans` by planner, SLA and link, of runs that succeeded at once.
 
     `states` counts the runs by how they ended; `runs` are the newest, the newest first.
     """
@@ -133,7 +148,7 @@ class GraphHistory:
     workflow: str
     families: Mapping[FamilyKey, FamilyHistory] = field(default_factory=dict)
     environments: Mapping[str, EnvironmentHistory] = field(default_factory=dict)
-    makespans: Mapping[tuple[str, str], Sketch] = field(default_factory=dict)
+    makespans: Mapping[MakespanKey, Sketch] = field(default_factory=dict)
     states: Mapping[str, int] = field(default_factory=dict)
     runs: tuple[RunRow, ...] = ()
     seen_at: float = 0.0
@@ -194,6 +209,7 @@ def merge_environments(environments: Sequence[EnvironmentHistory]) -> Environmen
     return EnvironmentHistory(
         memory_mb=newest.memory_mb,
         exponent=newest.exponent,
+        link=newest.link,
         kinds=merged((environment.kinds for environment in environments), merge_relations),
         peak_memory_mb=merge_sketches(environment.peak_memory_mb for environment in environments),
         seen_at=newest.seen_at,

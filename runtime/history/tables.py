@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from runtime.history.records import EnvironmentHistory, FamilyHistory, GraphHistory
 from runtime.history.relation import Relation
 from runtime.history.sketch import Sketch
+from runtime.links import NO_LINK
 from runtime.quantities import format_size, seconds_text
 
 PARTS = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
@@ -51,8 +52,8 @@ def graph_object(graph: GraphHistory, size: int) -> dict[str, object]:
         "states": dict(graph.states),
         "tasks": len({task for task, _ in graph.families}),
         "makespans": [
-            {"planner": planner, "sla": sla, "seconds": sketch_object(sketch)}
-            for (planner, sla), sketch in graph.makespans.items()
+            {"planner": planner, "sla": sla, "link": link, "seconds": sketch_object(sketch)}
+            for (planner, sla, link), sketch in graph.makespans.items()
         ],
         "bytes": size,
         "seen": graph.seen_at,
@@ -64,8 +65,9 @@ def head_lines(graph: GraphHistory, size: int) -> Iterator[str]:
     states = ", ".join(f"{count:,} {state}" for state, count in graph.states.items())
     yield f"{graph.workflow}  graph {graph.signature}"
     yield f"  runs      {graph.run_count:,} ({states}), the last {_when(graph.seen_at)}; {format_size(size)}"
-    for (planner, sla), sketch in graph.makespans.items():
-        yield f"  makespan  {_spread(sketch)}  ({planner}, {sla}: {_counted(sketch.count, 'run')})"
+    for (planner, sla, link), sketch in graph.makespans.items():
+        over = "" if link == NO_LINK else f", over {link}"
+        yield f"  makespan  {_spread(sketch)}  ({planner}, {sla}{over}: {_counted(sketch.count, 'run')})"
 
 
 def task_lines(tasks: Sequence[Task]) -> Iterator[str]:
@@ -177,6 +179,7 @@ def environment_object(env: str, environment: EnvironmentHistory) -> dict[str, o
         "environment": env,
         "memory_mb": environment.memory_mb,
         "exponent": environment.exponent,
+        "link": environment.link,
         "peak_memory_mb": sketch_object(environment.peak_memory_mb),
         "seconds": {kind: sketch_object(relation.whole()) for kind, relation in environment.kinds.items()},
         "seen": environment.seen_at,
@@ -193,7 +196,7 @@ def sketch_object(sketch: Sketch) -> dict[str, object] | None:
 
 
 def _makespans(graph: GraphHistory) -> Sketch:
-    """Of the planner and SLA that most runs had."""
+    """Of the planner, SLA and link that most runs had."""
     return max(graph.makespans.values(), key=lambda sketch: sketch.count, default=Sketch())
 
 

@@ -15,6 +15,7 @@ from runtime.history.records import (
     EnvironmentHistory,
     FamilyHistory,
     GraphHistory,
+    MakespanKey,
     RunRow,
     merge_environments,
     merge_families,
@@ -51,8 +52,8 @@ class History:
         """Every class of environments, of all graphs."""
         return merged((graph.environments for graph in self.graphs.values()), merge_environments)
 
-    def makespans(self, signature: str) -> Mapping[tuple[str, str], Sketch]:
-        """By planner and SLA."""
+    def makespans(self, signature: str) -> Mapping[MakespanKey, Sketch]:
+        """By planner, SLA and link."""
         graph = self.graphs.get(signature)
         return {} if graph is None else graph.makespans
 

@@ -31,6 +31,7 @@ from runtime.history.records import (
     KEPT_RUNS,
     SAMPLES_PER_RUN,
     GraphHistory,
+    class_of,
     merge_graphs,
 )
 from runtime.history.tables import (
@@ -234,7 +235,7 @@ def test_a_launch_whose_beginning_nobody_told_began_with_its_first_call() -> Non
 
 def test_makespans_are_those_of_runs_that_succeeded() -> None:
     one = timeline(invocation(span()))
-    assert history_of(one, CODE, "succeeded").makespans["simple", "average"].maximum == 2.0
+    assert history_of(one, CODE, "succeeded").makespans["simple", "average", "none"].maximum == 2.0
     assert not history_of(one, CODE, "failed").makespans
 
 
@@ -249,6 +250,21 @@ def test_where_memory_bounds_the_cpu_share_times_at_512_mb_follow() -> None:
     assert env != ENV
     assert environment.to_512 == pytest.approx(1769 / 512)
     assert history_of(timeline(invocation(span())), CODE, "succeeded").environments[ENV].to_512 == 1.0
+
+
+def test_what_was_measured_over_one_link_is_not_another_s() -> None:
+    one = timeline(invocation(span(), exponent=1.0, begin_s=0.001))
+    runs = [history_of(replace(one, link=link), CODE, "succeeded") for link in ("none", "5ms,20MB/s")]
+    whole = decode_graph(encode_graph(merge_graphs(runs)))
+    assert {environment.link: key for key, environment in whole.environments.items()} == {
+        "none": f"{ENV}^1",
+        "5ms,20MB/s": f"{ENV}^1~5ms,20MB/s",
+    }
+    assert all(environment.kinds["begin"].count == 1 for environment in whole.environments.values())
+    assert {link: sketch.count for (*_, link), sketch in whole.makespans.items()} == {"none": 1, "5ms,20MB/s": 1}
+    assert {row.link for row in whole.runs} == {"none", "5ms,20MB/s"}
+    assert {class_of(key) for key in whole.environments} == {ENV}
+    assert any("over 5ms,20MB/s" in line for line in head_lines(whole, 0))
 
 
 WRITTEN = json.loads(zlib.decompress(encode_graph(histories(1)[0])[len(MAGIC) + 2 + 32 :]))

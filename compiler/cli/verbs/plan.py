@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from compiler.cli.arguments import UsageError, add_config, add_file, add_json, add_planning, add_set
+from compiler.cli.arguments import UsageError, add_config, add_file, add_json, add_link, add_planning, add_set
 from compiler.cli.console import BOLD, Console, Exit
 from compiler.cli.expectations import Expectation, expect
 from compiler.cli.outlook_data import forecast_objects, instance_object, outlook_object, path_object
@@ -37,6 +37,7 @@ examples:
   treadle plan workflow.yaml
   treadle plan workflow.yaml --planner wukong
   treadle plan workflow.yaml --workers 4 --explain
+  treadle plan workflow.yaml --link lambda            as a run over that link is expected to go
   treadle plan workflow.yaml --tasks                  every task's predictions
   treadle plan workflow.yaml --compare all            every planner's plan side by side
   treadle plan workflow.yaml --picture plan.svg       the graph and the timeline, to look at
@@ -57,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-outlook", action="store_true", help="the plan alone: nothing is predicted")
     parser.add_argument("--picture", metavar="FILE", help="draw the graph and the expected timeline, as SVG")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the plan as JSON")
+    add_link(parser)
     add_set(parser)
     add_config(parser)
     add_json(parser)

@@ -40,8 +40,8 @@ class Platform:
     invoke_s: float
     code_load_s: float
     bytes_per_s: float
-    link: str
     source: str
+    link: str = NO_LINK
 
     def start(self, env: str, state: str) -> Distribution:
         """From the call to the handler's first line in a class of environments that is known, or any."""

@@ -9,11 +9,10 @@ from compiler.cli.expectations import Expectation
 from compiler.cli.outlooks import basis, statistics
 from compiler.drawing.figures import figures_of
 from compiler.drawing.picture import picture
-from compiler.drawing.shape import Shape, shape_of_graph
+from compiler.drawing.shape import shape_of_graph
 from compiler.drawing.text_timeline import CHARACTERS, timeline_lines
 from compiler.graph.model import Graph
 from compiler.pipeline import Planned
-from runtime.critical_path import CriticalPath
 from runtime.quantities import seconds_text
 
 
@@ -34,7 +33,7 @@ def plan_picture(planned: Planned, expected: Expectation | None) -> str:
         shape,
         figures_of(shape, plan=plan, timeline=outlook.timeline, sources=sources),
         timeline=outlook.timeline,
-        critical=_numbers(shape, path),
+        path=path,
         subtitles=[f"planner {plan.planner}, simulated; makespan {makespan}", f"rests on {basis(problem, outlook)}"],
     )
 
@@ -47,9 +46,4 @@ def timeline_text(graph: Graph, expected: Expectation, console: Console) -> Sequ
     shape = shape_of_graph(graph)
     width = max(console.width, 40)
     is_ascii = not console.can_show(CHARACTERS)
-    return timeline_lines(shape, outlook.timeline, width=width, is_ascii=is_ascii, critical=_numbers(shape, path))
-
-
-def _numbers(shape: Shape, path: CriticalPath) -> list[int]:
-    number_of = {name: number for number, name in enumerate(shape.names)}
-    return [number_of[task] for task, _ in path.tasks]
+    return timeline_lines(shape, outlook.timeline, width=width, is_ascii=is_ascii, path=path)

@@ -59,9 +59,13 @@ if TYPE_CHECKING:
     from compiler.planner.outlook import Outlook
     from compiler.predict.predictions import Predictions
     from runtime.history.view import History
+    from runtime.promise import Promise
 
 T = TypeVar("T")
 Recall = Callable[[str, Sequence[str]], "History"]
+
+SMALL = 1000
+"""Tasks of a graph whose outlook is a matter of half a second."""
 
 LEVELS = ("syntax", "schema", "graph", "code", "plan")
 """How far `check` goes: each level includes those before it."""
@@ -126,8 +130,17 @@ class Planned:
     def outlook(self) -> Outlook:
         """What the plan is expected to do; simulated when it is first looked at."""
         from compiler.planner.outlook import look_ahead
+        from compiler.planner.recalibration import recalibrated
 
-        return look_ahead(self.problem, self.plan)
+        return recalibrated(self.problem, self.plan.planner, look_ahead(self.problem, self.plan))
+
+    def promise(self) -> Promise | None:
+        """What a run is promised to do, where that can be told at once: the planner has predicted anyway, or every
+        function has run before and the graph is small. Nothing else is simulated for it."""
+        from compiler.planner.recalibration import promise_from
+
+        is_known = len(self.graph) <= SMALL and self.problem.predictions.samples > 0
+        return promise_from(self.outlook) if self.is_predicted or is_known else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -269,17 +282,18 @@ def _learn(collect: Callable[[], Functions], options: CompileOptions, graph: Gra
 
     marks = collect().fingerprints
     names = [graph.name_of(instance) for instance in range(len(graph))]
-    recall = options.recall
-    history = History() if recall is None else recall(graph_signature(graph, names, marks), marks)
-    return predict(graph, marks, history, options.link)
+    signature, recall = graph_signature(graph, names, marks), options.recall
+    history = History() if recall is None else recall(signature, marks)
+    return predict(graph, marks, history, options.link, signature)
 
 
 @collector_paused()
-def build_workflow(planned: Planned) -> Build:
-    """The bundle of a planned graph."""
+def build_workflow(planned: Planned, *, promises: bool = False) -> Build:
+    """The bundle of a planned graph; with what a run of it is expected to do, where the caller wants to promise it."""
     from compiler.emit.bundle import make_build
 
-    return make_build(planned.graph, planned.plan, planned.collect())
+    build = make_build(planned.graph, planned.plan, planned.collect())
+    return replace(build, promise=planned.promise()) if promises else build
 
 
 @collector_paused()

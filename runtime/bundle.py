@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from runtime.errors import BundleInvalid, SchemaVersionUnsupported
 from runtime.given_inputs import InputDeclaration
@@ -21,6 +21,9 @@ from runtime.measures.upload import parse_upload
 from runtime.pages import decode_value, env_from_row
 from runtime.plan import Blob, Entry, EnvClass, Gate, Leaf, Secret, Value, map_refs, slot_name
 from runtime.value_types import parse_type
+
+if TYPE_CHECKING:
+    from runtime.promise import Promise
 
 INDEX_NAME = "treadle-bundle.json"
 BLOB_FOLDER = "blobs/sha256"
@@ -121,6 +124,7 @@ class LoadedBundle:
     `secrets` are those of the manifest that tasks take, as references. `files` are the executables of commands and the
     files that they ship. `upload` is the manifest's word on when workers send what they measured, as a setting is
     written, "" when it says nothing; `sla` its objective, such as p95.
+    `promise` is what a run of it was expected to do when it was planned; no part of the index.
     `closure` is the archive that goes to Lambda, `package` the whole runtime for `launch.py`. `index` are the bytes
     that `digest` names.
     """
@@ -151,6 +155,7 @@ class LoadedBundle:
     graph_digest: str
     plan_digest: str
     source: BlobSource
+    promise: Promise | None = None
 
     def blob(self, digest: str) -> bytes:
         """The bytes named by `digest`. Raises `BundleInvalid` (E603) when they are missing or changed."""

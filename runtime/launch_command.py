@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TextIO
@@ -22,6 +23,7 @@ from runtime.inline import run_inline
 from runtime.launcher import launch, new_run_id
 from runtime.local.kept_settings import tell_ignored
 from runtime.local.stack import ensure_stack
+from runtime.promise import read_promise
 from runtime.report import fault_object, fault_text, result_object, result_text, summary_text, time_text
 from runtime.requirements import check_installed
 from runtime.results import Progress, RunResult
@@ -146,7 +148,7 @@ def given_inputs(bundle: LoadedBundle, texts: Mapping[str, str], file: str | Non
 
 
 def _run(folder: Path, args: argparse.Namespace, texts: Mapping[str, str], layers: Sequence[Layer]) -> RunResult:
-    bundle = load_bundle(folder)
+    bundle = replace(load_bundle(folder), promise=read_promise(folder))
     backend = "inline" if args.inline else "local"
     settings = resolve([*layers, settings_file(folder, backend=backend)], backend=backend)
     if args.attach is not None or args.resume is not None:

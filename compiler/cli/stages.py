@@ -69,9 +69,10 @@ def load_posed(args: argparse.Namespace, console: Console) -> Posed:
 
 def load_build(args: argparse.Namespace, console: Console, settings: Settings | None = None) -> Build:
     """The build of FILE; what `run` would not execute is refused (E513). Raises as `load_graph`."""
-    planned = _planned(args, console, settings or settings_for(args, console.environ))
+    settings = settings or settings_for(args, console.environ)
+    planned = _planned(args, console, settings)
     refuse_unsupported(planned.graph)
-    return build_workflow(planned)
+    return build_workflow(planned, promises=settings.backend == "local")
 
 
 def read_request(args: argparse.Namespace, console: Console, settings: Settings) -> Request:

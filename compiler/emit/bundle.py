@@ -29,6 +29,7 @@ from runtime.bundle import SCHEMA_VERSION, LoadedBundle, MemoryBlobs, read_index
 from runtime.measures.upload import upload_text
 from runtime.pages import encode_value, env_row
 from runtime.plan import Function, Gate, Ref, Value, slot_name
+from runtime.promise import Promise
 from runtime.secrecy.references import SecretReference
 from runtime.value_types import accept, parse_type
 
@@ -64,6 +65,8 @@ class Build:
     index: bytes
     blobs: Mapping[str, bytes]
     launch: bytes
+    promise: Promise | None = None
+    """What a run is expected to do, where that was asked for; beside the index, not in it."""
 
     @property
     def digest(self) -> str:
@@ -73,7 +76,7 @@ class Build:
     @cached_property
     def loaded(self) -> LoadedBundle:
         """The bundle as the launcher takes it, without a folder."""
-        return read_index(self.index, MemoryBlobs(self.blobs))
+        return replace(read_index(self.index, MemoryBlobs(self.blobs)), promise=self.promise)
 
 
 def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:

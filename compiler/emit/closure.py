@@ -21,6 +21,7 @@ CLIENT_SIDE = (
     "launcher",
     "local",
     "moments",
+    "promise",
     "report",
     "requirements",
     "results",

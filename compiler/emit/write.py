@@ -3,6 +3,7 @@
 treadle-bundle.json   the index: what the bundle's digest is taken of
 launch.py             runs the bundle
 build-info.json       time, host, version: in no digest
+promise.json          what a run is expected to do, when that is known: in no digest
 blobs/sha256/<hex>    everything else
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 from compiler.emit.bundle import Build
 from runtime.bundle import BLOB_FOLDER, INDEX_NAME
 from runtime.errors import RuntimeFault
+from runtime.promise import PROMISE_NAME, promise_document
 
 BUILD_INFO_NAME = "build-info.json"
 LAUNCH_NAME = "launch.py"
@@ -76,6 +78,8 @@ def _write(build: Build, staged: Path) -> None:
     launch = new / LAUNCH_NAME
     launch.write_bytes(build.launch)
     launch.chmod(launch.stat().st_mode | 0o100)
+    if build.promise is not None:
+        (new / PROMISE_NAME).write_text(json.dumps(promise_document(build.promise)) + "\n", encoding="utf-8")
     (new / BUILD_INFO_NAME).write_text(json.dumps(build_info(build), indent=2) + "\n", encoding="utf-8")
     (new / INDEX_NAME).write_bytes(build.index)
 

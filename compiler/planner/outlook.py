@@ -27,7 +27,8 @@ WORK = 24_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outlook:
-    """`makespans` is a sample of the makespan's distribution, in seconds, sorted. The other figures and `timeline` are
+    """`makespans` is a sample of the makespan's distribution, in seconds, sorted; `model_s` the middle that simulation
+    alone gives. The other figures and `timeline` are
     those of a run in which everything takes what it takes in the middle.
 
     `samples` is the fewest executions that a prediction rests on; 0: something has never run, and what it takes is a
@@ -35,6 +36,7 @@ class Outlook:
     """
 
     makespans: NDArray[np.float64]
+    model_s: float
     cost: Cost
     timeline: Timeline
     workers: int
@@ -65,6 +67,7 @@ def look_ahead(problem: Problem, plan: Plan, *, draws: int = DRAWS, work: int = 
     middle = middle_run(problem, plan, workload)
     return Outlook(
         makespans=np.sort(makespans),
+        model_s=float(np.median(makespans)),
         cost=timeline_cost(middle.timeline, problem.profile),
         timeline=middle.timeline,
         workers=len({one.start_up.worker for one in middle.timeline.invocations}),

@@ -27,7 +27,7 @@ from compiler.predict.platform import Platform, learn_platform
 from compiler.predict.sizes import Size, predict_size
 from compiler.simulate.conditions import Conditions, Draw
 from compiler.simulate.estimate import Array, Draws
-from runtime.history.records import FamilyHistory
+from runtime.history.records import FamilyHistory, RunRow
 from runtime.history.view import History
 from runtime.links import DIRECT, LinkShape
 
@@ -47,6 +47,7 @@ UNKNOWN_COMMON = 0.3
 class Predictions:
     """What a graph is expected to take, whatever the plan. `fingerprints` are by family.
 
+    `own_runs` are the newest of this very graph.
     `input_bytes[n]` is what instance n reads, `sizes[n]` its outputs in order (one, when it has no named ones).
     """
 
@@ -56,6 +57,7 @@ class Predictions:
     platform: Platform
     input_bytes: Sequence[int]
     sizes: Sequence[tuple[Size, ...]]
+    own_runs: Sequence[RunRow] = ()
     _executions: dict[tuple[int, int, int], Execution] = field(default_factory=dict)
 
     def execution(self, instance: int, memory_mb: int) -> Execution:
@@ -175,9 +177,11 @@ def common_part(weathers: Sequence[Mapping[str, float]]) -> float:
     return min(1.0, max(0.0, sum(value * runs for value, runs in found) / weight)) if weight else UNKNOWN_COMMON
 
 
-def predict(graph: Graph, fingerprints: Sequence[str], history: History, link: LinkShape = DIRECT) -> Predictions:
+def predict(
+    graph: Graph, fingerprints: Sequence[str], history: History, link: LinkShape = DIRECT, signature: str = ""
+) -> Predictions:
     """Predictions for every instance. `fingerprints` are those of the functions, by family; `link` lies between
-    workers and the store."""
+    workers and the store; by its `signature` earlier runs of the graph are found."""
     known = [history.functions(fingerprint) for fingerprint in fingerprints]
     input_bytes = [0] * len(graph)
     sizes: list[tuple[Size, ...]] = [()] * len(graph)
@@ -197,6 +201,7 @@ def predict(graph: Graph, fingerprints: Sequence[str], history: History, link: L
         platform=learn_platform(history.environments, link),
         input_bytes=input_bytes,
         sizes=sizes,
+        own_runs=history.runs(signature),
     )
 
 

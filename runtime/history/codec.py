@@ -1,6 +1,6 @@
 """A history as bytes: compressed JSON, the same for the same history. Data, never code: whatever is read is checked.
 
-    b"treadle history 2 " + sha256 of what follows + zlib(JSON)
+    b"treadle history 3 " + sha256 of what follows + zlib(JSON)
 
 What is cut, changed or not a history at all is `HistoryUnreadable`; what a newer treadle wrote is `HistoryNewer`,
 which whoever keeps histories leaves alone. Sketches are rows whose bin numbers are written as differences.
@@ -13,6 +13,7 @@ import json
 import math
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from itertools import accumulate
 from typing import Any
 
@@ -20,8 +21,9 @@ from runtime.errors import RuntimeFault
 from runtime.history.records import EnvironmentHistory, FamilyHistory, FamilyRun, GraphHistory, RunRow, Sample
 from runtime.history.relation import LARGEST_BUCKET, LogSums, Relation
 from runtime.history.sketch import HIGHEST_BIN, LOWEST_BIN, Sketch
+from runtime.promise import PERCENTILES
 
-VERSION = 2
+VERSION = 3
 MAGIC = b"treadle history "
 LARGEST_BYTES = 256 * 1024 * 1024
 """Uncompressed; a history of 10,000 tasks has a tenth of it."""
@@ -99,10 +101,8 @@ def _graph_row(graph: GraphHistory) -> dict[str, object]:
         "environments": [[env, *_environment_row(found)] for env, found in graph.environments.items()],
         "makespans": [[*key, _sketch_row(sketch)] for key, sketch in graph.makespans.items()],
         "states": graph.states,
-        "runs": [
-            [row.at, row.run, row.state, row.planner, row.sla, row.makespan_s, row.tasks, row.cold, row.warm, row.link]
-            for row in graph.runs
-        ],
+        "ranks": [[planner, sorted(counts.items())] for planner, counts in graph.ranks.items()],
+        "runs": [list(astuple(row)) for row in graph.runs],
         "seen": graph.seen_at,
     }
 
@@ -118,6 +118,7 @@ def _graph(row: Any) -> GraphHistory:
             (_text(planner), _text(sla), _text(link)): _sketch(found) for planner, sla, link, found in row["makespans"]
         },
         states={_text(state): _natural(count) for state, count in row["states"].items()},
+        ranks={_text(planner): _ranks(counts) for planner, counts in row["ranks"]},
         runs=tuple(_run(found) for found in row["runs"]),
         seen_at=_time(row["seen"]),
     )
@@ -199,8 +200,12 @@ def _environment(row: Any) -> EnvironmentHistory:
     )
 
 
+def _ranks(rows: Any) -> dict[int, int]:
+    return {_within(rank, 0, PERCENTILES): _natural(count) for rank, count in rows}
+
+
 def _run(row: Any) -> RunRow:
-    at, run, state, planner, sla, makespan_s, tasks, cold, warm, link = row
+    at, run, state, planner, sla, makespan_s, tasks, cold, warm, link, model_s = row
     return RunRow(
         at=_time(at),
         run=_text(run),
@@ -212,6 +217,7 @@ def _run(row: Any) -> RunRow:
         cold=_natural(cold),
         warm=_natural(warm),
         link=_text(link),
+        model_s=_number(model_s),
     )
 
 

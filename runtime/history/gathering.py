@@ -29,6 +29,7 @@ from runtime.history.relation import Relation
 from runtime.history.sketch import SMALLEST, Sketch
 from runtime.links import NO_LINK
 from runtime.measures.spans import StartUp, TaskSpan
+from runtime.promise import Promise
 from runtime.timeline import InvocationSpans, Timeline
 
 LAUNCH_SLACK_S = 0.1
@@ -46,8 +47,11 @@ class Code:
     code_bytes: int
 
 
-def history_of(timeline: Timeline, code: Code, state: str) -> GraphHistory:
-    """The history of one run that ended as `state` says; one that needed several launches was `resumed`."""
+def history_of(timeline: Timeline, code: Code, state: str, promise: Promise | None = None) -> GraphHistory:
+    """The history of one run that ended as `state` says; one that needed several launches was `resumed`.
+
+    What it had promised counts where its makespan does: when it succeeded at once.
+    """
     began = _began(timeline)
     launched = [one for one in timeline.invocations if one.start_up.invoke_time >= began - LAUNCH_SLACK_S]
     if state == SUCCEEDED and len(launched) < len(timeline.invocations):
@@ -62,7 +66,8 @@ def history_of(timeline: Timeline, code: Code, state: str) -> GraphHistory:
         if is_whole
         else {},
         states={state: 1},
-        runs=(_row(timeline, launched, state, began),),
+        ranks={timeline.planner: {promise.rank(timeline.makespan_s): 1}} if is_whole and promise else {},
+        runs=(_row(timeline, launched, state, began, promise.model_s if is_whole and promise else 0.0),),
         seen_at=began,
     )
 
@@ -78,7 +83,7 @@ def launch_mark(timeline: Timeline) -> str:
     return f"{timeline.run} {_began(timeline):.3f}"
 
 
-def _row(timeline: Timeline, launched: Sequence[InvocationSpans], state: str, began: float) -> RunRow:
+def _row(timeline: Timeline, launched: Sequence[InvocationSpans], state: str, began: float, model_s: float) -> RunRow:
     states = Counter(one.start_up.state for one in launched)
     done = {span.task for one in launched for span in one.spans if span.outcome == "done"}
     return RunRow(
@@ -92,6 +97,7 @@ def _row(timeline: Timeline, launched: Sequence[InvocationSpans], state: str, be
         cold=states["cold"],
         warm=states["warm"],
         link=timeline.link,
+        model_s=round(model_s, 6),
     )
 
 

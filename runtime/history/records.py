@@ -123,7 +123,10 @@ class EnvironmentHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class RunRow:
-    """One run. `run` is its id with the launch; `state` succeeded, resumed (and succeeded), failed or cancelled."""
+    """One run. `run` is its id with the launch; `state` succeeded, resumed (and succeeded), failed or cancelled.
+
+    `model_s` is the middle that simulation alone had given for its makespan, 0 where it had promised nothing.
+    """
 
     at: float
     run: str
@@ -135,13 +138,15 @@ class RunRow:
     cold: int
     warm: int
     link: str = NO_LINK
+    model_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphHistory:
     """Everything of one graph signature. `makespans` by planner, SLA and link, of runs that succeeded at once.
 
-    `states` counts the runs by how they ended; `runs` are the newest, the newest first.
+    `states` counts the runs by how they ended; `runs` are the newest, the newest first. `ranks` counts by planner those
+    that had promised something and succeeded at once, by `Promise.rank`: 0 to 99.
     """
 
     signature: str
@@ -150,6 +155,7 @@ class GraphHistory:
     environments: Mapping[str, EnvironmentHistory] = field(default_factory=dict)
     makespans: Mapping[MakespanKey, Sketch] = field(default_factory=dict)
     states: Mapping[str, int] = field(default_factory=dict)
+    ranks: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     runs: tuple[RunRow, ...] = ()
     seen_at: float = 0.0
 
@@ -180,9 +186,14 @@ def merge_graphs(graphs: Sequence[GraphHistory]) -> GraphHistory:
         environments={env: environments[env] for env in sorted(kept)},
         makespans=merged((graph.makespans for graph in graphs), merge_sketches),
         states=dict(sorted(states.items())),
+        ranks=merged((graph.ranks for graph in graphs), _counted),
         runs=_newest([graph.runs for graph in graphs], KEPT_RUNS),
         seen_at=newest.seen_at,
     )
+
+
+def _counted(tables: Sequence[Mapping[int, int]]) -> Mapping[int, int]:
+    return merged(tables, sum)
 
 
 def merge_families(families: Sequence[FamilyHistory]) -> FamilyHistory:

@@ -13,6 +13,7 @@ from runtime.history.codec import encode_graph
 from runtime.history.gathering import Code, history_of, launch_mark
 from runtime.history.place import open_history
 from runtime.history.store import Head, HistoryStore
+from runtime.promise import Promise
 from runtime.timeline import Timeline
 
 
@@ -28,11 +29,11 @@ def _size(bundle: LoadedBundle, digest: str) -> int:
         return 0
 
 
-def remember(store: HistoryStore, timeline: Timeline, code: Code, state: str) -> bool:
+def remember(store: HistoryStore, timeline: Timeline, code: Code, state: str, promise: Promise | None = None) -> bool:
     """Add one launch; False when it was added before, or there is nothing to add."""
     if not timeline.invocations or not timeline.graph_signature:
         return False
-    graph = history_of(timeline, code, state)
+    graph = history_of(timeline, code, state, promise)
     head = Head.of(graph, frozenset(code.fingerprints.values()))
     return store.add(head, launch_mark(timeline), encode_graph(graph))
 
@@ -43,6 +44,6 @@ def remember_quietly(
     """`remember` where the deployment's history lies; a fault is a warning."""
     try:
         with open_history(deployment, redis_url) as store:
-            remember(store, timeline, code_of(bundle), state)
+            remember(store, timeline, code_of(bundle), state, bundle.promise)
     except RuntimeFault as fault:
         logging.getLogger(__name__).warning("warning: the run is not in the history: %s", fault.message)

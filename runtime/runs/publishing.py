@@ -101,4 +101,5 @@ def make_record(session: Session, inputs: Iterable[str], started: float | None =
         key=session.trust.signer.id.hex(),
         host=platform.node(),
         link=session.target.link,
+        promise=bundle.promise,
     )

@@ -19,6 +19,7 @@ from runtime.errors import RuntimeFault
 from runtime.links import NO_LINK
 from runtime.pages import decode_value, encode_value
 from runtime.plan import Value
+from runtime.promise import Promise, promise_of
 from runtime.results import RunResult
 from runtime.values.envelope import Codec, Kind, Place, Signer, open_sealed, seal
 
@@ -70,6 +71,7 @@ class RunRecord:
     key: str
     host: str = ""
     link: str = NO_LINK
+    promise: Promise | None = None
     is_imported: bool = False
 
 
@@ -126,7 +128,9 @@ def record_document(record: RunRecord) -> dict[str, object]:
 def record_of(document: dict[str, Any]) -> RunRecord:
     """The inverse of `record_document`. Raises KeyError, TypeError, ValueError on what is none."""
     lists = {name: tuple(document[name]) for name in ("blobs", "inputs")}
-    return RunRecord(**{**document, **lists, "settings": WorkerSettings(**document["settings"])})
+    promise = None if document["promise"] is None else promise_of(document["promise"])
+    settings = WorkerSettings(**document["settings"])
+    return RunRecord(**{**document, **lists, "settings": settings, "promise": promise})
 
 
 def seal_outcome(signer: Signer, deployment: str, run: str, outcome: Outcome) -> bytes:

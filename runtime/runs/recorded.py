@@ -81,7 +81,7 @@ def trust_of(record: RunRecord, deployment: str, keys: KeyRing) -> Trust:
 def recorded_bundle(record: RunRecord, backend: RedisBackend, trust: Trust) -> LoadedBundle:
     """The bundle that the run was launched with."""
     source = RecordedBlobs(backend, trust)
-    bundle = read_index(source.read(record.bundle), source)
+    bundle = replace(read_index(source.read(record.bundle), source), promise=record.promise)
     source.pages = {digest: number for number, digest in enumerate(bundle.pages)}
     return bundle
 

@@ -67,7 +67,10 @@ IMPORTS: dict[str, tuple[str, ...]] = {
         "compiler.simulate",
         "runtime.bundle",
         "runtime.history.view",
+        "runtime.moments",
         "runtime.ports",
+        "runtime.promise",
+        "runtime.runs.summary",
         "runtime.timeline",
     ),
     "compiler.simulate": (
@@ -108,6 +111,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
         "runtime.payload",
         "runtime.unit",
         "runtime.measures.upload",
+        "runtime.promise",
     ),
     "compiler.importers": (
         "runtime.bundle",
@@ -142,6 +146,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
 
 CLIENT_SIDE = (
     "runtime.launcher",
+    "runtime.promise",
     "runtime.history",
     "runtime.local",
     "runtime.settings",

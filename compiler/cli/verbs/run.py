@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from compiler.cli.progress import progress_bar
 from compiler.cli.results import ResultView, is_bundle
 from compiler.diagnostics import Diagnostic, ManifestError
 from runtime.bundle import LoadedBundle, load_bundle
+from runtime.promise import read_promise
 from runtime.settings.layers import Settings
 
 if TYPE_CHECKING:
@@ -118,7 +120,7 @@ def _run_bundle(args: argparse.Namespace, texts: Mapping[str, str], console: Con
     for setting in settings.all:
         if setting.group == "compile" and setting.source == "command line":
             raise UsageError(f"`{setting.name}` is decided when a bundle is built", hint="give it to `treadle build`")
-    bundle = load_bundle(folder)
+    bundle = replace(load_bundle(folder), promise=read_promise(folder))
     _execute(bundle, _inputs(bundle, args, texts), args, console, settings, source_root="")
 
 

@@ -1,0 +1,91 @@
+"""What a plan promises, set right by how far off earlier promises of the same workflow and planner were.
+
+A simulation leaves something out, and it is the same something run after run. Each run's ln(real / simulated middle) is
+a residual. With `ENOUGH` of them the promise is the simulated middle, spread by these residuals: split conformal
+prediction (Vovk et al. 2005; with weights: Tibshirani et al. 2019), whose coverage holds whatever the simulation gets
+wrong, as long as runs are alike. Newer runs weigh more, since machines' moods change. With fewer the simulated
+distribution stays, moved by their middle as far as they are to be trusted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.planner.outlook import Outlook
+from compiler.planner.problem import Problem
+from runtime.moments import Part
+from runtime.promise import PERCENTILES, Promise
+from runtime.runs.summary import summarize
+
+Array = NDArray[np.float64]
+
+ENOUGH = 20
+"""Residuals from which they alone give the spread; a 95th percentile of fewer is their largest."""
+
+HALF_LIFE = 40
+"""Runs after which a residual weighs half."""
+
+DOUBT = 5
+"""Runs that count against the few that there are."""
+
+TAIL = 0.05
+"""How much of the spread between the middle and the last residual a percentile beyond that adds."""
+
+
+def recalibrated(problem: Problem, planner: str, outlook: Outlook) -> Outlook:
+    """The outlook of a planner's plan as earlier runs of the same workflow let expect it."""
+    residuals = residuals_of(problem, planner)
+    if not len(residuals):
+        return outlook
+    weights = 0.5 ** (np.arange(len(residuals)) / HALF_LIFE)
+    if len(residuals) < ENOUGH:
+        trust = len(residuals) / (len(residuals) + DOUBT)
+        moved = float(np.exp(trust * np.median(residuals)))
+        return replace(outlook, makespans=outlook.makespans * moved)
+    parts = (np.arange(len(outlook.makespans)) + 0.5) / len(outlook.makespans)
+    spread = conformal_quantiles(residuals, weights, parts)
+    return replace(outlook, makespans=outlook.model_s * np.exp(spread))
+
+
+def residuals_of(problem: Problem, planner: str) -> Array:
+    """ln(real / simulated) of this workflow's runs by this planner, over the link that is planned for, newest first;
+    of those that had promised something."""
+    link = problem.predictions.platform.link
+    known = [run for run in problem.predictions.own_runs if run.planner == planner and run.link == link]
+    told = [run.makespan_s / run.model_s for run in known if run.model_s > 0 and run.makespan_s > 0]
+    return np.log(np.array(told, dtype=np.float64))
+
+
+def conformal_quantiles(values: Array, weights: Array, parts: Array) -> Array:
+    """The values below which the next one lies with these probabilities, all as likely as their weights.
+
+    The next one weighs as much as the newest, and might lie beyond them all: there quantiles go on at the pace of the
+    outermost ones.
+    """
+    order = np.argsort(values, kind="stable")
+    ranked, share = values[order], weights[order] / (weights.sum() + weights.max())
+    places = np.cumsum(share)
+    middle = float(np.interp(0.5, places, ranked))
+    found = np.interp(parts, places, ranked)
+    above, below = parts > places[-1], parts < places[0]
+    found[above] += TAIL * (ranked[-1] - middle) * (parts[above] - places[-1]) / (1 - places[-1])
+    found[below] -= TAIL * (middle - ranked[0]) * (places[0] - parts[below]) / places[0]
+    return np.maximum.accumulate(found)
+
+
+def promise_from(outlook: Outlook) -> Promise:
+    """What a run is promised to do."""
+    seconds = summarize(outlook.timeline).seconds
+    return Promise(
+        makespans_s=tuple([round(outlook.quantile(percentile), 6) for percentile in range(1, PERCENTILES + 1)]),
+        mean_s=round(outlook.mean, 6),
+        model_s=round(outlook.model_s, 6),
+        cost_usd=float(f"{outlook.cost.usd:.6g}"),
+        seconds={part.value: round(seconds.get(part, 0.0), 6) for part in Part},
+        cold=outlook.cold,
+        warm=outlook.warm,
+        samples=outlook.samples,
+    )

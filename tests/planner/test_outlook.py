@@ -9,7 +9,7 @@ from compiler.planner.assembly import assemble
 from compiler.planner.model import PlanOptions
 from compiler.planner.outlook import look_ahead
 from compiler.planner.problem import Problem
-from compiler.planner.registry import STRATEGIES
+from compiler.planner.strategies import STRATEGIES
 from tests.factories import make_graph, make_tree
 
 

@@ -10,7 +10,7 @@ import pytest
 from compiler.planner.outlook import look_ahead
 from compiler.planner.problem import Problem
 from compiler.planner.recalibration import conformal_quantiles, promise_from, recalibrated
-from compiler.planner.registry import STRATEGIES
+from compiler.planner.strategies import STRATEGIES
 from runtime.history.records import RunRow
 from tests.factories import make_tree
 

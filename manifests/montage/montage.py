@@ -59,9 +59,19 @@ class Report(TypedDict):
     path: str | None
 
 
+def photograph() -> NDArray[np.uint8]:
+    """Rows x columns x 3. Read without importing scikit-learn: that takes longer than all that follows."""
+    from PIL import Image
+
+    package = find_spec("sklearn")
+    assert package is not None and package.submodule_search_locations, "scikit-learn is a requirement"
+    with Image.open(Path(package.submodule_search_locations[0], "datasets", "images", "china.jpg")) as photo:
+        return np.asarray(photo)
+
+
 def look() -> bytes:
     """The sky: the brightness of the photograph `china.jpg`, which scikit-learn ships, as the atmosphere blurs it."""
-    brightness = _photograph() @ np.array([0.299, 0.587, 0.114])
+    brightness = photograph() @ np.array([0.299, 0.587, 0.114])
     height, width = brightness.shape
     wcs = tangent_plane(CENTRE, ((width - 1) / 2, (height - 1) / 2))
     return encode(Frame(gaussian_filter(brightness[::-1], SEEING), wcs))
@@ -191,16 +201,6 @@ def compare(mosaic: bytes, sky: bytes, planes: Nested, output: str) -> Report:
         ok=bool(there.all()) and rms < 0.5,
         path=output or None,
     )
-
-
-def _photograph() -> NDArray[np.uint8]:
-    """Rows x columns x 3. Read without importing scikit-learn: that takes longer than all that follows."""
-    from PIL import Image
-
-    package = find_spec("sklearn")
-    assert package is not None and package.submodule_search_locations, "scikit-learn is a requirement"
-    with Image.open(Path(package.submodule_search_locations[0], "datasets", "images", "china.jpg")) as photo:
-        return np.asarray(photo)
 
 
 def _grid(header: str) -> tuple[WCS, tuple[int, int]]:

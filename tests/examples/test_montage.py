@@ -11,6 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 from astropy.io import fits
+from scipy.ndimage import gaussian_filter
 
 from tests.examples.loading import loaded_modules
 
@@ -132,11 +133,8 @@ def test_model_finds_planted_planes_up_to_one_that_all_have_in_common(steps: Ste
 
 
 def test_mosaic_is_the_photograph(steps: Steps) -> None:
-    from scipy.ndimage import gaussian_filter
-    from sklearn.datasets import load_sample_image
-
     made = mosaic_of(steps, steps.montage.model([fits_of(steps)]))
-    photograph = gaussian_filter(load_sample_image("china.jpg") @ [0.299, 0.587, 0.114], 1.0)[::-1]
+    photograph = gaussian_filter(steps.montage.photograph() @ [0.299, 0.587, 0.114], 1.0)[::-1]
     assert made.shape == (427, 640)
     assert np.isfinite(made).all()
     off = made - photograph

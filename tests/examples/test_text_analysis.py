@@ -1,8 +1,9 @@
-"""The text analysis against scikit-learn's matrices of counts."""
+"""The text analysis, which goes from file to file, against one matrix of all counts."""
 
 from __future__ import annotations
 
 import json
+import re
 from itertools import combinations
 from pathlib import Path
 from types import ModuleType
@@ -30,12 +31,11 @@ def analysed(texts: ModuleType, *, chunks: int, segments: int, summaries: int, t
 
 @pytest.mark.parametrize("segments", [1, 5])
 def test_keywords_and_closest_files_are_those_of_the_matrix_of_counts(functions: Functions, segments: int) -> None:
-    from sklearn.feature_extraction.text import CountVectorizer
-
     names = sorted(path.relative_to(CORPUS).as_posix() for path in CORPUS.rglob("*.py"))
-    vectorizer = CountVectorizer(token_pattern="[a-z]+", input="filename", decode_error="replace")
-    counts = vectorizer.fit_transform([str(CORPUS / name) for name in names]).toarray()
-    words = vectorizer.get_feature_names_out()
+    texts = [re.findall("[a-z]+", (CORPUS / name).read_text(errors="replace").lower()) for name in names]
+    words, at = np.unique(np.concatenate(texts), return_inverse=True)
+    counts = np.zeros((len(names), len(words)))
+    np.add.at(counts, (np.repeat(np.arange(len(names)), [len(text) for text in texts]), at), 1)
     weights = counts * np.log(len(names) / (counts > 0).sum(axis=0))
     lengths = np.linalg.norm(weights, axis=1)
     part = [next(s for s in range(segments) if n < len(names) * (s + 1) // segments) for n in range(len(names))]

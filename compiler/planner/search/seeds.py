@@ -1,0 +1,56 @@
+"""Where a search begins: candidates made by rule, for several numbers of workers and memory sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from compiler.planner.search.blocks import in_blocks
+from compiler.planner.search.candidate import Candidate
+from compiler.planner.search.flexible import flexible, trunk_pinned
+from compiler.planner.search.listing import listed
+from compiler.planner.search.weights import Weights
+
+STEP = 1.5
+"""Numbers of workers that are tried grow by this factor."""
+
+
+def pinned_seeds(weights: Weights) -> Iterator[Candidate]:
+    """Assignments, those first that a large graph should not go without."""
+    counts, sizes = _counts(_most(weights)), weights.sizes
+    fast = sizes[-1]
+    yield listed(weights, counts[-1], fast)
+    yield in_blocks(weights, counts[-1], fast)
+    yield listed(weights, 1, fast)
+    for count in reversed(counts[1:-1]):
+        yield listed(weights, count, fast)
+        yield in_blocks(weights, count, fast)
+    for size in reversed(sizes[:-1]):
+        for count in reversed(counts):
+            yield listed(weights, count, size)
+            yield in_blocks(weights, count, size)
+
+
+def flexible_seeds(weights: Weights, planner: str) -> Iterator[Candidate]:
+    """Plans whose workers are found at run time."""
+    roots, concurrency = len(weights.quick.roots), weights.problem.options.concurrency
+    entries = _counts(max(1, min(roots, concurrency - 1)))
+    for size in reversed(weights.sizes):
+        for count in reversed(entries):
+            yield flexible(weights, count, size, planner)
+            if (hybrid := trunk_pinned(weights, count, size, planner)) is not None:
+                yield hybrid
+
+
+def _most(weights: Weights) -> int:
+    """As many workers as may live at once, besides the user's own; no more than tasks."""
+    problem = weights.problem
+    return max(1, min(problem.options.concurrency - len(problem.pins[0]), len(problem.graph)))
+
+
+def _counts(most: int) -> list[int]:
+    """1, 2, 3, 5, 7 and so on up to `most`, which is one of them."""
+    found, count = [], 1.0
+    while count < most:
+        found.append(int(count))
+        count = max(count + 1, count * STEP)
+    return [*dict.fromkeys(found), most]

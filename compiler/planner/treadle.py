@@ -1,0 +1,139 @@
+"""The planner `treadle`: the best makespan, or the cheapest plan that meets `deadline` and `budget`.
+
+1. **Candidates** by rule (`search.seeds`): list schedules and blocks for several numbers of workers and memory sizes,
+   flexible plans, hybrids; and the plans of the other planners.
+2. **A quick estimate** of each assignment; the best of them, and those that nothing is both faster and cheaper than,
+   are **simulated** (`search.judge`).
+3. **Local search** (`search.moves`) on the quick estimate, brought to scale by what was simulated, guided by the
+   critical path, from several starts, `ROUNDS` rounds in all or as many as the options say.
+4. What it found is simulated; the best of everything that was is looked at as closely as any plan, and of these the
+   objective chooses (`search.objective`), by the same draws for all.
+
+The other planners' plans are among the candidates, so that none of them is better by what is predicted; the search
+does not live on them (`python -m tests.benchmarks.planners` shows it without). A large graph is searched less: the work
+of every stage is bounded. Unknown times are defaults: what comes out then is a plan for the shape of the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from random import Random
+
+from compiler.planner.model import Plan
+from compiler.planner.problem import Problem
+from compiler.planner.quick import Quick, Rough
+from compiler.planner.registry import STRATEGIES, strategy
+from compiler.planner.search.candidate import Candidate, candidate_of
+from compiler.planner.search.judge import Judge, Judged, Scale
+from compiler.planner.search.moves import Found, improve
+from compiler.planner.search.objective import Figures, choose, preference, undominated
+from compiler.planner.search.seeds import flexible_seeds, pinned_seeds
+from compiler.planner.search.weights import Weights
+
+NAME = "treadle"
+ROUNDS = 600
+SEED_WORK = 300_000
+"""Tasks that are placed and estimated for seeds, all together; three seeds are always made."""
+
+SEARCH_WORK = 400_000
+"""Tasks that are estimated in a local search, all together."""
+
+STARTS = 3
+"""Assignments from which a local search starts."""
+
+SMALL = 3_000
+"""Tasks up to which every other planner is asked; the quick ones always are."""
+
+QUICK_PLANNERS = ("simple", "wukong")
+
+
+@strategy(NAME)
+def plan_treadle(problem: Problem) -> Plan:
+    """The strategy."""
+    return search(problem, [name for name in sorted(STRATEGIES) if name != NAME])
+
+
+def search(problem: Problem, rivals: Sequence[str]) -> Plan:
+    """The plan, with the plans of these planners among its candidates."""
+    return _Search(problem).run(rivals).plan
+
+
+class _Search:
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.sla = problem.objective
+        self.weights = Weights(problem=problem, quick=Quick(problem))
+        self.judge = Judge(problem, NAME)
+        self.found: dict[tuple[object, ...], Found] = {}
+
+    def run(self, rivals: Sequence[str]) -> Judged:
+        theirs = list(self._theirs(rivals))
+        self._estimate(one for one in theirs if one.is_pinned)
+        self._estimate(islice(pinned_seeds(self.weights), self._rounds_within(SEED_WORK, 3)))
+        judge = self.judge
+        judge.look(theirs, len(theirs))
+        judge.look(self._promising(Scale()), max(1, judge.left // 3))
+        judge.look(list(flexible_seeds(self.weights, NAME)), max(1, judge.left // 2))
+        self._search_on()
+        judge.look(self._promising(self._scale()), judge.left)
+        finals = judge.finals(lambda figures: preference(figures, self.sla))
+        assert finals, "no candidate can end"
+        return choose(finals, lambda one: one.figures, self.sla)
+
+    def _rounds_within(self, work: int, least: int) -> int:
+        return max(least, work // max(1, len(self.problem.graph)))
+
+    def _theirs(self, rivals: Sequence[str]) -> Iterator[Candidate]:
+        is_small = len(self.problem.graph) <= SMALL
+        for name in rivals:
+            if is_small or name in QUICK_PLANNERS:
+                yield candidate_of(self.problem, STRATEGIES[name](self.problem), f"as {name} plans it")
+
+    # ---- estimates --------------------------------------------------------------------------------------
+
+    def _estimate(self, candidates: Iterable[Candidate]) -> None:
+        for one in candidates:
+            if (key := one.key()) not in self.found:
+                rough = self.weights.quick.evaluate(one.worker_of, one.memory_mb)
+                self.found[key] = Found(candidate=one, rough=rough)
+
+    def _promising(self, scale: Scale) -> list[Candidate]:
+        """What was estimated, the best by the objective and those that nothing beats in both figures in turn."""
+
+        def figures(one: Found) -> Figures:
+            return scale(_figures(one.rough))
+
+        known = list(self.found.values())
+        by_wish = sorted(known, key=lambda one: preference(figures(one), self.sla))
+        front = undominated(known, figures)
+        mixed = [one for pair in zip(by_wish, [*front, *by_wish], strict=False) for one in pair]
+        return [one.candidate for one in dict.fromkeys([*mixed, *by_wish])]
+
+    def _scale(self) -> Scale:
+        """How far the estimates are off where the judge has seen both."""
+        pairs = [
+            (_figures(self.found[key].rough), one.figures)
+            for one in self.judge.found
+            if (key := one.candidate.key()) in self.found
+        ]
+        return Scale.of(pairs)
+
+    # ---- search -----------------------------------------------------------------------------------------
+
+    def _search_on(self) -> None:
+        options = self.problem.options
+        rounds = options.rounds if options.rounds is not None else min(ROUNDS, self._rounds_within(SEARCH_WORK, 0))
+        worth = self._worth(self._scale())
+        starts = sorted(self.found.values(), key=lambda one: worth(one.rough))[:STARTS]
+        random = Random(options.seed)
+        for start in starts:
+            better = improve(self.weights, start, worth, rounds // len(starts), random)
+            self.found.setdefault(better.candidate.key(), better)
+
+    def _worth(self, scale: Scale) -> Callable[[Rough], tuple[float, ...]]:
+        return lambda rough: preference(scale(_figures(rough)), self.sla)
+
+
+def _figures(rough: Rough) -> Figures:
+    return Figures(seconds=rough.makespan_s, usd=rough.cost_usd)

@@ -101,3 +101,8 @@ def random_problem(seed: int, *, concurrency: int = 4) -> Problem:
         exponent=chance.choice((0.0, 1.0)),
         options=PlanOptions(concurrency=concurrency, cores=chance.choice((2.0, float("inf"))), seed=seed),
     )
+
+
+def seeds_for(planner: str, seeds: range) -> range:
+    """Of so many seeds a few for a planner that simulates what it finds, a second or so for each plan."""
+    return seeds[:3] if planner == "treadle" else seeds

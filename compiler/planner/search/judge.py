@@ -28,7 +28,7 @@ FINAL_WORK = 80_000
 """The same of final ones."""
 
 ROUGH_RUNS = 4
-ROUGH_MOST, FINAL_MOST = 48, 8
+ROUGH_MOST, FINAL_MOST = 40, 5
 LEAST = 2
 LARGE = 30_000
 """Tasks from which on a candidate is judged by one run."""

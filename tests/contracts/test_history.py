@@ -212,7 +212,9 @@ def test_a_reader_gets_functions_of_every_graph_and_tasks_of_one(store: HistoryS
     assert history.functions(fingerprint)[env].count == sum(both) > max(both)
     assert history.functions("unheard of") == {} == history.task("unheard of", "t0")
     assert set(history.environments) == set(whole(store).environments)
-    assert history.makespans(SHAPE.signature)["simple", "average", "none"].count == len(history.runs(SHAPE.signature)) == 2
+    assert (
+        history.makespans(SHAPE.signature)["simple", "average", "none"].count == len(history.runs(SHAPE.signature)) == 2
+    )
 
 
 class TestFiles:

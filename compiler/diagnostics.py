@@ -187,6 +187,7 @@ CODES: Mapping[str, tuple[str, str]] = {
     "E511": ("sla-unsatisfiable", "no plan meets the objective"),
     "E512": ("concurrency-limit", "more runs at once than the target allows"),
     "E513": ("not-executable-yet", "a feature is checked and planned, but not executed yet"),
+    "E514": ("plan-mismatch", "a kept plan does not fit the workflow, or is none"),
     "E601": ("package-too-large", "a package is larger than the target accepts"),
     "E602": ("lock-drift", "the lock file does not fit the manifest"),
     "E603": ("digest-mismatch", "bytes are not what their digest says"),
@@ -203,5 +204,6 @@ CODES: Mapping[str, tuple[str, str]] = {
     "W505": ("no-effect-optimization", "an optimization has no effect here"),
     "W506": ("missing-io-hint-under-sla", "an objective is given, and a task has no `io`"),
     "W508": ("payload-over-half", "a payload takes over half of what the target accepts"),
+    "W514": ("stale-plan", "a kept plan was made for other code"),
 }
 """Every code: its slug, and what it means in one line. A retired code is never used again."""

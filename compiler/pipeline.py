@@ -56,6 +56,7 @@ from runtime.values.collector import collector_paused
 if TYPE_CHECKING:
     from compiler.code.units import Functions
     from compiler.emit.bundle import Build
+    from compiler.planner.kept import KeptPlan
     from compiler.planner.outlook import Outlook
     from compiler.predict.predictions import Predictions
     from runtime.history.view import History
@@ -125,6 +126,11 @@ class Planned:
     warnings: tuple[Diagnostic, ...] = ()
     is_predicted: bool = False
     """Whether the planner looked at predictions: then the plan rests on them, be they of hints and defaults."""
+
+    @cached_property
+    def signature(self) -> str:
+        """Of tasks, edges and code."""
+        return _signature(self.graph, self.collect().fingerprints)
 
     @cached_property
     def outlook(self) -> Outlook:
@@ -263,6 +269,27 @@ def solve(posed: Posed, planner: str) -> Planned:
     )
 
 
+@collector_paused()
+def keep_to(posed: Posed, kept: KeptPlan) -> Planned:
+    """The plan that was kept, in the place of a planner's. Raises ManifestError (E514) when it does not fit."""
+    from compiler.planner.restore import restore_plan, staleness
+    from compiler.planner.validate import validate_plan
+
+    problem = Problem(graph=posed.graph, options=posed.options, learn=posed.learn)
+    plan = restore_plan(problem, kept)
+    validate_plan(problem, plan)
+    marks = posed.collect().fingerprints
+    stale = staleness(problem, kept, signature=_signature(posed.graph, marks), fingerprints=marks)
+    return Planned(
+        graph=problem.graph,
+        plan=plan,
+        problem=problem,
+        collect=posed.collect,
+        warnings=(*posed.warnings, *stale),
+        is_predicted=bool(kept.outlook),
+    )
+
+
 def _plan_options(options: CompileOptions) -> PlanOptions:
     return PlanOptions(
         concurrency=options.concurrency,
@@ -276,15 +303,19 @@ def _plan_options(options: CompileOptions) -> PlanOptions:
 
 def _learn(collect: Callable[[], Functions], options: CompileOptions, graph: Graph) -> Predictions:
     """What is known of a graph's functions."""
-    from compiler.emit.signature import graph_signature
     from compiler.predict.predictions import predict
     from runtime.history.view import History
 
-    marks = collect().fingerprints
-    names = [graph.name_of(instance) for instance in range(len(graph))]
-    signature, recall = graph_signature(graph, names, marks), options.recall
+    marks, recall = collect().fingerprints, options.recall
+    signature = _signature(graph, marks)
     history = History() if recall is None else recall(signature, marks)
     return predict(graph, marks, history, options.link, signature)
+
+
+def _signature(graph: Graph, marks: Sequence[str]) -> str:
+    from compiler.emit.signature import graph_signature
+
+    return graph_signature(graph, [graph.name_of(instance) for instance in range(len(graph))], marks)
 
 
 @collector_paused()

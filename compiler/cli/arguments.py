@@ -121,6 +121,21 @@ def add_planning(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, metavar="N", help="worker ids that `simple` may use")
 
 
+def add_plan_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--plan", metavar="FILE", dest="plan_file", help="a plan that `treadle plan -o` wrote, instead of a planner's"
+    )
+
+
+def planning_options(args: argparse.Namespace) -> dict[str, object]:
+    """What was said of planning on the command line, by option."""
+    return {
+        "--planner": args.planner,
+        "--workers": args.workers,
+        "--plan": getattr(args, "plan_file", None),
+    }
+
+
 def add_metrics(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metrics",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compiler.cli.arguments import UsageError, settings_for
+from compiler.cli.arguments import UsageError, planning_options, settings_for
 from compiler.cli.console import Console, Exit
 from compiler.cli.progress import progress_bar
 from compiler.cli.results import ResultView, is_bundle
@@ -91,7 +91,7 @@ def _resume(args: argparse.Namespace, texts: Mapping[str, str], console: Console
     from runtime.runs.rejoining import resume
     from runtime.runs.resuming import check_resumable
 
-    if args.file is None and (args.sets or args.planner or args.workers):
+    if args.file is None and (args.sets or any(planning_options(args).values())):
         raise UsageError("without FILE a run is resumed as it was compiled", hint="give the manifest, too")
     settings = settings_for(args, console.environ)
     call = _call(args, console, settings, args.resume)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from compiler.cli.arguments import UsageError, meant, pairs, settings_for
+from compiler.cli.arguments import UsageError, meant, pairs, planning_options, settings_for
 from compiler.cli.console import Console
 from compiler.cli.progress import expansion_line
 from compiler.cli.reports import show_diagnostics
@@ -23,6 +23,7 @@ from compiler.pipeline import (
     Posed,
     build_workflow,
     examine,
+    keep_to,
     plan_workflow,
     pose_workflow,
     refuse_unsupported,
@@ -32,7 +33,11 @@ from runtime.settings.layers import Settings
 
 if TYPE_CHECKING:
     from compiler.emit.bundle import Build
+    from compiler.planner.kept import KeptPlan
     from runtime.history.view import History
+
+MAX_PLAN_SIZE = 256 << 20
+"""Bytes of a plan in a file: some hundred for each instance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +112,34 @@ def _recall(local: LocalSettings, signature: str, fingerprints: Sequence[str]) -
 
 
 def _planned(args: argparse.Namespace, console: Console, settings: Settings) -> Planned:
+    if getattr(args, "plan_file", None) is not None:
+        return _kept(args, console, settings)
     check_planner(settings)
     request = read_request(args, console, settings)
     planned = plan_workflow(request.source, request.options)
     show_diagnostics(planned.warnings, console)
     return planned
+
+
+def _kept(args: argparse.Namespace, console: Console, settings: Settings) -> Planned:
+    """FILE with the plan that was kept of it."""
+    for option, value in planning_options(args).items():
+        if option != "--plan" and value is not None:
+            raise UsageError(f"--plan and {option} exclude one another")
+    kept = load_kept(args.plan_file, console)
+    request = read_request(args, console, settings)
+    planned = keep_to(pose_workflow(request.source, request.options), kept)
+    show_diagnostics(planned.warnings, console)
+    return planned
+
+
+def load_kept(file: str, console: Console) -> KeptPlan:
+    """A plan in a file. Raises ManifestError (E001, E002, E012, E514), SchemaVersionUnsupported."""
+    from compiler.planner.kept import parse_kept
+
+    source = read_source(file, max_file_size=MAX_PLAN_SIZE)
+    console.sources[source.file] = source.text
+    return parse_kept(source.text, source.file)
 
 
 def check_planner(settings: Settings) -> None:

@@ -19,12 +19,14 @@ from tests.explanations.examples import outcome, write
 
 WITHOUT_EXAMPLE = {
     "E511": "no plan is made before `plan`, and no planner predicts yet",
+    "E514": "about a kept plan beside a manifest, which `--plan` names",
     "E601": "packages are built for a target, not from a manifest alone",
     "E602": "about `treadle.lock` beside a manifest, which `--frozen` compares",
     "E604": "about two processes that pickle one callable",
     "E605": "about bundles, plans and payloads of another version",
     "E606": "about bytes that come back from a store",
     "E900": "a bug, which no example shows for long",
+    "W514": "about a kept plan beside a manifest, which `--plan` names",
 }
 """The codes that no manifest provokes, each with the reason. The list is closed: every other page has an example."""
 
@@ -47,12 +49,12 @@ E405 executable-missing · E406 python-syntax · E407 dynamic-import · E408 pat
 E410 requirement-invalid
 E501 memory-range · E502 timeout-range · E503 pin-conflict · E505 optimization-conflict · E506 sla-invalid
 E507 io-invalid · E508 payload-too-large · E509 tmp-range · E510 undeclared-worker · E511 sla-unsatisfiable
-E512 concurrency-limit · E513 not-executable-yet
+E512 concurrency-limit · E513 not-executable-yet · E514 plan-mismatch
 E601 package-too-large · E602 lock-drift · E603 digest-mismatch · E604 nondeterministic-input
 E605 artifact-schema-version · E606 signature-invalid
 W014 ambiguous-scalar · W301 dead-task · W302 many-sinks · W303 width-1-foreach · W304 huge-fan-in
 W408 unpinned-requirement · W505 no-effect-optimization · W506 missing-io-hint-under-sla
-W508 payload-over-half
+W508 payload-over-half · W514 stale-plan
 E900 internal-error
 """
 """Codes and slugs as the reference of the language has them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from compiler.cli.arguments import add_config, add_file, add_json, add_planning, add_set
+from compiler.cli.arguments import add_config, add_file, add_json, add_plan_file, add_planning, add_set
 from compiler.cli.console import Console, Exit
 from compiler.cli.stages import load_build
 from compiler.emit.write import write_bundle
@@ -18,6 +18,7 @@ EPILOG = """\
 examples:
   treadle build workflow.yaml                        writes build/NAME
   treadle build workflow.yaml -o out --planner wukong
+  treadle build workflow.yaml --plan plan.json       with a plan that `treadle plan -o` wrote
   python out/launch.py                               runs it; needs cloudpickle, redis, boto3, awslambdaric
   treadle inspect out
 """
@@ -26,6 +27,7 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     add_file(parser)
     add_planning(parser)
+    add_plan_file(parser)
     parser.add_argument("-o", "--output", metavar="DIR", help="where to write (default: build/NAME)")
     add_set(parser)
     add_config(parser)

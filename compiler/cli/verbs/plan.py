@@ -6,7 +6,16 @@ import argparse
 import json
 from pathlib import Path
 
-from compiler.cli.arguments import UsageError, add_config, add_file, add_json, add_link, add_planning, add_set
+from compiler.cli.arguments import (
+    UsageError,
+    add_config,
+    add_file,
+    add_json,
+    add_link,
+    add_plan_file,
+    add_planning,
+    add_set,
+)
 from compiler.cli.console import BOLD, Console, Exit
 from compiler.cli.expectations import Expectation, expect
 from compiler.cli.outlook_data import forecast_objects, instance_object, outlook_object, path_object
@@ -17,6 +26,7 @@ from compiler.cli.stages import load_plan, load_posed
 from compiler.diagnostics import ManifestError
 from compiler.graph.model import Graph
 from compiler.pipeline import Planned
+from compiler.planner.kept import kept_document
 from compiler.planner.model import FLEXIBLE, Plan
 from compiler.rendering.text import printable
 from runtime.errors import RuntimeFault
@@ -41,7 +51,8 @@ examples:
   treadle plan workflow.yaml --tasks                  every task's predictions
   treadle plan workflow.yaml --compare all            every planner's plan side by side
   treadle plan workflow.yaml --picture plan.svg       the graph and the timeline, to look at
-  treadle plan workflow.yaml -o plan.json
+  treadle plan workflow.yaml -o plan.json             keep it: `build --plan`, `run --plan`, `diff` take it
+  treadle plan workflow.yaml --plan plan.json         what is expected of a kept plan today
 """
 
 SHOWN_WORKERS = 40
@@ -50,6 +61,7 @@ SHOWN_WORKERS = 40
 def configure(parser: argparse.ArgumentParser) -> None:
     add_file(parser)
     add_planning(parser)
+    add_plan_file(parser)
     parser.add_argument("--explain", action="store_true", help="each instance with the reason for its place")
     parser.add_argument(
         "--compare", metavar="PLANNERS", help="the plans of several planners side by side: all, or names with commas"
@@ -91,7 +103,14 @@ def _check_together(args: argparse.Namespace) -> None:
     """Raises UsageError for options that exclude one another."""
     ways = {"--no-outlook": args.no_outlook, "--tasks": args.tasks}
     if args.compare is not None:
-        ways = {"--compare": True, "--planner": args.planner, "-o": args.output, "--explain": args.explain, **ways}
+        ways = {
+            "--compare": True,
+            "--planner": args.planner,
+            "--plan": args.plan_file,
+            "-o": args.output,
+            "--explain": args.explain,
+            **ways,
+        }
         ways |= {"--picture": args.picture}
         given = [name for name, value in ways.items() if value]
         if len(given) > 1:
@@ -124,27 +143,16 @@ def _compare(args: argparse.Namespace, console: Console) -> int:
 def as_json(planned: Planned, expected: Expectation | None) -> dict[str, object]:
     """The whole plan as JSON data, instances in the order of the graph."""
     graph, plan = planned.graph, planned.plan
-    return {
-        "name": graph.name,
-        "planner": plan.planner,
-        **prospects_json(graph),
-        **_expected_json(expected),
-        "classes": [env.name for env in plan.classes],
-        "workers": list(plan.workers),
-        "entries": [
-            {"worker": entry.worker, "class": entry.env.name, "start": list(entry.start)} for entry in plan.entries
-        ],
-        "instances": [
-            {
-                "name": graph.name_of(instance),
-                "worker": plan.worker_name(instance),
-                "class": plan.env(instance).name,
-                "reason": plan.reasons[instance],
-                **({} if expected is None else instance_object(planned.problem, plan, instance)),
-            }
-            for instance in range(len(graph))
-        ],
-    }
+    problem = planned.problem
+    document = kept_document(
+        graph, plan, problem.options, signature=planned.signature, fingerprints=planned.collect().fingerprints
+    )
+    instances = document.pop("instances")
+    assert isinstance(instances, list), "a row for each instance"
+    if expected is not None:
+        for number, row in enumerate(instances):
+            row.update(instance_object(problem, plan, number))
+    return {**document, **prospects_json(graph), **_expected_json(expected), "instances": instances}
 
 
 def _expected_json(expected: Expectation | None) -> dict[str, object]:

@@ -20,10 +20,12 @@ from compiler.cli.arguments import (
     add_json,
     add_link,
     add_metrics,
+    add_plan_file,
     add_planning,
     add_redis,
     add_set,
     pairs,
+    planning_options,
     settings_for,
 )
 from compiler.cli.console import Console, Exit
@@ -47,6 +49,7 @@ EPILOG = """\
 examples:
   treadle run                                          workflow.yaml in this folder
   treadle run manifests/tree_reduction/workflow.yaml --set leaves=64 --planner wukong
+  treadle run workflow.yaml --plan plan.json           with a plan that `treadle plan -o` wrote
   treadle run build/hello                              a bundle that `treadle build` wrote
   treadle run workflow.yaml --input word=whale --inputs-file inputs.json
   treadle run workflow.yaml --json > result.json       the result with its figures
@@ -68,6 +71,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_set(parser)
     add_inputs(parser)
     add_planning(parser)
+    add_plan_file(parser)
     parser.add_argument("--inline", action="store_true", help="run in this process, for a debugger")
     parser.add_argument("--detach", action="store_true", help="start the run, print its id, and leave it to itself")
     parser.add_argument("--attach", metavar="RUN", help="follow a run, or print the result of one that is over")
@@ -103,7 +107,7 @@ def _check_together(args: argparse.Namespace) -> None:
     if len(given) > 1:
         raise UsageError(f"{given[0]} and {given[1]} exclude one another")
     needless = {"FILE": args.file, "--set": args.sets, "--input": args.inputs, "--inputs-file": args.inputs_file}
-    needless |= {"--planner": args.planner, "--workers": args.workers, "--keep": args.keep}
+    needless |= {**planning_options(args), "--keep": args.keep}
     needless |= {"--metrics": args.metrics_upload, "--link": args.link}
     if args.attach is not None:
         for name, value in needless.items():
@@ -112,7 +116,7 @@ def _check_together(args: argparse.Namespace) -> None:
 
 
 def _run_bundle(args: argparse.Namespace, texts: Mapping[str, str], console: Console) -> None:
-    for option, value in (("--set", args.sets), ("--planner", args.planner), ("--workers", args.workers)):
+    for option, value in {"--set": args.sets, **planning_options(args)}.items():
         if value:
             raise UsageError(f"{option} is decided when a bundle is built", hint="give it to `treadle build`")
     folder = Path(args.file)

@@ -8,15 +8,18 @@ Dask decides when a task becomes ready, so its decisions are followed in virtual
   to do yet (its occupancy) and the missing bytes by the bandwidth; of equals to the one that holds fewer bytes;
 - *root-ish* tasks, of families much larger than the cluster that hardly depend on anything, go to workers in
   contiguous blocks (co-assignment), so that neighbours meet;
-- a value that was fetched is held from then on by both.
+- a value that was fetched is held from then on by both;
+- a worker without work steals from the most occupied one, the least urgent task first, where that gains more than
+  the bytes cost (distributed/stealing.py).
 
 The cluster has `--workers` workers, or as many as environments may live at once, each with one thread and the default
-size. Work stealing, which happens at run time, is not planned.
+size.
 """
 
 from __future__ import annotations
 
 import heapq
+from bisect import insort
 from collections.abc import Mapping, Sequence
 
 from compiler.graph.model import Graph
@@ -73,23 +76,55 @@ class _Scheduler:
 
     def _ready(self, instances: Sequence[int]) -> None:
         """Tasks that lack nothing any more, decided upon by priority."""
-        touched = {}
+        touched: dict[int, None] = {}
         for instance in sorted(instances, key=self.priority.__getitem__):
             number = self._decide(instance)
-            worker = self.workers[number]
             takes = self.seconds[instance] + self._missing(instance, number) * 2 * self.figures.byte_s
-            worker.occupancy += takes
+            self.workers[number].give(self.priority[instance], instance, takes)
             self.worker_of[instance] = number
-            heapq.heappush(worker.queue, (self.priority[instance], instance, takes))
-            touched[number] = worker
-        for worker in touched.values():
-            self._go_on(worker)
+            touched[number] = None
+        for number in touched:
+            self._go_on(number)
+        for group in self.groups.values() if touched else ():
+            self._steal(group)
 
-    def _go_on(self, worker: _Worker) -> None:
+    def _go_on(self, number: int) -> None:
+        """The most urgent task that it was given, when it has a hand free."""
+        worker = self.workers[number]
         if not worker.running and worker.queue:
-            _, instance, takes = heapq.heappop(worker.queue)
+            _, instance, takes = worker.queue.pop()
             worker.running = takes
             heapq.heappush(self.heap, (self.now + takes, self.priority[instance], instance))
+
+    def _steal(self, group: range) -> None:
+        """Workers without work take from the most occupied, one task each, as long as one would end earlier."""
+        for thief in self._idle(group):
+            victims = [number for number in group if self.workers[number].queue]
+            if not victims:
+                return
+            victim = max(victims, key=lambda number: (self.workers[number].occupancy, -number))
+            if not self._move(victim, thief):
+                return
+
+    def _idle(self, group: range) -> list[int]:
+        return [number for number in group if not self.workers[number].running and not self.workers[number].queue]
+
+    def _move(self, victim: int, thief: int) -> bool:
+        """Whether the least urgent task of one worker would end earlier on the other, which then has it."""
+        priority, instance, takes = self.workers[victim].queue[0]
+        if self.problem.is_pinned(instance):
+            return False
+        seconds = self.seconds[instance]
+        would_take = seconds + self._missing(instance, thief) * 2 * self.figures.byte_s
+        if self.workers[thief].occupancy + would_take > self.workers[victim].occupancy - takes / 2:
+            return False
+        self.workers[victim].queue.pop(0)
+        self.workers[victim].occupancy -= takes
+        self.workers[thief].give(priority, instance, would_take)
+        self.worker_of[instance] = thief
+        self.reasons[instance] = "taken from a worker with too much to do"
+        self._go_on(thief)
+        return True
 
     def _ended(self, instance: int) -> None:
         number = self.worker_of[instance]
@@ -104,12 +139,18 @@ class _Scheduler:
             if not self.lacking[consumer]:
                 ready.append(consumer)
         self._ready(ready)
-        self._go_on(worker)
+        self._go_on(number)
+        if not worker.running:
+            self._steal(self._group_of(number))
 
     def _hold(self, number: int, instance: int) -> None:
         if number not in self.who_has[instance]:
             self.who_has[instance].add(number)
             self.workers[number].nbytes += max((size for _, size in self.figures.outputs[instance]), default=0)
+
+    def _group_of(self, number: int) -> range:
+        """The workers with which it shares tasks; nobody's with a worker of the user's."""
+        return next((group for group in self.groups.values() if number in group), range(0))
 
     # ---- decisions --------------------------------------------------------------------------------------
 
@@ -131,7 +172,7 @@ class _Scheduler:
         family = self.graph.family_of[instance]
         number, left = self.blocks.get(family, (FLEXIBLE, 0))
         if not left or number not in group:
-            idle = [one for one in group if not self.workers[one].occupancy] or group
+            idle = self._idle(group) or group
             held = self._held(instance, group)
             number = min(idle, key=lambda one: self._objective(one, held.get(one, 0)))
             left = max(1, self.graph.families[family].count // len(group))
@@ -158,7 +199,7 @@ class _Scheduler:
 
 
 class _Worker:
-    """`occupancy` is what it has to do yet, in seconds; `queue` by priority; `running` what the current task takes."""
+    """`occupancy` is what it has to do yet, in seconds; `queue` what it may begin; `running` what its task takes."""
 
     __slots__ = ("nbytes", "occupancy", "queue", "running")
 
@@ -166,6 +207,11 @@ class _Worker:
         self.occupancy = self.running = 0.0
         self.queue: list[tuple[int, int, float]] = []
         self.nbytes = 0
+
+    def give(self, priority: int, instance: int, takes: float) -> None:
+        """The most urgent task is the last of the queue."""
+        insort(self.queue, (-priority, instance, takes))
+        self.occupancy += takes
 
 
 def _rootish_families(graph: Graph, threads: int) -> frozenset[int]:

@@ -26,8 +26,8 @@ WORK = 40_000
 """Tasks that these go through for one candidate: of a large graph fewer runs are looked at, whose makespans are the sum
 of so many parts that they hardly differ."""
 
-ALIKE = 0.01
-"""Of candidates whose statistic is so near to the best, the cheapest is the best."""
+ALIKE = 0.02
+"""Of candidates whose statistic is so near to the best, the cheapest is the best: an estimate tells no more apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

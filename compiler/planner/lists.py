@@ -9,9 +9,7 @@ computing", IEEE TPDS 13(3), 2002), with what matters here besides:
 - inputs count when they come from other workers, all of one task's together; outputs are stored only where somebody
   else wants them;
 - where the outputs of several tasks meet, the first of them to be placed makes a home, and a way from elsewhere
-  to it counts for the others: so short tasks with large outputs stay, and long ones go where there is room;
-- with a limit (`within_s`), a task that has time goes where most of its inputs lie rather than where it ends first:
-  a schedule no longer than a given one that moves less and needs fewer workers.
+  to it counts for the others: so short tasks with large outputs stay, and long ones go where there is room.
 
 Of all workers only the promising ones are looked at: those that hold most of the inputs, the one that is free first,
 and a new one; all, where they are few.
@@ -65,28 +63,14 @@ class Terms:
     workers: int
 
 
-def list_schedule(figures: Figures, terms: Terms, within_s: Sequence[float] | None = None) -> Schedule:
-    """The schedule; with `within_s`, the latest end of each instance that does no harm."""
+def list_schedule(figures: Figures, terms: Terms) -> Schedule:
+    """The schedule; some ten microseconds a task."""
     urgency = ranks(figures, terms.seconds)
     place = {instance: number for number, instance in enumerate(figures.problem.order)}
-    listing = _Listing(figures, terms, within_s)
+    listing = _Listing(figures, terms)
     for instance in sorted(figures.problem.order, key=lambda one: (-urgency[one], place[one])):
         listing.place(instance)
     return listing.schedule()
-
-
-def latest_ends(figures: Figures, terms: Terms, schedule: Schedule) -> list[float]:
-    """By instance how late it could end without the schedule becoming longer, whoever runs it among the same workers.
-
-    Where producer and consumer share a worker in the schedule they go on doing so, as far as is known here.
-    """
-    latest = [schedule.makespan_s] * len(schedule.end)
-    for instance in reversed(figures.problem.order):
-        begin = latest[instance] - terms.seconds[instance]
-        for producer, size in figures.inputs[instance]:
-            is_here = schedule.worker_of[producer] == schedule.worker_of[instance]
-            latest[producer] = min(latest[producer], begin - (0.0 if is_here else figures.transfer_s(size)))
-    return latest
 
 
 class _Slots:
@@ -155,9 +139,9 @@ class _Inputs:
 class _Listing:
     """The pass over all tasks."""
 
-    def __init__(self, figures: Figures, terms: Terms, within_s: Sequence[float] | None) -> None:
+    def __init__(self, figures: Figures, terms: Terms) -> None:
         count = len(terms.seconds)
-        self.figures, self.terms, self.within_s = figures, terms, within_s
+        self.figures, self.terms = figures, terms
         self.worker_of = [FLEXIBLE] * count
         self.start, self.end = [0.0] * count, [0.0] * count
         self.slots = [_Slots() for _ in terms.class_of_pin]
@@ -194,7 +178,7 @@ class _Listing:
         best = chosen = None
         for worker in self._candidates(instance, group, inputs, home):
             start = self._start(instance, worker, inputs)
-            key = self._worth(instance, worker, start, inputs, home)
+            key = self._worth(instance, worker, start, home)
             if best is None or key < best:
                 best, chosen = key, (worker, start)
         assert chosen is not None, "there is a new worker, or one of the group"
@@ -231,23 +215,11 @@ class _Listing:
         seconds = self.terms.seconds[instance]
         return self.slots[worker].find(ready, seconds, figures.start_s, figures.again_s, figures.linger_s)
 
-    def _worth(
-        self, instance: int, worker: int, start: float, inputs: _Inputs, home: int
-    ) -> tuple[bool, float, float, int]:
-        """The least is the best: first who keeps the limit with most of the inputs, then who has results at hand first
-        where they are wanted."""
-        figures, end = self.figures, start + self.terms.seconds[instance]
-        away = 0.0
-        if home not in (FLEXIBLE, worker):
-            consumer, size = self._main(instance)
-            away = figures.transfer_s(size) if consumer >= 0 else 0.0
-        if self.within_s is not None and end + away <= self.within_s[instance] + 1e-9:
-            moved = inputs.total - inputs.held.get(worker, 0)
-            return False, moved * figures.byte_s + away + self._opening(worker), end, worker
-        return self.within_s is not None, end + away, end, worker
-
-    def _opening(self, worker: int) -> float:
-        return self.figures.start_s if worker == len(self.slots) else 0.0
+    def _worth(self, instance: int, worker: int, start: float, home: int) -> tuple[float, float, int]:
+        """The least is the best: when results are at hand where they are wanted."""
+        end = start + self.terms.seconds[instance]
+        away = 0.0 if home in (FLEXIBLE, worker) else self.figures.transfer_s(self._main(instance)[1])
+        return end + away, end, worker
 
     def _main(self, instance: int) -> tuple[int, int]:
         """The one task that takes what this one makes, and the bytes; (-1, 0) for none or several."""

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from compiler.planner import dask, simple, treadle, uniform, wukong
+from compiler.planner import dask, non_uniform, simple, treadle, uniform, wukong
 from compiler.planner.registry import STRATEGIES
 
 __all__ = ["PLANNERS", "STRATEGIES"]
 
-PLANNERS = (dask.plan_dask, simple.plan_simple, treadle.plan_treadle, uniform.plan_uniform, wukong.plan_wukong)
+PLANNERS = (
+    dask.plan_dask,
+    non_uniform.plan_non_uniform,
+    simple.plan_simple,
+    treadle.plan_treadle,
+    uniform.plan_uniform,
+    wukong.plan_wukong,
+)

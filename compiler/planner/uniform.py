@@ -4,9 +4,10 @@ Clusters come from list scheduling (`compiler.planner.lists`): the critical path
 fan-ins go where most bytes lie, starts of workers count. How many workers, and which size, is tried: each candidate is
 estimated, the promising ones in the weather of several runs, and the objective chooses.
 
-For each number of workers there are two schedules: the one that ends each task first, and one that is not longer and
-moves as little as it can. Numbers of workers are tried downwards from what may live at once, by half, until that makes
-the workflow clearly longer; one more try has twice as many, since workers that have left make room for others.
+For each number of workers there are two clusterings: one that ends each task first, and one of contiguous blocks
+(`compiler.planner.blocks`), which moves less where the graph is a tree or many chains. Numbers of workers are tried
+downwards from what may live at once, by half, until that makes the workflow clearly longer; one more try has twice as
+many, since workers that have left make room for others.
 A task that needs more than the size chosen, or allows less, gets what it states.
 """
 
@@ -15,9 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from compiler.planner.assembly import assemble
+from compiler.planner.blocks import blocks
 from compiler.planner.figures import Figures
 from compiler.planner.judging import Candidate, Judge, Judged, best
-from compiler.planner.lists import Schedule, Terms, latest_ends, list_schedule
+from compiler.planner.lists import Terms, list_schedule
 from compiler.planner.model import FLEXIBLE, Plan
 from compiler.planner.problem import Problem
 from compiler.planner.registry import strategy
@@ -38,13 +40,13 @@ MANY_TASKS = 20_000
 @strategy("uniform")
 def plan_uniform(problem: Problem) -> Plan:
     """The strategy."""
-    found = cluster(problem, Judge(problem))
+    found = cluster(problem, Judge(problem), candidate_sizes(problem))
     return assemble(problem, "uniform", found.candidate.worker_of, found.candidate.memory_mb, reasons(problem, found))
 
 
-def cluster(problem: Problem, judge: Judge) -> Judged:
-    """The best assignment of one size that clustering finds."""
-    figures, sizes = Figures(problem), candidate_sizes(problem)
+def cluster(problem: Problem, judge: Judge, sizes: Sequence[int]) -> Judged:
+    """The best assignment of one of the sizes, the largest of which is tried with any number of workers."""
+    figures = Figures(problem)
     glanced = list(_by_workers(problem, judge, figures, sizes[-1]))
     winner = best(glanced, problem.objective)
     workers = len(set(winner.candidate.worker_of))
@@ -107,21 +109,16 @@ def sample(instances: Sequence[int], most: int = 1000) -> Sequence[int]:
 
 
 def candidates(problem: Problem, figures: Figures, size: int, workers: int) -> Iterator[Candidate]:
-    """Two schedules of one size on at most so many workers: the quickest, and one that moves less."""
+    """Two clusterings of one size on at most so many workers."""
     terms = terms_of(problem, figures, size, workers)
-    quickest = list_schedule(figures, terms)
-    yield _candidate(problem, quickest, size)
-    frugal = list_schedule(figures, terms, latest_ends(figures, terms, quickest))
-    if frugal.worker_of != quickest.worker_of:
-        yield _candidate(problem, frugal, size)
+    yield _candidate(problem, blocks(figures, terms), size)
+    yield _candidate(problem, list_schedule(figures, terms).worker_of, size)
 
 
-def _candidate(problem: Problem, schedule: Schedule, size: int) -> Candidate:
+def _candidate(problem: Problem, worker_of: Sequence[int], size: int) -> Candidate:
     pinned = len(problem.pins[0])
-    return Candidate(
-        worker_of=schedule.worker_of,
-        memory_mb={worker: size for worker in set(schedule.worker_of) if worker >= pinned},
-    )
+    memory_mb = {worker: size for worker in dict.fromkeys(worker_of) if worker >= pinned}
+    return Candidate(worker_of=worker_of, memory_mb=memory_mb)
 
 
 def terms_of(problem: Problem, figures: Figures, size: int, workers: int) -> Terms:

@@ -83,9 +83,19 @@ def test_a_task_goes_where_most_of_its_bytes_lie():
 
 def test_a_busy_worker_gives_way_to_another_that_holds_inputs():
     inputs = {"a": [], "b": [], **{f"s{n}": ["a"] for n in range(6)}, "z": ["a", "b"]}
-    problem = known_problem(graph_of(inputs), seconds=1.0, options=PlanOptions(concurrency=2))
+    seconds = {"a": 1.0, "b": 1.0, **{f"s{n}": 0.3 for n in range(6)}}
+    sizes = {"a": 60 * MB, "b": 40 * MB}
+    problem = known_problem(graph_of(inputs), seconds=seconds, sizes=sizes, options=PlanOptions(concurrency=2))
     found = place(problem, plan_dask(problem))
     assert found["s0"] == found["a"] and found["z"] == found["b"]
+
+
+def test_a_fan_out_that_fits_the_cluster_is_stolen_from_its_origin_where_bytes_cost_less_than_waiting():
+    graph = graph_of({"a": [], **{f"m{n}": ["a"] for n in range(8)}})
+    light = known_problem(graph, seconds=1.0, sizes=1000, options=PlanOptions(concurrency=8))
+    heavy = known_problem(graph, seconds=0.1, sizes=400 * MB, options=PlanOptions(concurrency=8))
+    assert len(plan_dask(light).workers) > 4
+    assert len(plan_dask(heavy).workers) == 1
 
 
 def test_wide_families_go_in_contiguous_blocks():

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from time import monotonic
+from time import monotonic, process_time
 from typing import Any
 
 from runtime.backends.awslambda import LambdaInvoker
@@ -27,6 +27,7 @@ from runtime.driver import Driver, Invocation
 from runtime.errors import BundleInvalid, RuntimeFault, StoreUnavailable
 from runtime.exchange import Ports
 from runtime.machine.remaining import Deadline, deadline_in
+from runtime.measures.cpu_time import thread_delay_s
 from runtime.measures.measuring import Beginning, cpu_exponent
 from runtime.pages import decode_subdag
 from runtime.payload import Payload, make_payload, read_payload, stamped
@@ -82,12 +83,10 @@ class Environment:
         self._exponent = cpu_exponent(variables)
         self._trust = Trust(signer=self._signer, deployment=self.deployment, run="")
 
-    def serve(
-        self, event: Mapping[str, Any], remaining_s: float, *, is_cold: bool, first_line: float
-    ) -> dict[str, object]:
+    def serve(self, event: Mapping[str, Any], remaining_s: float, beginning: Beginning) -> dict[str, object]:
         """Run the worker of one payload to its end; returns what the invocation answers.
 
-        `first_line`: when the handler was entered, on the monotonic clock.
+        `beginning` is what the handler measured at its first line; its `delay_s` that of the thread so far.
 
         A fault fails the run if this invocation is its worker. One that has not begun by then begins for that: who
         may not begin, because another lives or the run is over, has no say.
@@ -104,9 +103,7 @@ class Environment:
             backend = RedisBackend(self._link, self.deployment, run, payload.settings)
             self._backend, self._trust = backend, trust
             deadline = deadline_in(remaining_s, time.monotonic(), payload.settings.time_margin_s)
-            beginning = Beginning(
-                first_line=first_line, sent_at=payload.sent_at or payload.at, is_cold=is_cold, exponent=self._exponent
-            )
+            beginning = replace(beginning, sent_at=payload.sent_at or payload.at, exponent=self._exponent)
             invocation = self._invocation(payload, trust, token, deadline, beginning)
         with failing():
             reason = self._drive(payload, invocation, backend)
@@ -146,6 +143,7 @@ class Environment:
                 subdag_fetch_s=came_at - asked_at if payload.digest else 0.0,
                 subdag_decode_s=decoded_at - came_at,
                 code_load_s=self._loader.load_s - loaded_s,
+                delay_s=max(0.0, thread_delay_s() - beginning.delay_s),
             ),
             may_exit=True,
         )
@@ -290,8 +288,9 @@ _environment: Environment | None = None
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, object]:
     """Lambda's entry point. An event {"prewarm": …} makes the environment ready and does nothing more."""
     global _environment  # noqa: PLW0603  the environment's life is the module's
-    first_line = monotonic()
+    first_line, delay_s = monotonic(), thread_delay_s()
     is_cold = _environment is None
+    start_cpu_s = process_time() if is_cold else 0.0
     if _environment is None:
         enter_own_folder(os.environ)
         _environment = Environment(os.environ)
@@ -299,6 +298,5 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, object]:
             os.environ.pop(name, None)
     if "prewarm" in event:
         return {"prewarm": event["prewarm"], "cold": is_cold}
-    return _environment.serve(
-        event, context.get_remaining_time_in_millis() / 1000, is_cold=is_cold, first_line=first_line
-    )
+    beginning = Beginning(first_line=first_line, is_cold=is_cold, start_cpu_s=start_cpu_s, delay_s=delay_s)
+    return _environment.serve(event, context.get_remaining_time_in_millis() / 1000, beginning)

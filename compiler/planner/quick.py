@@ -112,8 +112,9 @@ class _Run:
         self.price_s = {
             env: env.memory_mb / MB_PER_GB * profile.gb_second_price(env.name) for env in set(envs.values())
         }
-        self.cold_s = {env: platform.start(env.name, "cold").median + platform.code_load_s for env in self.price_s}
-        self.warm_s = {env: platform.start(env.name, "warm").median for env in self.price_s}
+        cold_s, warm_s = platform.code_load_s + conditions.setup_cold_s, conditions.setup_warm_s
+        self.cold_s = {env: platform.start(env.name, "cold").median + cold_s for env in self.price_s}
+        self.warm_s = {env: platform.start(env.name, "warm").median + warm_s for env in self.price_s}
         self.request_usd = profile.request_usd
         self.cost_usd = 0.0
         self.cold = self.warm = self.bytes_moved = self.environments = 0

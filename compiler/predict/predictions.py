@@ -38,6 +38,9 @@ ROOM = 1.5
 MB_STEP = 64
 """An environment gets half as much memory again as the most that was seen, in steps."""
 
+ENOUGH_OWN = 4
+"""So many executions of a task are enough to look at it alone, and not at all that call its function."""
+
 FEW_RUNS = 5
 UNKNOWN_COMMON = 0.3
 """How far the weather of functions goes together where no run had two of them."""
@@ -45,7 +48,8 @@ UNKNOWN_COMMON = 0.3
 
 @dataclass(kw_only=True, eq=False)
 class Predictions:
-    """What a graph is expected to take, whatever the plan. `fingerprints` are by family.
+    """What a graph is expected to take, whatever the plan. `fingerprints` are by family, and so is `known`: the
+    executions that speak for it, by class of environments.
 
     `own_runs` are the newest of this very graph.
     `input_bytes[n]` is what instance n reads, `sizes[n]` its outputs in order (one, when it has no named ones).
@@ -53,6 +57,7 @@ class Predictions:
 
     graph: Graph
     fingerprints: Sequence[str]
+    known: Sequence[Mapping[str, FamilyHistory]]
     history: History
     platform: Platform
     input_bytes: Sequence[int]
@@ -67,7 +72,7 @@ class Predictions:
         key = (family, memory_mb, step)
         if key not in self._executions:
             self._executions[key] = predict_execution(
-                self.history.functions(self.fingerprints[family]),
+                self.known[family],
                 self.history.environments,
                 memory_mb=memory_mb,
                 input_bytes=_bytes_of(step),
@@ -123,18 +128,20 @@ class Predictions:
             cold_s={env.name: self._start(env.name, "cold", random.standard_normal(count)) for env in plan.classes},
             warm_s={env.name: self._start(env.name, "warm", random.standard_normal(count)) for env in plan.classes},
             code_load_s=lambda module: self.platform.code_load_s,
+            ready_s=self.platform.ready.values(random.standard_normal(count)),
         )
 
     def middle(self, plan: Plan) -> Draw:
         """A run in which everything takes what it takes in the middle."""
-        seconds = [self.seconds(instance, plan.env(instance).memory_mb).median for instance in range(len(self.graph))]
+        known = [self.execution(instance, plan.env(instance).memory_mb) for instance in range(len(self.graph))]
         return Draw(
-            exec_s=seconds,
-            cpu_s=seconds,
+            exec_s=[one.seconds.median for one in known],
+            cpu_s=[one.seconds.median * one.cpu_share for one in known],
             bytes_of=self.bytes_of,
             cold_s=lambda env: self.platform.start(env.name, "cold").median,
             warm_s=lambda env: self.platform.start(env.name, "warm").median,
             code_load_s=lambda module: self.platform.code_load_s,
+            ready_s=self.platform.ready.median,
         )
 
     def _weather(self, plan: Plan, count: int, random: np.random.Generator) -> dict[str, Array]:
@@ -159,6 +166,13 @@ class Predictions:
             environment_bytes_per_s=platform.bytes_per_s,
             invoke_s=platform.invoke_s,
             commit_s=platform.commit_s,
+            start_work_s=platform.start_work_s,
+            setup_cold_s=platform.setup_cold_s,
+            setup_warm_s=platform.setup_warm_s,
+            leave_s=platform.leave_s,
+            task_s=platform.task_s,
+            decode_s=platform.decode_s,
+            serialize_bytes_per_s=platform.serialize_bytes_per_s,
             cores=cores,
             link=platform.link,
         )
@@ -182,7 +196,7 @@ def predict(
 ) -> Predictions:
     """Predictions for every instance. `fingerprints` are those of the functions, by family; `link` lies between
     workers and the store; by its `signature` earlier runs of the graph are found."""
-    known = [history.functions(fingerprint) for fingerprint in fingerprints]
+    known = _known(graph, fingerprints, history)
     input_bytes = [0] * len(graph)
     sizes: list[tuple[Size, ...]] = [()] * len(graph)
     cache: dict[tuple[int, int, int], tuple[Size, ...]] = {}
@@ -197,12 +211,23 @@ def predict(
     return Predictions(
         graph=graph,
         fingerprints=fingerprints,
+        known=known,
         history=history,
-        platform=learn_platform(history.environments, link),
+        platform=learn_platform(history.environments, link, history.environments_of(fingerprints)),
         input_bytes=input_bytes,
         sizes=sizes,
         own_runs=history.runs(signature),
     )
+
+
+def _known(graph: Graph, fingerprints: Sequence[str], history: History) -> list[Mapping[str, FamilyHistory]]:
+    """By family its own executions when there are enough, for what they are given is theirs; else its function's."""
+    found = []
+    for family, fingerprint in zip(graph.families, fingerprints, strict=True):
+        own = history.functions(fingerprint, family.task)
+        is_enough = sum(one.count for one in own.values()) >= ENOUGH_OWN
+        found.append(own if is_enough else history.functions(fingerprint))
+    return found
 
 
 def _outputs(graph: Graph, instance: int, families: Mapping[str, FamilyHistory], total: int) -> tuple[Size, ...]:

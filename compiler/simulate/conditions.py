@@ -20,9 +20,12 @@ class Conditions:
     `round_trip_s` is that of the store, `environment_bytes_per_s` the link of one environment to it, and
     `store_bytes_per_s` what the store gives to all. `invoke_s` is the answer of the Invoke API, `deliver_s` the way of
     an accepted event to an environment that is free.
-    `cores` bound how many environments' tasks run at full speed at one time: inf where each has CPUs of its own.
-    `task_s` is what the worker itself spends on a task, `commit_s` on a commit besides the trip, `decode_s` on a task's
-    record, `serialize_bytes_per_s` on packing and signing a value that leaves it. `link` is the name of it all.
+    `cores` bound how many environments run at full speed at one time: inf where each has CPUs of its own. Work on them
+    is what user code computes, a call, the last `start_work_s` of a cold start, and all that follows here:
+    `setup_cold_s` and `setup_warm_s` go from the handler's first line to the worker's begin, `leave_s` from its last
+    word to the end of the invocation. `task_s` is what the worker itself spends on a task, `decode_s` on a task's
+    record, `serialize_bytes_per_s` on packing and signing a value that leaves it. `commit_s` is what a commit takes
+    besides the trip. `link` is the name of it all.
     """
 
     concurrency: int
@@ -33,6 +36,10 @@ class Conditions:
     invoke_s: float = 0.0
     deliver_s: float = 0.0
     cores: float = inf
+    start_work_s: float = 0.0
+    setup_cold_s: float = 0.0
+    setup_warm_s: float = 0.0
+    leave_s: float = 0.0
     task_s: float = 0.0
     commit_s: float = 0.0
     decode_s: float = 0.0
@@ -47,7 +54,8 @@ class Draw:
 
     `bytes_of(instance, output)` is the serialised size of an output (-1: the only one). `cold_s` goes from the decision
     to make an environment, `warm_s` from the delivery of an event to one that is ready, both to the handler's first
-    line; `code_load_s(module)` is spent once in an environment.
+    line; `code_load_s(module)` is spent once in an environment. Before `ready_s` after the launch no environment begins
+    to be made: a platform of its own starts with a run.
     """
 
     exec_s: Sequence[float]
@@ -56,3 +64,4 @@ class Draw:
     cold_s: Callable[[EnvClass], float]
     warm_s: Callable[[EnvClass], float]
     code_load_s: Callable[[str], float]
+    ready_s: float = 0.0

@@ -35,7 +35,8 @@ REFERENCES = 16
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draws:
     """Many draws side by side, K of them. `exec_s` is an (instances, K) array, of which `cpu_share` (by instance) is
-    work; `cold_s` and `warm_s` are (K,) arrays by the name of a class. The rest is as in a `Draw`, the same for all."""
+    work; `cold_s` and `warm_s` are (K,) arrays by the name of a class, `ready_s` is one. The rest is as in a `Draw`,
+    the same for all."""
 
     exec_s: Array
     cpu_share: Array
@@ -43,6 +44,7 @@ class Draws:
     cold_s: Mapping[str, Array]
     warm_s: Mapping[str, Array]
     code_load_s: Callable[[str], float]
+    ready_s: Array
 
     def __len__(self) -> int:
         return int(self.exec_s.shape[1])
@@ -57,6 +59,7 @@ class Draws:
             cold_s=lambda env: float(self.cold_s[env.name][number]),
             warm_s=lambda env: float(self.warm_s[env.name][number]),
             code_load_s=self.code_load_s,
+            ready_s=float(self.ready_s[number]),
         )
 
 
@@ -125,6 +128,8 @@ class Estimate:
         began = up.start_time + starts - starts[self._reference]
         if (cause := self._cause(trace)) is not None:
             began = began + self._stored[cause] - self._committed[cause]
+        elif up.state == "cold":
+            began = began + self._draws.ready_s - self._draws.ready_s[self._reference]
         if trace.place in self._left:
             began = np.maximum(began, self._left[trace.place])
         self._free[number] = began, up.start_time

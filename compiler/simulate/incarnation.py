@@ -84,26 +84,32 @@ class Incarnation:
 
     def start(self) -> None:
         """The handler's first line: records that did not travel are fetched, code is loaded, the worker begins."""
-        world, began = self.world, self.world.time.now
-        decode_s = world.conditions.decode_s * len(self.machine.tasks)
-        fetch_s = 0.0 if self.delivery.from_launcher else self._link.trip_s
+        world, notes, conditions = self.world, self._notes, self.world.conditions
+        decode_s = conditions.decode_s * len(self.machine.tasks)
         code_s = world.code_load_s(self.place, self.machine.tasks.values())
-        self._notes.decode_s, self._notes.fetch_s, self._notes.code_s = decode_s, fetch_s, code_s
-        half = self._link.trip_s / 2
+        setup_s = conditions.setup_cold_s if self.place.is_cold else conditions.setup_warm_s
+        work_s = setup_s + decode_s + code_s
+        notes.fetch_s = 0.0 if self.delivery.from_launcher else self._link.trip_s
+        half, arrived_at = self._link.trip_s / 2, world.time.now
 
-        def begin() -> None:
+        def prepared() -> None:
+            stretch = (world.time.now - arrived_at - notes.fetch_s) / work_s if work_s else 1.0
+            notes.setup_s, notes.decode_s, notes.code_s = setup_s * stretch, decode_s * stretch, code_s * stretch
+            world.time.call_later(half, begin, world.time.now)
+
+        def begin(asked_at: float) -> None:
             answer = world.coordinator.begin(self.machine.worker, self.machine.token, self.delivery.call.called_at)
-            world.time.call_later(half, begun, answer)
+            world.time.call_later(half, begun, answer, asked_at)
 
-        def begun(answer: object) -> None:
+        def begun(answer: object, asked_at: float) -> None:
             assert isinstance(answer, Begin)
-            self._notes.begin_s = world.time.now - began - decode_s - fetch_s - code_s
+            notes.begin_s = world.time.now - asked_at
             self._is_main_busy, self._free_since = False, world.time.now
             self._feed(ev.Begun(answer))
             if not self._over and answer.status is Status.GO:
                 self._forward()
 
-        world.time.call_later(fetch_s + decode_s + code_s + half, begin)
+        world.time.call_later(notes.fetch_s, world.work, work_s, prepared)
 
     def _forward(self) -> None:
         for call in self.delivery.forward:
@@ -113,6 +119,9 @@ class Incarnation:
         """What was measured is sent, then the handler returns."""
         self._over = reason
         self._note_idle()
+        self.world.work(self.world.conditions.leave_s, self._left)
+
+    def _left(self) -> None:
         world = self.world
         world.left(
             self,
@@ -224,7 +233,7 @@ class Incarnation:
                 self._main_free()
             self._feed(then)
 
-        self.world.time.call_later(seconds, done)
+        self.world.work(seconds, done)
 
     # ---- hints ------------------------------------------------------------------------------------------
 

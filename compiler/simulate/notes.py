@@ -30,6 +30,7 @@ class Ran:
 class Notes:
     """Where the time of an invocation went so far, in seconds, and what ran in it, by task."""
 
+    setup_s: float = 0.0
     begin_s: float = 0.0
     fetch_s: float = 0.0
     decode_s: float = 0.0
@@ -58,6 +59,7 @@ class Notes:
             state=base.state,
             invoke_time=base.invoke_time,
             start_time=base.start_time,
+            setup_s=self.setup_s,
             begin_s=self.begin_s,
             subdag_fetch_s=self.fetch_s,
             subdag_decode_s=self.decode_s,

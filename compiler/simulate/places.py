@@ -32,7 +32,7 @@ class Owner(Protocol):
 
 
 class Place:
-    """One environment. `loaded` are the modules that it has imported."""
+    """One environment. `start` calls back when its process is ready; `loaded` are the modules that it has imported."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Place:
         serve: Callable[[Place, Invocation], None],
         *,
         number: int,
-        cold_s: float,
+        start: Callable[[Callable[[], None]], None],
     ) -> None:
         self.number = number
         self.config = config
@@ -54,7 +54,7 @@ class Place:
         self._time = time
         self._serve = serve
         self._current: Invocation | None = None
-        time.call_later(cold_s, self._free)
+        start(self._free)
 
     @property
     def is_cold(self) -> bool:

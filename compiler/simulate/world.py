@@ -11,7 +11,7 @@ and leases do not run out.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -163,14 +163,29 @@ class World:
     def send(self, deliveries: Sequence[Delivery], done: Callable[[], object], taken: Callable[[Call], object]) -> None:
         """Send invocations as `runtime.calls.sending` does: a few one after another, and the caller waits; many by
         a few threads beside it."""
-        invoke_s = self.conditions.invoke_s
         is_few = len(deliveries) <= AT_ONCE
-        for number, delivery in enumerate(deliveries):
-            hands = 1 if is_few else SENDERS
-            turn = number // hands
-            self.time.call_later(turn * invoke_s, self.invoke, delivery)
-            self.time.call_later((turn + 1) * invoke_s, taken, delivery.call)
-        self.time.call_later(len(deliveries) * invoke_s if is_few else 0.0, done)
+        left = deque(deliveries)
+
+        def send_next() -> None:
+            if left:
+                delivery = left.popleft()
+                self.invoke(delivery)
+                self.work(self.conditions.invoke_s, partial(answered, delivery.call))
+            elif is_few:
+                done()
+
+        def answered(call: Call) -> None:
+            taken(call)
+            send_next()
+
+        for _ in range(1 if is_few else SENDERS):
+            send_next()
+        if not is_few:
+            self.time.call_later(0.0, done)
+
+    def work(self, seconds: float, done: Callable[[], None]) -> None:
+        """Something that takes so long alone, on the CPUs that all environments share."""
+        self._cores.take(seconds, done)
 
     def invoke(self, delivery: Delivery) -> None:
         """Lambda accepts an event: it comes to an environment, or waits for one."""
@@ -187,8 +202,13 @@ class World:
         self.time.call_later(self.conditions.deliver_s, self._dispatcher.invoke, invocation)
 
     def _make(self, config: FunctionConfig, identity: str, owner: Owner) -> Place:
-        cold_s = self._draw.cold_s(self._env_of[config.name])
-        return Place(config, owner, self.time, self._serve, number=int(identity), cold_s=cold_s)
+        cold_s, ready_s = self._draw.cold_s(self._env_of[config.name]), max(0.0, self._draw.ready_s - self.time.now)
+        work_s = min(cold_s, self.conditions.start_work_s)
+
+        def start(ready: Callable[[], None]) -> None:
+            self.time.call_later(ready_s + cold_s - work_s, self.work, work_s, ready)
+
+        return Place(config, owner, self.time, self._serve, number=int(identity), start=start)
 
     def _serve(self, place: Place, invocation: Invocation) -> None:
         delivery = self._on_their_way[invocation.request_id]
@@ -225,13 +245,13 @@ class World:
     # ---- user code --------------------------------------------------------------------------------------
 
     def execute(self, instance: int, before_s: float, done: Callable[[], None]) -> None:
-        """Run an instance: its work on the CPUs that all environments share, and its waiting."""
+        """Run an instance: its work, and its waiting."""
         if self.workload.tasks[instance].is_handler:
             self.time.call_later(before_s, done)
             return
         work_s = min(self._draw.cpu_s[instance], self._draw.exec_s[instance]) + before_s
         rest_s = max(0.0, self._draw.exec_s[instance] + before_s - work_s)
-        self._cores.take(work_s, partial(self.time.call_later, rest_s, done))
+        self.work(work_s, partial(self.time.call_later, rest_s, done))
 
     def code_load_s(self, place: Place, tasks: Iterable[Task]) -> float:
         """What an environment spends on code that it needs for the first time."""

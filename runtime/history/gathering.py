@@ -198,13 +198,17 @@ def _environments(
     by_class: defaultdict[str, list[InvocationSpans]] = defaultdict(list)
     for one in launched:
         by_class[env_key(one.start_up, link)].append(one)
-    return {env: _environment(by_class[env], code.code_bytes, at, link) for env in sorted(by_class)}
+    first = min((one.start_up.start_time for one in launched), default=0.0)
+    return {env: _environment(by_class[env], code.code_bytes, at, link, first) for env in sorted(by_class)}
 
 
-def _environment(invocations: Sequence[InvocationSpans], code_bytes: int, at: float, link: str) -> EnvironmentHistory:
+def _environment(
+    invocations: Sequence[InvocationSpans], code_bytes: int, at: float, link: str, first: float
+) -> EnvironmentHistory:
+    """`first` is when the first environment of the run, of any class, came to life."""
     points: defaultdict[str, list[Point]] = defaultdict(list)
     for one in invocations:
-        for kind, size, seconds in (*_invocation_points(one.start_up, code_bytes), *_trips(one.spans)):
+        for kind, size, seconds in (*_invocation_points(one, code_bytes, first), *_trips(one.spans)):
             points[kind].append((size, seconds))
     start_up = invocations[0].start_up
     return EnvironmentHistory(
@@ -217,16 +221,41 @@ def _environment(invocations: Sequence[InvocationSpans], code_bytes: int, at: fl
     )
 
 
-def _invocation_points(start_up: StartUp, code_bytes: int) -> Iterator[tuple[str, float, float]]:
-    """(kind, bytes, seconds) of what is spent once in an invocation; what was not measured is left out."""
-    yield f"start {start_up.state}", code_bytes, max(0.0, start_up.start_time - start_up.invoke_time)
+def _invocation_points(one: InvocationSpans, code_bytes: int, first: float) -> Iterator[tuple[str, float, float]]:
+    """(kind, bytes, seconds) of what is spent once in an invocation; what was not measured is left out.
+
+    What was called before any environment lived was called by the launcher, and may have waited for the platform.
+    """
+    start_up, tasks, alone = one.start_up, len(one.spans), _alone(one.start_up)
+    is_launch = start_up.state == "cold" and start_up.invoke_time <= first
+    yield "start launch" if is_launch else f"start {start_up.state}", code_bytes, start_up.start_up_s
     once = {
-        f"code {start_up.state}": (code_bytes, start_up.code_load_s),
+        "start work": (0, start_up.start_cpu_s),
+        f"code {start_up.state}": (code_bytes, start_up.code_load_s * alone),
+        f"setup {start_up.state}": (0, start_up.setup_s * alone),
         "begin": (0, start_up.begin_s),
-        "subdag": (0, start_up.subdag_fetch_s + start_up.subdag_decode_s),
+        "subdag": (0, start_up.subdag_fetch_s),
+        "decode": (0, start_up.subdag_decode_s * alone / max(1, tasks)),
         "invoke": (0, start_up.invoke_s / start_up.invocations if start_up.invocations else 0.0),
+        "own": (tasks, _own_s(one)),
     }
     yield from ((kind, size, seconds) for kind, (size, seconds) in once.items() if seconds > 0)
+
+
+def _alone(start_up: StartUp) -> float:
+    """The part of the time before its begin during which it had a core, or waited for something else."""
+    before_s = start_up.setup_s + start_up.subdag_fetch_s + start_up.subdag_decode_s + start_up.code_load_s
+    return max(0.0, 1 - start_up.delay_s / before_s) if before_s else 1.0
+
+
+def _own_s(one: InvocationSpans) -> float:
+    """What nothing else of an invocation explains; 0 of one that was killed, whose end nobody knows."""
+    up = one.start_up
+    if not one.is_complete or not up.ended_at:
+        return 0.0
+    once = up.setup_s + up.begin_s + up.subdag_fetch_s + up.subdag_decode_s + up.code_load_s + up.idle_s + up.errand_s
+    tasks = sum([span.exec_s + sum([output.serialize_s for output in span.outputs]) for span in one.spans])
+    return up.ended_at - up.start_time - once - tasks
 
 
 def _trips(spans: Iterable[TaskSpan]) -> Iterator[tuple[str, float, float]]:

@@ -97,11 +97,19 @@ class EnvironmentHistory:
     """What environments of one class took, by kind. `bytes` is what each kind goes with.
 
         start cold, start warm    from the call to the first line        bytes of the code
+        start launch              a cold one that the launcher called    bytes of the code
         code cold, code warm      loading the user's code                bytes of the code
+        setup cold, setup warm    from the first line to the records     none
+        start work                of a cold start, on CPUs               none
+        own                       of an invocation, what nothing else    tasks in it
+                                  of it explains: the worker's logic
         fetch, hint …             an input's trip, by its source         bytes that the trip brought
         upload, serialize         a large value's put, a value's bytes   bytes of the value
         commit                    a commit that stored an output         bytes of the output
-        begin, subdag, invoke     once in an invocation; per call        none
+        begin, subdag             once in an invocation                  none
+        decode, invoke            per record; per call                   none
+
+    What an invocation waited for a core before its begin is in none of the times that it took until then.
 
     `memory_mb`, and the exponent with which time goes with it: seconds at 512 MB are
     seconds · (min(memory_mb, 1769) / 512) ** exponent, so a quantile at 512 MB is the raw one times that.

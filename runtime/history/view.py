@@ -36,9 +36,10 @@ class History:
     graphs: Mapping[str, GraphHistory] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def functions(self, fingerprint: str) -> Mapping[str, FamilyHistory]:
-        """Everything about a function, by class of environments, of all tasks and graphs that call it."""
-        return self._functions.get(fingerprint, {})
+    def functions(self, fingerprint: str, task: str = "") -> Mapping[str, FamilyHistory]:
+        """Everything about a function, by class of environments, of all tasks and graphs that call it; of tasks with
+        that name when one is given."""
+        return self._functions.get((fingerprint, task), {})
 
     def task(self, signature: str, task: str) -> Mapping[str, FamilyHistory]:
         """A task of one graph alone, by class of environments."""
@@ -52,6 +53,16 @@ class History:
         """Every class of environments, of all graphs."""
         return merged((graph.environments for graph in self.graphs.values()), merge_environments)
 
+    def environments_of(self, fingerprints: Iterable[str]) -> Mapping[str, EnvironmentHistory]:
+        """The classes of environments of graphs that call one of these functions."""
+        wanted = frozenset(fingerprints)
+        own = [
+            graph.environments
+            for graph in self.graphs.values()
+            if any(family.fingerprint in wanted for family in graph.families.values())
+        ]
+        return merged(own, merge_environments)
+
     def makespans(self, signature: str) -> Mapping[MakespanKey, Sketch]:
         """By planner, SLA and link."""
         graph = self.graphs.get(signature)
@@ -63,14 +74,15 @@ class History:
         return () if graph is None else graph.runs
 
     @cached_property
-    def _functions(self) -> Mapping[str, Mapping[str, FamilyHistory]]:
-        found: defaultdict[str, defaultdict[str, list[FamilyHistory]]] = defaultdict(lambda: defaultdict(list))
+    def _functions(self) -> Mapping[tuple[str, str], Mapping[str, FamilyHistory]]:
+        found: defaultdict[tuple[str, str], defaultdict[str, list[FamilyHistory]]]
+        found = defaultdict(lambda: defaultdict(list))
         for graph in self.graphs.values():
-            for (_, env), family in graph.families.items():
-                found[family.fingerprint][env].append(family)
+            for (task, env), family in graph.families.items():
+                found[family.fingerprint, ""][env].append(family)
+                found[family.fingerprint, task][env].append(family)
         return {
-            fingerprint: {env: merge_families(parts) for env, parts in sorted(by_env.items())}
-            for fingerprint, by_env in found.items()
+            key: {env: merge_families(parts) for env, parts in sorted(by_env.items())} for key, by_env in found.items()
         }
 
 

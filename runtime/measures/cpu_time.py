@@ -22,6 +22,13 @@ LEAST_S = 0.002
 SCHEDSTAT = "/proc/thread-self/schedstat"
 
 
+def thread_delay_s() -> float:
+    """How long this thread was ready while others had every core, in all its life."""
+    with suppress(OSError, ValueError, IndexError), open(SCHEDSTAT, "rb", buffering=0) as file:
+        return int(file.read().split()[1]) / 1e9
+    return 0.0
+
+
 class CpuMeter:
     """That of the thread that makes it, until `close`."""
 

@@ -32,6 +32,8 @@ class Beginning:
     subdag_decode_s: float = 0.0
     code_load_s: float = 0.0
     exponent: float = 0.0
+    start_cpu_s: float = 0.0
+    delay_s: float = 0.0
 
 
 def cpu_exponent(variables: Mapping[str, str]) -> float:
@@ -98,4 +100,6 @@ class Measuring:
             bytes_out=traffic.bytes_out,
             peak_memory_mb=peak_memory_mb(),
             exponent=beginning.exponent,
+            start_cpu_s=beginning.start_cpu_s,
+            delay_s=beginning.delay_s,
         )

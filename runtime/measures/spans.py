@@ -178,6 +178,8 @@ class StartUp:
     `bytes_in` and `bytes_out` are what came from the store, with hints and in the payload, and what went to the store.
     `peak_memory_mb` is the largest resident size of this process since the begin, or of its life where the system does
     not say; memory of processes that tasks start is not in it.
+    `start_cpu_s` is the work of a new environment's process before the first line, `delay_s` what the handler waited
+    between its first line and `begin` for a core that others had.
     `exponent` says how far memory bounds the CPU share: 1 on Lambda, 0 where every environment has a whole CPU.
     """
 
@@ -207,6 +209,8 @@ class StartUp:
     bytes_out: int = 0
     peak_memory_mb: float = 0.0
     exponent: float = 0.0
+    start_cpu_s: float = 0.0
+    delay_s: float = 0.0
 
     @property
     def start_up_s(self) -> float:

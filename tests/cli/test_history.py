@@ -51,7 +51,7 @@ def test_a_workflow_by_task_and_class_of_environments(treadle: Treadle) -> None:
     fill()
     rows = [line.split() for line in treadle("history", "show", "flow").out.splitlines()]
     assert ["t0", "1769-x86_64-py311-none"] in [row[:2] for row in rows]
-    assert ["1769-x86_64-py311-none", "start", "cold"] in [row[:3] for row in rows]
+    assert ["1769-x86_64-py311-none", "start", "launch"] in [row[:3] for row in rows]
     found = treadle("history", "show", "0123", "--json").json
     row = next(row for row in found["by_task"] if row["task"] == "t0")
     assert row["samples"] == row["exec_s"]["count"] + (row["first_exec_s"] or {"count": 0})["count"]

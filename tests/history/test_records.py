@@ -207,15 +207,19 @@ def test_a_commit_of_several_outputs_is_one_measurement_of_all_their_bytes() -> 
 
 def test_start_ups_are_by_state_and_go_with_the_bytes_of_the_code() -> None:
     runs = timeline(
-        invocation(state="cold", code_load_s=0.2, begin_s=0.01, invocations=4, invoke_s=0.2), invocation(sent_at=101.0)
+        invocation(state="cold", code_load_s=0.2, begin_s=0.01, invocations=4, invoke_s=0.2, start_cpu_s=0.125),
+        invocation(sent_at=101.0),
+        invocation(sent_at=102.0, state="cold"),
     )
     graph = history_of(runs, CODE, "succeeded")
     kinds = graph.environments[ENV].kinds
-    assert kinds["start cold"].near(CODE.code_bytes).count == kinds["start warm"].near(CODE.code_bytes).count == 1
+    for kind in ("start launch", "start cold", "start warm"):
+        assert kinds[kind].near(CODE.code_bytes).count == 1
+    assert kinds["start work"].whole().maximum == 0.125
     assert kinds["code cold"].whole().maximum == 0.2
     assert kinds["invoke"].whole().maximum == 0.05
     assert "subdag" not in kinds and "code warm" not in kinds
-    assert (graph.runs[0].cold, graph.runs[0].warm) == (1, 1)
+    assert (graph.runs[0].cold, graph.runs[0].warm) == (2, 1)
 
 
 def test_of_a_resumed_run_only_the_newest_launch_counts() -> None:

@@ -49,6 +49,7 @@ def draws(load: Workload, *, sigma: float, seed: int = 3) -> Draws:
         cold_s={env.name: random.uniform(0.18, 0.22, SAMPLES) for env in load.classes},
         warm_s={env.name: random.uniform(0.005, 0.015, SAMPLES) for env in load.classes},
         code_load_s=lambda module: 0.01,
+        ready_s=random.uniform(0.1, 0.12, SAMPLES),
     )
 
 

@@ -45,9 +45,10 @@ NO_WAIT = around(1e-6, 0.05, "default")
 class Platform:
     """What is known of where a plan runs. `source` says from how much.
 
-    `link` lies between workers and the store. `starts` by class and state; `ready` is what a launch waits for a platform
-    that starts with it. `code_load_s` is spent once in an environment, `start_work_s` is the part of a cold start that is work on a CPU; `setup_cold_s` or
-    `setup_warm_s` and `leave_s` are spent once in an invocation, `task_s` and `decode_s` on each task.
+    `link` lies between workers and the store. `starts` by class and state; `ready` is what a launch waits for a
+    platform that starts with it. `code_load_s` is spent once in an environment, `start_work_s` is the part of a cold
+    start that is work on a CPU; `setup_cold_s` or `setup_warm_s` and `leave_s` are spent once in an invocation,
+    `task_s` and `decode_s` on each task.
     """
 
     starts: Mapping[tuple[str, str], Distribution]

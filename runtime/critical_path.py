@@ -138,7 +138,8 @@ class _Walk:
         yield self._step(part, "", up.worker, up.invoke_time)
         caller = self._caller(ran.invocation)
         if caller is not None:
-            yield self._step(Part.COORDINATION, caller.span.task, _worker(caller), _known_at(caller))
+            known_at = _known_at(caller, ran.invocation.start_up.invoke_time)
+            yield self._step(Part.COORDINATION, caller.span.task, _worker(caller), known_at)
         return caller
 
     def _causes(self, ran: _Ran) -> Iterator[_Cause]:
@@ -175,20 +176,26 @@ class _Walk:
         """Whose commit called it: the last before the call among those that its tasks take inputs from."""
         called_at = invocation.start_up.invoke_time
         feeding = {name for span in invocation.spans for name in self._producers.get(span.task, ())}
-        known = [one for name in sorted(feeding) for one in self._by_task.get(name, ()) if _known_at(one) <= called_at]
-        elsewhere = [one for one in known if one.invocation is not invocation]
-        return max(elsewhere, key=_known_at, default=None)
+        feeders = [one for name in sorted(feeding) for one in self._by_task.get(name, ())]
+        known = [(_known_at(one, called_at), one) for one in feeders if one.invocation is not invocation]
+        in_time = [(at, one) for at, one in known if at <= called_at]
+        return max(in_time, key=lambda found: found[0])[1] if in_time else None
 
 
 def _cause(producer: _Ran, invocation: InvocationSpans, no_later: float) -> _Cause:
     is_elsewhere = producer.invocation is not invocation
-    at = _known_at(producer) if is_elsewhere else producer.ended_at
+    at = _known_at(producer, no_later) if is_elsewhere else producer.ended_at
     return _Cause(min(at, no_later), producer, is_elsewhere)
 
 
-def _known_at(ran: _Ran) -> float:
-    """When others could have its output."""
-    return max(ran.span.committed_at, ran.ended_at)
+def _known_at(ran: _Ran, by: float) -> float:
+    """When others could have its output.
+
+    One of several outputs may have been stored before the commit that the span tells of, which is that of the last:
+    then all that is known of what was there `by` a moment is that the task had ended.
+    """
+    known_at = max(ran.span.committed_at, ran.ended_at)
+    return ran.ended_at if known_at > by and len(ran.span.outputs) > 1 else known_at
 
 
 def _worker(ran: _Ran) -> str:

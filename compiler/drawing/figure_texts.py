@@ -47,8 +47,12 @@ def span_text(times: Sequence[float | None]) -> str:
 
 
 def range_text(times: Sequence[float | None]) -> str:
+    """The shortest, the median and the longest, or one where they are the same."""
     known = _known(times)
-    return " | ".join(map(seconds_text, (known[0], median(known), known[-1]))) if known else "?"
+    if not known:
+        return "?"
+    found = [seconds_text(one) for one in (known[0], median(known), known[-1])]
+    return " | ".join(found) if len(set(found)) > 1 else found[0]
 
 
 def sources_text(sources: Sequence[str]) -> str:

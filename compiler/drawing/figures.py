@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from compiler.drawing.shape import Shape
-from compiler.planner.model import FLEXIBLE, Plan
+from runtime.bundle import RunGraph
 from runtime.measures.spans import StartUp, TaskSpan
+from runtime.plan import EnvClass
 from runtime.timeline import Timeline
 
 
@@ -43,8 +45,30 @@ class _Ran:
         return self.span.started_at + self.span.exec_s
 
 
+class Places(Protocol):
+    """Where instances are to run: a `Plan`, or what is kept of the plan of a run."""
+
+    def worker_name(self, instance: int) -> str | None: ...
+
+    def env(self, instance: int) -> EnvClass: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlaces:
+    """The places of a run's record."""
+
+    graph: RunGraph
+    classes: Sequence[EnvClass]
+
+    def worker_name(self, instance: int) -> str | None:
+        return self.graph.workers[instance]
+
+    def env(self, instance: int) -> EnvClass:
+        return self.classes[self.graph.envs[instance]]
+
+
 def figures_of(
-    shape: Shape, *, plan: Plan | None = None, timeline: Timeline | None = None, sources: Sequence[str] = ()
+    shape: Shape, *, plan: Places | None = None, timeline: Timeline | None = None, sources: Sequence[str] = ()
 ) -> list[TaskFigures]:
     """Of every instance; `sources[n]` is instance n's."""
     ran = _attempts(shape, timeline) if timeline is not None else {}
@@ -69,13 +93,10 @@ def _measured(ran: _Ran, zero: float, source: str) -> TaskFigures:
     )
 
 
-def _planned(number: int, plan: Plan | None, source: str) -> TaskFigures:
+def _planned(number: int, plan: Places | None, source: str) -> TaskFigures:
     if plan is None:
         return TaskFigures(source=source)
-    worker = plan.worker_of[number]
-    return TaskFigures(
-        worker="" if worker == FLEXIBLE else plan.workers[worker], memory_mb=plan.env(number).memory_mb, source=source
-    )
+    return TaskFigures(worker=plan.worker_name(number) or "", memory_mb=plan.env(number).memory_mb, source=source)
 
 
 def origin_of(timeline: Timeline) -> float:

@@ -9,6 +9,7 @@ How long a chain is, is seen in each of these; and a fan-out of a thousand is on
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 
 from compiler.drawing.shape import Shape, depths_of
@@ -55,18 +56,15 @@ def _members(keys: Sequence[Hashable]) -> list[list[int]]:
 
 
 def _expanded(groups: Sequence[Group], apart: int) -> list[Group]:
-    """The smallest groups task by task, as long as that leaves no more than `apart` boxes."""
-    boxes = len(groups)
-    open_ones: set[int] = set()
-    for number in sorted(range(len(groups)), key=lambda number: len(groups[number][1])):
-        boxes += len(groups[number][1]) - 1
+    """The smaller groups task by task, as long as that leaves no more than `apart` boxes: equal sizes alike."""
+    sizes = Counter(len(instances) for _, instances in groups)
+    boxes, largest = len(groups), 0
+    for size in sorted(sizes):
+        boxes += sizes[size] * (size - 1)
         if boxes > apart:
             break
-        open_ones.add(number)
+        largest = size
     found: list[Group] = []
-    for number, (name, instances) in enumerate(groups):
-        if number in open_ones:
-            found += [("", [instance]) for instance in instances]
-        else:
-            found.append((name, instances))
+    for name, instances in groups:
+        found += [("", [one]) for one in instances] if len(instances) <= largest else [(name, instances)]
     return found

@@ -237,8 +237,8 @@ def _fill(canvas: Canvas, kind: Kind, worker: int | None) -> tuple[str, str]:
             return pattern(canvas, "fetch", "M0 2 H6 M0 5 H6", "#fdf3c8", "#9a7b00"), "#9a7b00"
         case Kind.UPLOAD:
             return pattern(canvas, "upload", "M1.5 0 V6 M4.5 0 V6", "#d9efe0", "#2f7a4c"), "#2f7a4c"
-        case Kind.COMMIT:
-            return pattern(canvas, "commit", "M3 0 V6 M0 3 H6", "#eef2e4", "#76885a", width=0.8), "#76885a"
+        case Kind.COORDINATION:
+            return pattern(canvas, "coordination", "M3 0 V6 M0 3 H6", "#eef2e4", "#76885a", width=0.8), "#76885a"
         case Kind.EXECUTION | Kind.IDLE:
             return PLAIN if worker is None else tone_of(worker)
 

@@ -22,11 +22,11 @@ class Kind(Enum):
 
     COLD = "cold start"
     WARM = "warm start"
-    LOAD = "code and plan load"
-    FETCH = "waits for inputs"
+    LOAD = "code and SubDag load"
+    FETCH = "input wait"
     EXECUTION = "execution"
     UPLOAD = "upload"
-    COMMIT = "commits and calls"
+    COORDINATION = "coordination"
     IDLE = "idle"
 
 
@@ -37,7 +37,7 @@ KINDS = {
     Part.INPUT_WAIT: Kind.FETCH,
     Part.EXECUTION: Kind.EXECUTION,
     Part.UPLOAD: Kind.UPLOAD,
-    Part.COORDINATION: Kind.COMMIT,
+    Part.COORDINATION: Kind.COORDINATION,
     Part.IDLE: Kind.IDLE,
     Part.OTHER: Kind.IDLE,
     None: Kind.IDLE,
@@ -117,7 +117,7 @@ def lanes_of(timeline: Timeline, path: CriticalPath) -> Lanes:
     found.sort(key=lambda lane: (numbers[lane.worker], lane.turn))
     return Lanes(
         lanes=tuple(found),
-        start_s=min((lane.bars[0].start_s for lane in found if lane.bars), default=0.0),
+        start_s=min([0.0, *(lane.bars[0].start_s for lane in found if lane.bars)]),
         end_s=max((lane.bars[-1].end_s for lane in found if lane.bars), default=0.0),
         path=path_bars(path, zero),
         makespan_s=timeline.makespan_s or None,

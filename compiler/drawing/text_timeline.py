@@ -33,7 +33,7 @@ UNICODE: Mapping[Kind, str] = {
     Kind.FETCH: "▂",
     Kind.EXECUTION: "█",
     Kind.UPLOAD: "▀",
-    Kind.COMMIT: "▀",
+    Kind.COORDINATION: "▀",
     Kind.IDLE: "─",
 }
 ASCII: Mapping[Kind, str] = {
@@ -43,21 +43,21 @@ ASCII: Mapping[Kind, str] = {
     Kind.FETCH: "<",
     Kind.EXECUTION: "#",
     Kind.UPLOAD: ">",
-    Kind.COMMIT: ">",
+    Kind.COORDINATION: ">",
     Kind.IDLE: "-",
 }
 WORDS: Mapping[Kind, str] = {
     Kind.COLD: "cold start",
     Kind.WARM: "warm start",
     Kind.LOAD: "load",
-    Kind.FETCH: "waits for inputs",
+    Kind.FETCH: "input wait",
     Kind.EXECUTION: "execution",
-    Kind.COMMIT: "upload, commit",
+    Kind.COORDINATION: "upload, coordination",
     Kind.IDLE: "idle",
 }
 CHARACTERS = "".join(UNICODE.values()) + "…"
 """What a stream must be able to show for the fine form."""
-SENT = frozenset({Kind.UPLOAD, Kind.COMMIT})
+SENT = frozenset({Kind.UPLOAD, Kind.COORDINATION})
 PATH = "critical path"
 
 
@@ -147,7 +147,7 @@ class _Text:
         """What takes most of each character's time; anything rather than idling, and nothing where nobody is."""
         seconds: list[dict[Kind, float]] = [{} for _ in range(self._width)]
         for bar in bars:
-            kind = Kind.COMMIT if bar.kind in SENT else bar.kind
+            kind = Kind.COORDINATION if bar.kind in SENT else bar.kind
             first = min(self._width - 1, int((bar.start_s - self._start) / self._step))
             last = min(self._width - 1, int((bar.end_s - self._start) / self._step))
             for cell in range(first, last + 1):

@@ -56,8 +56,8 @@ def test_each_character_is_what_took_most_of_its_time() -> None:
         "  w0             %%%%++########<<####  2",
         "  critical path  %%%%++########<<####",
         "                 0         5        10 s",
-        "  % cold start  + load",
-        "  < waits for inputs  # execution",
+        "  % cold start  + load  < input wait",
+        "  # execution",
     ]
 
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from compiler.cli.arguments import UsageError
 from compiler.cli.console import Console, Exit
 from compiler.cli.deployments import add_place, deployment_for
+from runtime.errors import RuntimeFault
 
 if TYPE_CHECKING:
     from runtime.runs.finding import Deployment
+    from runtime.runs.showing import ShownRun
 
 DESCRIPTION = """\
 Lists the runs of a deployment, the newest first: those that are going on, and the last 200 that are over, wherever
@@ -25,7 +27,8 @@ examples:
   treadle runs
   treadle runs --json
   treadle runs show last
-  treadle runs show last --timeline --json       with every span that its workers measured
+  treadle runs show last --timeline              what each worker did when, and every span that it measured
+  treadle runs show last --picture run.svg       the graph and the timeline, to look at
   treadle runs export last run.zip               - is standard output
   treadle runs import run.zip                    - is standard input
 """
@@ -36,7 +39,8 @@ WORDS = {"list": (0, 0), "show": (0, 1), "export": (2, 2), "import": (1, 1)}
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=tuple(WORDS), default="list", help="what to do")
     parser.add_argument("words", nargs="*", metavar="RUN FILE", help="RUN for show and export, FILE for import, too")
-    parser.add_argument("--timeline", action="store_true", help="for show: also every span")
+    parser.add_argument("--timeline", action="store_true", help="for show: also what each worker did, and every span")
+    parser.add_argument("--picture", metavar="FILE", help="for show: draw the graph and the timeline, as SVG")
     add_place(parser)
 
 
@@ -62,8 +66,9 @@ def _check_words(args: argparse.Namespace) -> None:
         takes = {"list": "nothing", "show": "RUN", "export": "RUN FILE", "import": "FILE"}[args.action]
         given = " ".join(args.words) or "nothing"
         raise UsageError(f"`runs {args.action}` takes {takes}, not {given}", hint="`treadle runs --help` has examples")
-    if args.timeline and args.action != "show":
-        raise UsageError("--timeline is for `runs show`")
+    for option, value in (("--timeline", args.timeline), ("--picture", args.picture)):
+        if value and args.action != "show":
+            raise UsageError(f"{option} is for `runs show`")
 
 
 def _list(deployment: Deployment, console: Console) -> None:
@@ -87,10 +92,28 @@ def _show(deployment: Deployment, args: argparse.Namespace, console: Console) ->
     from runtime.runs.showing import shown_lines, shown_object, shown_run
 
     shown = shown_run(deployment, deployment.find(args.words[0] if args.words else "last"))
+    if args.picture:
+        _draw(shown, Path(args.picture))
     if console.is_json:
         console.json(shown_object(shown, with_timeline=args.timeline))
-    else:
-        console.lines("".join(f"{line}\n" for line in shown_lines(shown, with_timeline=args.timeline)))
+        return
+    lines = list(shown_lines(shown, with_timeline=args.timeline))
+    if args.timeline:
+        from compiler.cli.run_pictures import run_timeline
+
+        lines += ["", *run_timeline(shown, console)]
+    console.lines("".join(f"{line}\n" for line in lines))
+
+
+def _draw(shown: ShownRun, path: Path) -> None:
+    """Raises RuntimeFault when there is nothing to draw, or nowhere to write it."""
+    from compiler.cli.run_pictures import run_picture
+
+    text = run_picture(shown)
+    try:
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as err:
+        raise RuntimeFault(f"cannot write {path}: {err.strerror or err}") from err
 
 
 def _export(deployment: Deployment, run: str, file: str, console: Console) -> None:

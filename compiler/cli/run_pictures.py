@@ -16,7 +16,7 @@ from runtime.timeline import Timeline
 
 
 def run_picture(shown: ShownRun) -> str:
-    """The text of an SVG document: the graph, and the timeline where it is known. Raises RuntimeFault without a graph."""
+    """The text of an SVG document: the graph, the timeline below where it is known. Raises RuntimeFault."""
     run, graph, timeline = shown.found.run, shown.graph, shown.timeline
     if graph is None:
         why = f": {shown.problems[0]}" if shown.problems else ""

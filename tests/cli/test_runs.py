@@ -17,6 +17,7 @@ from tests.cli.conftest import Treadle
         (("list", "last"), "`runs list` takes nothing, not last"),
         (("show", "a", "b"), "`runs show` takes RUN, not a b"),
         (("list", "--timeline"), "--timeline is for `runs show`"),
+        (("list", "--picture", "run.svg"), "--picture is for `runs show`"),
         (("export", "last", "-", "--json"), "cannot both go to standard output"),
     ],
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.drawing.bounding_boxes import assert_legible
 from tests.shell import ROOT, Shell, shell_at
 
 FUNCTIONS = """\
@@ -68,6 +69,21 @@ def test_failed_run_shows_what_its_workers_measured(home: Path) -> None:
     assert "failed    total, attempt 1: ValueError: the total is broken" in out
     assert "of the workers' time went" in out
     assert "total, failed" in out
+
+
+def test_run_is_drawn_with_every_attempt_of_its_workers(home: Path, tmp_path: Path) -> None:
+    shell, run = shell_at(home / "home"), json.loads((home / "result.json").read_text())["run"]
+    code, out, err = shell.call("runs", "show", run, "--timeline", "--picture", tmp_path / "run.svg")
+    assert code == 0, err
+    assert "critical path" in out and "execution" in out
+    drawn = (tmp_path / "run.svg").read_text()
+    assert_legible(drawn)
+    assert f"run {run}" in drawn and ">makespan " in drawn
+    assert all(f">{task}" in drawn for task in ("say[0]", "say[4]", "total"))
+    shell.call("runs", "show", "last", "--picture", tmp_path / "failed.svg")
+    assert "execution, failed" in (tmp_path / "failed.svg").read_text()
+    code, _, err = shell.call("runs", "show", run, "--picture", tmp_path / "no" / "run.svg")
+    assert (code, "cannot write" in err) == (4, True)
 
 
 def exported(home: Path, run: str, to: Path) -> tuple[Shell, str]:

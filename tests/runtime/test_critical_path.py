@@ -11,7 +11,7 @@ from compiler.planner.problem import Problem
 from compiler.planner.registry import STRATEGIES
 from compiler.planner.strategies import PLANNERS
 from runtime.critical_path import CriticalPath, critical_path
-from runtime.measures.spans import InputSpan, StartUp, TaskSpan
+from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
 from runtime.moments import Part
 from runtime.timeline import InvocationSpans, Timeline
 from tests.factories import make_graph, make_tree
@@ -115,3 +115,20 @@ def test_clocks_that_disagree_and_lost_records_leave_a_whole_path():
 
 def test_a_run_that_stored_nothing_has_no_path():
     assert critical_path(timeline(0.0), {}).steps == ()
+
+
+def test_an_output_that_was_stored_before_the_last_of_its_task_called_its_consumer():
+    """`a` has two outputs: the first called w1 at 13.6, the span tells of the commit of the second, at 20."""
+    outputs = (OutputSpan(name="x", bytes=1, is_stored=True), OutputSpan(name="y", bytes=1, is_stored=True))
+    first = made(
+        {"invoke_time": 10.0, "start_time": 11.0},
+        span("a", 11.0, 2.0, commit_s=7.0, committed_at=20.0, outputs=outputs),
+    )
+    called = made(
+        {"invoke_time": 13.6, "start_time": 14.6}, span("b", 14.6, 8.0, commit_s=0.5, committed_at=23.1), worker="w1"
+    )
+    run = timeline(23.1, first, called)
+    path = critical_path(run, {"b": ["a"]})
+    follows_on(path, run)
+    assert [task for task, _ in path.tasks] == ["a", "b"]
+    assert path.seconds[Part.START_UP_COLD] == pytest.approx(2.0)

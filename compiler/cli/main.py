@@ -31,7 +31,8 @@ examples:
   treadle run workflow.yaml            compile, run on this machine, print the result
   treadle VERB --help                  what a verb takes, with examples
 
-exit codes: 0 ok, 1 errors, 2 usage, 4 input/output or environment, 70 a bug of treadle's own, 130 interrupted
+exit codes: 0 ok, 1 errors, 2 usage, 3 a difference, 4 input/output or environment, 70 a bug of treadle's own,
+130 interrupted
 """
 
 

@@ -13,6 +13,7 @@ VERBS = {
     "explain": "what a code means, where a value comes from, why one task waits for another",
     "graph": "draw the workflow as dot, mermaid, svg or json",
     "plan": "show which worker runs what",
+    "diff": "what differs between two plans, bundles or manifests",
     "build": "write the bundle that runs anywhere",
     "inspect": "show what is in a bundle, and verify it",
     "run": "run a manifest or a bundle, and print the result",

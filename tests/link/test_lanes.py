@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from runtime.links import LinkShape
-from runtime.local.link.lane import Bounds, Lane, Pipe
+from runtime.local.link.lane import AHEAD_S, WAITING_BYTES, Bounds, Lane, Pipe
 
 MB = 1_000_000
 
@@ -22,16 +22,22 @@ class Clock:
         self._timers: list[tuple[float, int, Callable[[], object]]] = []
         self._numbers = itertools.count(0, -1)
 
-    def time(self) -> float:
+    @property
+    def woken_at(self) -> float:
         return self.now
+
+    def stay_until(self, when: float) -> None:
+        self.now = max(self.now, when)
 
     def call_at(self, when: float, callback: Callable[[], object]) -> None:
         heapq.heappush(self._timers, (when, next(self._numbers), callback))
 
-    def run(self) -> None:
+    def run(self, late_s: float = 0.0) -> None:
+        """Until nothing is left to be done. With `late_s` it looks at the time but so often."""
         while self._timers:
-            self.now, _, callback = heapq.heappop(self._timers)
-            callback()
+            self.now = max(self.now, self._timers[0][0] + late_s)
+            while self._timers and self._timers[0][0] <= self.now:
+                heapq.heappop(self._timers)[2]()
 
 
 class Ends:
@@ -121,9 +127,30 @@ def test_a_source_rests_while_enough_is_on_its_way():
     while ends.is_reading:
         pipe.put(bytes(1000))
         sent += 1000
-    assert MB * 0.005 <= sent <= Bounds.of(shape).window + 1000
+    assert MB * 0.005 <= sent <= Bounds.of(shape).window + WAITING_BYTES + 2000
     clock.run()
     assert ends.is_reading and sum(len(data) for _, data in ends.arrived) == sent
+
+
+def test_what_was_there_in_time_is_sent_in_time_however_late_the_timers_are():
+    clock, shape = Clock(), LinkShape(bytes_per_s=MB)
+    pipe, ends = piped(clock, shape)
+    for _ in range(100):
+        pipe.put(bytes(1000))
+    clock.run(late_s=0.02)
+    assert 0.1 <= clock.now <= 0.1 + 0.02
+    assert len(ends.arrived) == 100
+
+
+def test_a_small_message_waits_for_no_more_than_a_turn_of_a_large_one():
+    clock, shape = Clock(), LinkShape(bytes_per_s=MB)
+    lane = Lane(MB)
+    (bulk, _), (small, of_small) = piped(clock, shape, lane), piped(clock, shape, lane)
+    for _ in range(200):
+        bulk.put(bytes(Bounds.of(shape).chunk))
+    small.put(b"ping")
+    clock.run()
+    assert of_small.arrived[0][0] <= AHEAD_S + 2 * Bounds.of(shape).chunk / MB
 
 
 def test_a_source_rests_while_the_sink_takes_nothing():

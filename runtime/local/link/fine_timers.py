@@ -11,35 +11,61 @@ import ctypes
 import select
 import selectors
 import sys
-from collections.abc import Coroutine
-from typing import Any
+from time import monotonic
 
 PR_SET_TIMERSLACK = 29
 SLACK_NS = 1000
 
+Ready = list[tuple[selectors.SelectorKey, int]]
+
 if sys.platform == "linux":
 
     class FineSelector(selectors.EpollSelector):
-        """Waits no longer than it is told."""
+        """Waits no longer than it is told, and knows since when it has been awake."""
 
-        def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        def __init__(self) -> None:
+            super().__init__()
+            # The kernel lets timers of an ordinary process be late by 50 µs.
+            ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, SLACK_NS, 0, 0, 0)
+            self.woken_at = monotonic()
+
+        def select(self, timeout: float | None = None) -> Ready:
             if timeout is not None and timeout > 0:
-                select.select((self.fileno(),), (), (), timeout)
-                timeout = 0
-            return super().select(timeout)
-
-    def _selector() -> selectors.BaseSelector:
-        # The kernel lets timers of an ordinary process be late by 50 µs.
-        ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, SLACK_NS, 0, 0, 0)
-        return FineSelector()
+                has_more = select.select((self.fileno(),), (), (), timeout)[0]
+                self.woken_at = monotonic()
+                return super().select(0) if has_more else []
+            found = super().select(timeout)
+            self.woken_at = monotonic()
+            return found
 
 else:
 
-    def _selector() -> selectors.BaseSelector:
-        return selectors.DefaultSelector()
+    class FineSelector(selectors.DefaultSelector):
+        """The system's own, which knows since when it has been awake."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.woken_at = monotonic()
+
+        def select(self, timeout: float | None = None) -> Ready:
+            found = super().select(timeout)
+            self.woken_at = monotonic()
+            return found
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run it to its end on a loop of its own. The calling thread's timers are exact from now on."""
-    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(_selector())) as runner:
-        runner.run(main)
+class FineLoop(asyncio.SelectorEventLoop):
+    """asyncio's loop on such a selector. The timers of the thread that makes it are exact from then on."""
+
+    def __init__(self) -> None:
+        self._waits = FineSelector()
+        super().__init__(self._waits)
+
+    def stay_until(self, when: float) -> None:
+        """Wait awake for what is too near for a timer."""
+        while monotonic() < when:
+            pass
+
+    @property
+    def woken_at(self) -> float:
+        """When the last wait ended: what is ready now was ready then."""
+        return self._waits.woken_at

@@ -20,11 +20,22 @@ TURN_S = 0.001
 """A connection takes the lane for no longer than this before another one of the environment has its turn."""
 
 AHEAD_S = 0.002
-"""So much of its time is booked ahead, that the lane is never idle because this process is late."""
+"""So much of the lane's time a connection may book before its bytes leave: others of the environment wait no longer."""
+
+LEAD_S = 40e-6
+"""A timer goes off so late: it is set so much earlier, and what is too early then is waited for awake."""
 
 CHUNK_BYTES = (4 * 1024, 256 * 1024)
 MOST_BYTES = 64 * 1024 * 1024
-"""A connection holds no more, however long and wide its link is."""
+"""A connection books no more, however long and wide its link is."""
+
+WAITING_BYTES = 1024 * 1024
+"""So much a connection reads before its turn: what was there in time is sent in time, however late this process is."""
+
+SMALL_BYTES = 4096
+
+
+Data = bytes | memoryview
 
 
 class Lane:
@@ -34,9 +45,9 @@ class Lane:
         self._s_per_byte = 1.0 / bytes_per_s
         self._free_at = 0.0
 
-    def book(self, now: float, size: int) -> float:
-        """When the last of so many bytes has been sent, which are all there now."""
-        self._free_at = max(self._free_at, now) + size * self._s_per_byte
+    def book(self, there_since: float, size: int) -> float:
+        """When the last of so many bytes has been sent."""
+        self._free_at = max(self._free_at, there_since) + size * self._s_per_byte
         return self._free_at
 
 
@@ -56,9 +67,13 @@ class Bounds:
 
 
 class Timer(Protocol):
-    """An event loop's clock."""
+    """An event loop's clock. `woken_at` is when it was told of what it sees to now; `stay_until`
+    waits awake."""
 
-    def time(self) -> float: ...
+    @property
+    def woken_at(self) -> float: ...
+
+    def stay_until(self, when: float) -> None: ...
 
     def call_at(self, when: float, callback: Callable[[], object], /) -> object: ...
 
@@ -74,7 +89,7 @@ class Source(Protocol):
 class Sink(Protocol):
     """Where they go."""
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: Data) -> None: ...
 
     def can_write_eof(self) -> bool: ...
 
@@ -83,6 +98,15 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
     def abort(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that happens at the sink once `size` bytes have come over; `since` is when they were there."""
+
+    since: float
+    size: int
+    happen: Callable[[], None]
 
 
 class Pipe:
@@ -94,19 +118,18 @@ class Pipe:
         self._delay_s = shape.round_trip_s / 2
         self._window = bounds.window
         self._opens_at = opens_at
-        self._waiting: deque[Callable[[], None]] = deque()
-        self._inside = 0
+        self._waiting: deque[Step] = deque()
+        self._booked: deque[tuple[float, Step]] = deque()
+        self._waiting_bytes = 0
+        self._booked_bytes = 0
         self._is_resting = False
         self._is_blocked = False
         self.source: Source | None = None
         self.sink: Sink | None = None
 
-    def put(self, data: bytes) -> None:
+    def put(self, data: Data) -> None:
         """Bytes that the source has given."""
-        size = len(data)
-        self._inside += size
-        self._then(size, lambda: self._write(data))
-        self._rest_or_go_on()
+        self._then(len(data), lambda: self._write(data))
 
     def end(self) -> None:
         """The source gives no more."""
@@ -121,20 +144,34 @@ class Pipe:
         self._is_blocked = is_blocked
         self._rest_or_go_on()
 
-    def _then(self, size: int, arrive: Callable[[], None]) -> None:
-        due = max(self._lane.book(self._timer.time(), size), self._opens_at) + self._delay_s
-        self._waiting.append(arrive)
-        # Timers of one time may go off in any order; each takes what is first.
-        self._timer.call_at(due, self._arrive)
+    def _then(self, size: int, happen: Callable[[], None]) -> None:
+        self._waiting.append(Step(self._timer.woken_at, size, happen))
+        self._waiting_bytes += size
+        self._book()
+        self._rest_or_go_on()
+
+    def _book(self) -> None:
+        """Book what waits, as far as the window goes."""
+        while self._waiting and self._booked_bytes < self._window:
+            step = self._waiting.popleft()
+            self._waiting_bytes -= step.size
+            self._booked_bytes += step.size
+            due = max(self._lane.book(step.since, step.size), self._opens_at) + self._delay_s
+            self._booked.append((due, step))
+            # Timers of one time may go off in any order; each takes what is first.
+            self._timer.call_at(due - (LEAD_S if step.size <= SMALL_BYTES else 0.0), self._arrive)
 
     def _arrive(self) -> None:
-        self._waiting.popleft()()
+        due, step = self._booked.popleft()
+        self._timer.stay_until(due)
+        self._booked_bytes -= step.size
+        step.happen()
+        self._book()
+        self._rest_or_go_on()
 
-    def _write(self, data: bytes) -> None:
-        self._inside -= len(data)
+    def _write(self, data: Data) -> None:
         if self.sink is not None:
             self.sink.write(data)
-        self._rest_or_go_on()
 
     def _finish(self) -> None:
         if self.sink is None:
@@ -149,7 +186,7 @@ class Pipe:
             self.sink.abort()
 
     def _rest_or_go_on(self) -> None:
-        rests = self._is_blocked or self._inside >= self._window
+        rests = self._is_blocked or self._waiting_bytes >= WAITING_BYTES
         if rests == self._is_resting or self.source is None:
             return
         self._is_resting = rests

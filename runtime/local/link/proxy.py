@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import Any
 
 from runtime.links import LinkShape, parse_link
-from runtime.local.link.fine_timers import run
+from runtime.local.link.fine_timers import FineLoop
 from runtime.local.link.lane import Bounds, Lane, Pipe
 from runtime.local.link.upstream import Upstream
 
@@ -33,11 +33,29 @@ DARWIN_PEER_PID = (0, 2)
 ACCEPT_AGAIN_S = 0.1
 
 
+SMALL_BYTES = 16 * 1024
+
+
+class Buffers:
+    """Where all connections read into, since what is read is taken out at once: copied when little, else as it is."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self.current = memoryview(bytearray(size))
+
+    def take(self, count: int) -> bytes | memoryview:
+        data = self.current[:count]
+        if count <= SMALL_BYTES:
+            return bytes(data)
+        self.current = memoryview(bytearray(self._size))
+        return data
+
+
 class End(asyncio.BufferedProtocol):
     """One end of a connection: what it reads goes into `into`; `out_of` is the pipe that it is the sink of."""
 
-    def __init__(self, buffer: memoryview, *, into: Pipe, out_of: Pipe, on_lost: Callable[[], None]) -> None:
-        self._buffer = buffer
+    def __init__(self, buffers: Buffers, *, into: Pipe, out_of: Pipe, on_lost: Callable[[], None]) -> None:
+        self._buffers = buffers
         self._into = into
         self._out_of = out_of
         self._on_lost = on_lost
@@ -47,10 +65,10 @@ class End(asyncio.BufferedProtocol):
         self._out_of.sink = transport
 
     def get_buffer(self, _sizehint: int) -> memoryview:
-        return self._buffer
+        return self._buffers.current
 
     def buffer_updated(self, count: int) -> None:
-        self._into.put(bytes(self._buffer[:count]))
+        self._into.put(self._buffers.take(count))
 
     def eof_received(self) -> bool:
         self._into.end()
@@ -83,15 +101,14 @@ class Environment:
 class Proxy:
     """Takes connections, and carries each over the lanes of the environment that it comes from."""
 
-    def __init__(self, shape: LinkShape, upstream: Upstream) -> None:
+    def __init__(self, loop: FineLoop, shape: LinkShape, upstream: Upstream) -> None:
+        self._loop = loop
         self._shape = shape
         self._bounds = Bounds.of(shape)
         self._upstream = upstream
-        # One for all: what is read is taken out of it at once.
-        self._buffer = memoryview(bytearray(self._bounds.chunk))
+        self._buffers = Buffers(self._bounds.chunk)
         self._environments: dict[int, Environment] = {}
         self._opening: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.get_running_loop()
 
     async def accept_all(self, listening: socket.socket) -> None:
         """Take connections for ever."""
@@ -120,7 +137,7 @@ class Proxy:
                 self._environments.pop(pid, None)
 
         try:
-            await self._upstream.connect(lambda: End(self._buffer, into=down, out_of=up, on_lost=leave))
+            await self._upstream.connect(lambda: End(self._buffers, into=down, out_of=up, on_lost=leave))
         except OSError as err:
             _say(f"the Redis behind the link cannot be reached: {err}")
             leave()
@@ -128,7 +145,7 @@ class Proxy:
             connection.close()
             return
         await self._loop.connect_accepted_socket(
-            lambda: End(self._buffer, into=up, out_of=down, on_lost=leave), connection
+            lambda: End(self._buffers, into=up, out_of=down, on_lost=leave), connection
         )
 
     def _pipe(self, lane: Lane, opens_at: float) -> Pipe:
@@ -147,10 +164,9 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-async def serve(listening: socket.socket, shape: LinkShape, upstream: Upstream) -> None:
+async def serve(loop: FineLoop, listening: socket.socket, shape: LinkShape, upstream: Upstream) -> None:
     """Carry connections until standard input ends."""
-    loop = asyncio.get_running_loop()
-    accepting = loop.create_task(Proxy(shape, upstream).accept_all(listening))
+    accepting = loop.create_task(Proxy(loop, shape, upstream).accept_all(listening))
     loop.add_reader(sys.stdin.fileno(), accepting.cancel)
     with suppress(asyncio.CancelledError):
         await accepting
@@ -168,7 +184,9 @@ def main() -> None:
     listening.setblocking(False)
     take_files()
     gc.freeze()
-    run(serve(listening, parse_link(given["link"]), Upstream(given["redis_url"])))
+    loop = FineLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(serve(loop, listening, parse_link(given["link"]), Upstream(given["redis_url"])))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ under the names and certificates that the URL gives.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ OF_THE_USER = ("db", "username", "password", "client_name")
 """Options of a URL that are said to Redis, not to the network."""
 
 DEFAULT_PORT = 6379
+TRY_AGAIN_S = 0.005
+TRIES = 1000
 P = TypeVar("P", bound=asyncio.Protocol | asyncio.BufferedProtocol)
 
 
@@ -50,8 +53,25 @@ class Upstream:
         """Raises OSError."""
         loop = asyncio.get_running_loop()
         if self._path is not None:
-            return (await loop.create_unix_connection(protocol, self._path))[1]
+            return (await loop.create_unix_connection(protocol, sock=await _reach(self._path)))[1]
         return (await loop.create_connection(protocol, self._host, self._port, ssl=self._context))[1]
+
+
+async def _reach(path: str) -> socket.socket:
+    """A connection to a unix socket, which refuses for a moment when many come at once. Raises OSError."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.setblocking(False)
+    for _ in range(TRIES):
+        try:
+            connection.connect(path)
+            return connection
+        except BlockingIOError:
+            await asyncio.sleep(TRY_AGAIN_S)
+        except OSError:
+            connection.close()
+            raise
+    connection.close()
+    raise ConnectionRefusedError(f"{path} takes no connection")
 
 
 def _context(options: dict[str, str]) -> ssl.SSLContext:

@@ -176,14 +176,11 @@ def report(link: Linked, direct: Path, args: argparse.Namespace) -> None:
             )
     rates = measure_side_by_side(link.path, args.environments)
     moved += SIDE_BY_SIDE_BYTES * len(rates)
-    middle = statistics.median(rates)
-    print(
-        f"\n{len(rates)} environments side by side, MB/s of each: least {rates[0] / 1e6:.1f}, median {middle / 1e6:.1f}"
-    )
+    figures = f"least {rates[0] / 1e6:.1f}, median {statistics.median(rates) / 1e6:.1f}"
+    print(f"\n{len(rates)} environments side by side, MB/s of each: {figures}")
     mb_ms = (processor_s(link) - before) / (moved / 1e6) * 1000
-    print(
-        f"\nprocessor: {trip_us:.0f} us a trip, {mb_ms:.2f} ms a MB; memory at most {link.resident_bytes() / 1e6:.0f} MB"
-    )
+    memory_mb = link.resident_bytes() / 1e6
+    print(f"\nprocessor: {trip_us:.0f} us a trip, {mb_ms:.2f} ms a MB; memory at most {memory_mb:.0f} MB")
 
 
 if __name__ == "__main__":

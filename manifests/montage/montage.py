@@ -94,10 +94,10 @@ def expose(sky: bytes, *, row: int, column: int, rows: int, columns: int, overla
     across, up = (round((size + 2 * overlap) / scale) for size in (width / columns, height / rows))
     wcs = tangent_plane(centre, ((across - 1) / 2, (up - 1) / 2), scale=scale, angle=chance.uniform(-4, 4))
     padded = Frame(np.pad(whole.pixels, 3 * overlap, mode="edge"), _moved(whole.wcs, 3 * overlap))
-    columns, lines = range(across), range(up)
-    seen = resample(padded, wcs, columns, lines)
+    x, y = range(across), range(up)
+    seen = resample(padded, wcs, x, y)
     assert np.isfinite(seen).all(), "the border is wide enough for any tile"
-    return encode(Frame(seen + _plane_at(chance.uniform(-20, 20, 3), columns, lines, (up, across)), wcs))
+    return encode(Frame(seen + _plane_at(chance.uniform(-20, 20, 3), x, y, (up, across)), wcs))
 
 
 def project(tile: bytes, header: str) -> bytes:

@@ -16,7 +16,8 @@ Warm (the default): one local service stays for all runs, and environments idle 
 with none. Both may go into one file, in two invocations.
 
 A workflow is a folder of `manifests/` or the path of a manifest, with its params after a colon:
-`tree_reduction:leaves=64`. Its objective, and the memory of tasks that write none, are put into a copy of it.
+`tree_reduction:leaves=64`. Its objective, and the least memory of tasks that write none, are put into a copy of it; a
+planner that chooses sizes may choose larger ones (`sizes_mb` tells which).
 
 On a machine with more cores: check out the same commit there, `pip install -e '.[dev]'`, and give `--environments` as
 many as there are cores, so that no two share one; with `--link lambda` workers reach Redis as on AWS. The columns
@@ -54,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     own.add_argument("--workflows", default="gemm,wordcount,text_analysis,montage,tree_reduction", help="by comma")
     own.add_argument("--planners", default=",".join(STRATEGIES), help="by comma (default: all there are)")
     own.add_argument("--slas", default="average,p50,p90,p95,p99", help="objectives, by comma")
-    own.add_argument("--memory", default=AS_WRITTEN, help="MB, by comma (default: what the manifest says)")
+    own.add_argument("--memory", default=AS_WRITTEN, help="least MB, by comma (default: what the manifest says)")
     own.add_argument("--repetitions", type=int, default=10, help="measured runs of each combination")
     own.add_argument("--learn", type=int, default=3, help="runs before them, of each workflow and memory")
     own.add_argument("--cold", action="store_true", help="every run begins without an environment")

@@ -30,7 +30,19 @@ PREDICTED = (
     "predicted_bytes",
     "samples",
 )
-REAL = ("makespan_s", "wall_s", "cost_usd", "gb_s", "workers", "invocations", "cold", "warm", "bytes_moved", "tasks")
+REAL = (
+    "makespan_s",
+    "wall_s",
+    "cost_usd",
+    "gb_s",
+    "workers",
+    "sizes_mb",
+    "invocations",
+    "cold",
+    "warm",
+    "bytes_moved",
+    "tasks",
+)
 AROUND = ("outcome", "run", "took_s", "planning_s", "time", "commit", "cores", "python", "message")
 
 COLUMNS = (*KEY, *AROUND[:2], *REAL, *PREDICTED, *AROUND[2:])

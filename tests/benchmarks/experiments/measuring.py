@@ -180,11 +180,14 @@ def _real(answer: Mapping[str, Any]) -> Values:
 
 
 def _billed(shown: Mapping[str, Any]) -> Values:
+    """What the run cost, and the sizes of its environments, rising."""
     try:
-        cost = timeline_cost(decode_timeline(json.dumps(shown["timeline"]).encode()), load_profile())
+        timeline = decode_timeline(json.dumps(shown["timeline"]).encode())
     except RuntimeFault as fault:
         return {"message": fault.message}
-    return {"cost_usd": cost.usd, "gb_s": cost.gb_s}
+    cost = timeline_cost(timeline, load_profile())
+    sizes = sorted({one.start_up.memory_mb for one in timeline.invocations})
+    return {"cost_usd": cost.usd, "gb_s": cost.gb_s, "sizes_mb": " ".join(map(str, sizes))}
 
 
 def _around() -> Values:

@@ -59,7 +59,9 @@ def sources_text(sources: Sequence[str]) -> str:
     found = list(dict.fromkeys(filter(None, sources)))
     if not found:
         return ""
-    return f"from {found[0]}" if len(found) == 1 else f"from {found[0]} and {len(found) - 1:,} other sources"
+    more = len(found) - 1
+    others = "another source" if more == 1 else f"{more:,} other sources"
+    return f"from {found[0]} and {others}" if more else f"from {found[0]}"
 
 
 def first_text(names: Sequence[str]) -> str:

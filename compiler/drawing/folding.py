@@ -2,19 +2,22 @@
 
     few tasks     every one has its box
     more          the largest families stand as one box for each depth, the others task by task
-    too many      a family as one box for several depths together, at last everything of some depths
+    too many      so do tasks whose names differ by numbers alone (`part_1`, `part_2`), then those of several depths
+                  together, at last everything of some depths
 
 How long a chain is, is seen in each of these; and a fan-out of a thousand is one box.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 from compiler.drawing.shape import Shape, depths_of
 
 Group = tuple[str, list[int]]
+DIGITS = re.compile(r"\d+")
 
 
 def fold(shape: Shape, apart: int, most: int) -> list[Group]:
@@ -24,35 +27,47 @@ def fold(shape: Shape, apart: int, most: int) -> list[Group]:
     """
     if len(shape) <= apart:
         return [("", [instance]) for instance in range(len(shape))]
-    depth_of = depths_of(shape)
-    band = 1
-    while True:
-        keys = [(family, depth // band) for family, depth in zip(shape.family_of, depth_of, strict=True)]
-        found = _members(keys)
-        if len(found) <= most:
-            return _expanded([(shape.families[shape.family_of[group[0]]], group) for group in found], apart)
-        if band > max(depth_of):
-            return _bands(depth_of, most)
+    depth_of, kin_of = depths_of(shape), _kin(shape)
+    for names, limit in ((_names(shape), apart), (kin_of, apart), (kin_of, most)):
+        if len(found := _members(names, depth_of)) <= limit:
+            return _expanded(found, apart)
+    band = 2
+    while band <= max(depth_of):
+        if len(found := _members(kin_of, [depth // band for depth in depth_of])) <= most:
+            return _expanded(found, apart)
         band *= 2
+    return _bands(depth_of, most)
+
+
+def _names(shape: Shape) -> list[str]:
+    return [shape.families[family] for family in shape.family_of]
+
+
+def _kin(shape: Shape) -> list[str]:
+    """The names of families with what they are numbered by left out."""
+    plain = [DIGITS.sub("\N{HORIZONTAL ELLIPSIS}", family) for family in shape.families]
+    shared = Counter(plain)
+    shown = [kin if shared[kin] > 1 else family for kin, family in zip(plain, shape.families, strict=True)]
+    return [shown[family] for family in shape.family_of]
 
 
 def _bands(depth_of: Sequence[int], most: int) -> list[Group]:
     """Everything of some depths together: for workflows of very many tasks."""
     step = -(-(max(depth_of) + 1) // most)
-    found = _members([depth // step for depth in depth_of])
-    return [(_depths(depth_of[group[0]] // step, step), group) for group in found]
+    bands = [depth // step for depth in depth_of]
+    return _members([_depths(band, step) for band in bands], bands)
 
 
 def _depths(band: int, step: int) -> str:
     return f"tasks at depth {band}" if step == 1 else f"tasks at depths {band * step} to {(band + 1) * step - 1}"
 
 
-def _members(keys: Sequence[Hashable]) -> list[list[int]]:
-    """The instances of each key, in order of the first."""
-    found: dict[Hashable, list[int]] = {}
-    for instance, key in enumerate(keys):
+def _members(names: Sequence[str], bands: Sequence[int]) -> list[Group]:
+    """The instances of each name and band, in order of the first."""
+    found: dict[tuple[str, int], list[int]] = {}
+    for instance, key in enumerate(zip(names, bands, strict=True)):
         found.setdefault(key, []).append(instance)
-    return list(found.values())
+    return [(name, instances) for (name, _), instances in found.items()]
 
 
 def _expanded(groups: Sequence[Group], apart: int) -> list[Group]:

@@ -28,7 +28,8 @@ from compiler.drawing.view import View, ViewEdge, ViewNode
 
 APART = 24
 """Boxes up to which every task has its own."""
-MOST_BOXES = 48
+MOST_BOXES = 100
+"""Boxes up to which tasks of different names have boxes of their own."""
 DOT = " \u00b7 "
 
 

@@ -253,6 +253,8 @@ def pose(graph: Graph, options: CompileOptions, warnings: tuple[Diagnostic, ...]
 @collector_paused()
 def solve(posed: Posed, planner: str) -> Planned:
     """The plan of one planner, a name in `STRATEGIES`. Several may be asked; what is known is looked up once."""
+    from compiler.planner.directives import unheeded
+    from compiler.planner.registry import ALLOWED
     from compiler.planner.strategies import STRATEGIES
     from compiler.planner.validate import validate_plan
 
@@ -264,7 +266,7 @@ def solve(posed: Posed, planner: str) -> Planned:
         plan=plan,
         problem=problem,
         collect=posed.collect,
-        warnings=posed.warnings,
+        warnings=(*posed.warnings, *unheeded(problem.graph, planner, ALLOWED[planner])),
         is_predicted=problem.is_learnt,
     )
 

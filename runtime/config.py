@@ -123,12 +123,23 @@ def _is_object_store(address: str) -> bool:
     return os.path.isabs(address)
 
 
+OPTIMIZATIONS = ("preload", "prewarm", "task-dup", "stream", "clustering", "delayed-io")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompileSettings:
-    """What compiling a manifest takes from the user. `workers` is None for min(8, the concurrency limit)."""
+    """What compiling a manifest takes from the user.
+
+    `workers` is None for min(8, the concurrency limit) in `simple` and for what others find best, `rounds` for what a
+    planner that searches finds right. `optimize` is "none", "all", or names of `OPTIMIZATIONS` with commas.
+    """
 
     planner: str = "simple"
-    workers: int | None = field(default=None, metadata={"unset": "8, or concurrency_limit if that is less"})
+    workers: int | None = field(
+        default=None, metadata={"unset": "`simple`: 8, or concurrency_limit if that is less; others choose"}
+    )
+    rounds: int | None = field(default=None, metadata={"unset": "what the planner finds right"})
+    optimize: str = "none"
     max_file_size_bytes: int = 16 * 1024 * KIB
     max_instances: int = 200_000
 
@@ -138,6 +149,8 @@ class CompileSettings:
     def _mistakes(self) -> Iterator[str]:
         if self.workers is not None and self.workers < 1:
             yield f"`workers` is {self.workers}; a plan needs at least 1"
+        if unknown := [name for name in self.optimize.split(",") if name not in ("none", "all", *OPTIMIZATIONS)]:
+            yield f"`optimize` names `{unknown[0]}`; there are none, all, {', '.join(OPTIMIZATIONS)}"
         yield from _too_few(self, "max_file_size_bytes", "max_instances")
 
 

@@ -19,6 +19,8 @@ DEFAULT_FILE = "workflow.yaml"
 OPTIONS = (
     "planner",
     "workers",
+    "rounds",
+    "optimize",
     "redis_url",
     "link",
     "deployment",
@@ -117,8 +119,14 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def add_planning(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--planner", metavar="NAME", help="simple (pinned workers) or wukong (flexible workers)")
-    parser.add_argument("--workers", type=int, metavar="N", help="worker ids that `simple` may use")
+    parser.add_argument(
+        "--planner",
+        metavar="NAME",
+        help="simple, dask, uniform, non-uniform, treadle (pinned workers) or wukong (flexible workers)",
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="worker ids for simple, uniform, non-uniform, dask")
+    parser.add_argument("--rounds", type=int, metavar="N", help="steps that a planner which searches may try")
+    parser.add_argument("--optimize", metavar="PASSES", help="optimizations of the plan: none is all there is so far")
 
 
 def add_plan_file(parser: argparse.ArgumentParser) -> None:
@@ -132,6 +140,8 @@ def planning_options(args: argparse.Namespace) -> dict[str, object]:
     return {
         "--planner": args.planner,
         "--workers": args.workers,
+        "--rounds": args.rounds,
+        "--optimize": args.optimize,
         "--plan": getattr(args, "plan_file", None),
     }
 

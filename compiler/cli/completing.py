@@ -51,6 +51,8 @@ def _describe(verb: str, action: argparse.Action) -> None:
         action.choices = sorted(STRATEGIES)
     elif "--compare" in action.option_strings:
         action.choices = ["all", *sorted(STRATEGIES)]
+    elif "--optimize" in action.option_strings:
+        action.choices = ("none",)
     elif "--metrics" in action.option_strings:
         action.choices = UPLOADS
     elif verb == "schema" and metavar == "NAME":

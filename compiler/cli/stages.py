@@ -13,7 +13,7 @@ from compiler.cli.arguments import UsageError, meant, pairs, planning_options, s
 from compiler.cli.console import Console
 from compiler.cli.progress import expansion_line
 from compiler.cli.reports import show_diagnostics
-from compiler.diagnostics import ManifestError
+from compiler.diagnostics import Diagnostic, ManifestError
 from compiler.graph.model import Graph
 from compiler.manifest.model import Source
 from compiler.manifest.source import read_source
@@ -66,7 +66,9 @@ def load_plan(args: argparse.Namespace, console: Console) -> Planned:
 
 def load_posed(args: argparse.Namespace, console: Console) -> Posed:
     """What planners are to solve for FILE; raises as `load_graph`."""
-    request = read_request(args, console, settings_for(args, console.environ))
+    settings = settings_for(args, console.environ)
+    refuse_passes(settings)
+    request = read_request(args, console, settings)
     posed = pose_workflow(request.source, request.options)
     show_diagnostics(posed.warnings, console)
     return posed
@@ -90,6 +92,7 @@ def read_request(args: argparse.Namespace, console: Console, settings: Settings)
         set_values=set_values,
         planner=compiling.planner,
         workers=compiling.workers,
+        rounds=compiling.rounds,
         concurrency=_local(settings).concurrency_limit,
         time_limit_s=_local(settings).time_limit_s,
         max_instances=compiling.max_instances,
@@ -115,6 +118,7 @@ def _planned(args: argparse.Namespace, console: Console, settings: Settings) -> 
     if getattr(args, "plan_file", None) is not None:
         return _kept(args, console, settings)
     check_planner(settings)
+    refuse_passes(settings)
     request = read_request(args, console, settings)
     planned = plan_workflow(request.source, request.options)
     show_diagnostics(planned.warnings, console)
@@ -151,6 +155,15 @@ def check_planner(settings: Settings) -> None:
         (source,) = [setting.source for setting in settings.all if setting.name == "planner"]
         hint = f"the planners are {', '.join(sorted(STRATEGIES))}"
         raise UsageError(f"{source}: there is no planner `{name}`{meant(name, STRATEGIES)}", hint=hint)
+
+
+def refuse_passes(settings: Settings) -> None:
+    """Raises ManifestError (E513) when the plan is to be optimized."""
+    passes = settings.of(CompileSettings).optimize
+    if passes != "none":
+        (source,) = [setting.source for setting in settings.all if setting.name == "optimize"]
+        message = f"{source}: plans are not optimized yet, and `optimize` asks for `{passes}`"
+        raise ManifestError((Diagnostic(code="E513", message=message, span=None, hint="leave it out, or say `none`"),))
 
 
 def _local(settings: Settings) -> LocalSettings:

@@ -24,7 +24,7 @@ def check_optimize(node: Node | None, *, is_of_task: bool) -> Iterator[Diagnosti
     """E505 at each item of a list that an earlier one contradicts."""
     earlier: dict[str, Node] = {}
     for item in node.items if isinstance(node, SequenceNode) else ():
-        name = _name(item)
+        name = directive_name(item)
         if name in earlier:
             yield _conflict(item, earlier[name], f"`{name}` stands here a second time", f"`{name}` is here")
         elif is_of_task:
@@ -47,7 +47,7 @@ def _conflict(item: Node, earlier: Node, message: str, label: str) -> Diagnostic
     return Diagnostic(code="E505", message=message, span=item.span, hint="keep one of the two", related=related)
 
 
-def _name(item: Node) -> str:
+def directive_name(item: Node) -> str:
     """The name of an optimization, written alone or with settings; "" for what another check refuses."""
     match item:
         case ScalarNode(value=str(name)):

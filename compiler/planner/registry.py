@@ -16,12 +16,22 @@ Strategy = Callable[[Problem], Plan]
 STRATEGIES: dict[str, Strategy] = {}
 
 
-def strategy(name: str) -> Callable[[Strategy], Strategy]:
-    """Register the decorated function as the planner `name`."""
+ALLOWED: dict[str, tuple[str, ...]] = {}
+"""By planner the optimizations that go with its plans."""
+
+ON_PINNED = ("preload", "prewarm", "task-dup", "stream")
+"""Optimizations that know beforehand who runs what."""
+
+ON_FLEXIBLE = ("clustering", "delayed-io")
+"""Optimizations that decide at run time who goes on."""
+
+
+def strategy(name: str, *, allows: tuple[str, ...] = ()) -> Callable[[Strategy], Strategy]:
+    """Register the decorated function as the planner `name`, with the optimizations that go with its plans."""
 
     def register(function: Strategy) -> Strategy:
         assert name not in STRATEGIES, f"two strategies are named {name}"
-        STRATEGIES[name] = function
+        STRATEGIES[name], ALLOWED[name] = function, allows
         return function
 
     return register

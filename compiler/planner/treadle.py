@@ -23,7 +23,7 @@ from random import Random
 from compiler.planner.model import Plan
 from compiler.planner.problem import Problem
 from compiler.planner.quick import Quick, Rough
-from compiler.planner.registry import STRATEGIES, strategy
+from compiler.planner.registry import ON_FLEXIBLE, ON_PINNED, STRATEGIES, strategy
 from compiler.planner.search.candidate import Candidate, candidate_of
 from compiler.planner.search.judge import Judge, Judged, Scale
 from compiler.planner.search.moves import Found, improve
@@ -48,7 +48,7 @@ SMALL = 3_000
 QUICK_PLANNERS = ("simple", "wukong")
 
 
-@strategy(NAME)
+@strategy(NAME, allows=(*ON_PINNED, *ON_FLEXIBLE))
 def plan_treadle(problem: Problem) -> Plan:
     """The strategy."""
     return search(problem, [name for name in sorted(STRATEGIES) if name != NAME])

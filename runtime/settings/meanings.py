@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 MEANINGS: Mapping[str, str] = {
-    "planner": "who decides which worker runs what: `simple` or `wukong`",
-    "workers": "worker ids that `simple` may use",
+    "planner": "who decides which worker runs what: `simple`, `wukong`, `uniform`, `non-uniform`, `dask` or `treadle`",
+    "workers": "worker ids that `simple`, `uniform`, `non-uniform` and `dask` may use",
+    "rounds": "steps that a planner which searches may try",
+    "optimize": "optimizations of the plan: `none`; others are not executed yet",
     "max_file_size_bytes": "the largest file that a manifest may be, or include",
     "max_instances": "the most instances that a manifest may stand for",
     "lease": "a worker that has not been heard of for so long is taken for dead",

@@ -15,8 +15,10 @@ from compiler.cli.registry import VERBS, verb_module
 from compiler.cli.verbs.schema import names
 from compiler.diagnostics import CODES
 from compiler.planner.strategies import STRATEGIES
+from runtime.links import NAMED
 
 UPLOADS = ("shutdown", "task", "every:5s", "queue:50")
+LINKS = (*NAMED, "5ms,20MB/s")
 
 
 def completion_script(shell: str) -> str:
@@ -55,6 +57,8 @@ def _describe(verb: str, action: argparse.Action) -> None:
         action.choices = ("none",)
     elif "--metrics" in action.option_strings:
         action.choices = UPLOADS
+    elif "--link" in action.option_strings:
+        action.choices = LINKS
     elif verb == "schema" and metavar == "NAME":
         action.choices = names()
     elif metavar == "RUN":

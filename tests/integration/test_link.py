@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from dataclasses import replace
 
 import pytest
+import redis
 
 from runtime.config import LocalSettings, WorkerSettings
-from runtime.launcher import launch
+from runtime.launcher import Target, launch
 from runtime.local.stack import ensure_stack
+from runtime.runs.publishing import LinkRefused
+from tests.contracts.certificates import Authority
+from tests.contracts.cluster import acl_of, free_ports, server_on, tls_flags
 from tests.integration.running import CONCURRENCY, DEPLOYMENT, Bench, compile_at, write_workflow
 from tests.local.harness import children_of, is_alive, wait_for
 
@@ -84,3 +89,63 @@ def test_a_link_ends_with_its_service_however_that_ends(own_home, build):
             assert link["pid"] in family
             os.kill(stack.pid, end)
             wait_for(lambda family=family: not any(map(is_alive, family)))
+
+
+def test_a_link_that_dies_under_a_run_is_no_more_than_a_pause(bench, tmp_path):
+    functions = """
+import os
+import time
+
+def waited(folder):
+    open(os.path.join(folder, "waits"), "w").close()
+    while not os.path.exists(os.path.join(folder, "go")):
+        time.sleep(0.005)
+    return bytes(200_000)
+
+def size(value):
+    return len(value)
+"""
+    body = """
+params: {folder: {type: str}}
+tasks:
+  waited: {call: "functions:waited", args: ["${{ params.folder }}"], worker: red}
+  size: {call: "functions:size", args: ["${{ tasks.waited }}"], worker: blue}
+"""
+    build = compile_at(write_workflow(tmp_path / "w", body, functions), "simple", folder=str(tmp_path))
+
+    def kill() -> None:
+        wait_for((tmp_path / "waits").exists)
+        for link in links(bench):
+            os.kill(link["pid"], signal.SIGKILL)
+        (tmp_path / "go").touch()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    assert over(bench, build, LINK).result == {"size": 200_000}
+    killer.join()
+
+
+def test_a_link_goes_on_under_tls_and_says_who_one_is(own_home, build, tmp_path):
+    authority, (port,) = Authority(tmp_path), free_ports(1)
+    with server_on(tls_flags(port, tmp_path, authority), tmp_path / "redis", port=port):
+        plain = f"127.0.0.1:{port}/0?ssl_ca_certs={authority.file}"
+        with redis.Redis.from_url(f"rediss://{plain}") as admin:
+            admin.execute_command(*acl_of("treadle", "a%b/c", DEPLOYMENT))
+        url = f"rediss://treadle:a%25b%2Fc@{plain}"
+        with ensure_stack(LocalSettings(deployment=DEPLOYMENT, concurrency_limit=2, redis_url=url)) as stack:
+            result = over(Bench(stack, None), build, LINK)
+            assert (stack.directory / "link.log").read_text() == ""
+    assert result.result == {"doubled": [False, False]}
+    assert all(one.start_up.begin_s >= 0.02 for one in result.timeline.invocations)
+
+
+def test_a_cluster_is_refused_with_the_reason(own_home, build, tmp_path):
+    port, bus = free_ports(2)
+    flags = ["--port", str(port), "--cluster-enabled", "yes", "--cluster-port", str(bus)]
+    with server_on(flags, tmp_path, port=port):
+        with redis.Redis(port=port) as admin:
+            admin.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
+            wait_for(lambda: admin.execute_command("CLUSTER INFO")["cluster_state"] == "ok")
+        target = Target(redis_url=f"redis://127.0.0.1:{port}/0", deployment=DEPLOYMENT, link=LINK)
+        with pytest.raises(LinkRefused, match="a link cannot lie before a Redis Cluster"):
+            launch(build.loaded, target, WorkerSettings())

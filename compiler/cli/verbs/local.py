@@ -85,6 +85,8 @@ def _show(status: dict[str, object], console: Console) -> None:
     console.say(f"Redis         {status['redis_url']}")
     console.say(f"logs          {status['directory']}")
     console.say(f"environments  at most {status['concurrency_limit']}, started by {status['start']}")
+    for link in _rows(status, "links"):
+        console.say(f"link          {link['link']}, pid {link['pid']}")
     for environment in _rows(status, "environments"):
         console.say(
             f"  {environment['function']}  {environment['state']}, pid {environment['pid']}, "

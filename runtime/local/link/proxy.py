@@ -59,8 +59,10 @@ class End(asyncio.BufferedProtocol):
         self._into = into
         self._out_of = out_of
         self._on_lost = on_lost
+        self._has_halves = True
 
     def connection_made(self, transport: Any) -> None:
+        self._has_halves = transport.can_write_eof()
         self._into.source = transport
         self._out_of.sink = transport
 
@@ -72,7 +74,7 @@ class End(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         self._into.end()
-        return True
+        return self._has_halves
 
     def pause_writing(self) -> None:
         self._out_of.block(True)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compiler.cli.arguments import UsageError, meant
 from compiler.cli.console import BOLD, Console
+from compiler.cli.history_notes import tell_history_notes
 from compiler.cli.outlook_data import outlook_object
 from compiler.cli.outlooks import basis, dollars, is_known, percentile_names, statistics
 from compiler.cli.progress import working_line
@@ -72,25 +73,40 @@ def chosen(text: str) -> list[str]:
 
 
 def contend(posed: Posed, names: Sequence[str], console: Console) -> list[Contender]:
-    """A plan of each planner, with its outlook. Raises RuntimeFault when the history cannot be read."""
+    """A plan of each planner, with its outlook: on hints and defaults where one of them had nothing else, either."""
     posed.learn(posed.graph)
-    return [_contender(posed, name, f"{name} ({number}/{len(names)})", console) for number, name in enumerate(names, 1)]
+    found = [
+        _contender(posed, name, f"{name} ({number}/{len(names)})", console) for number, name in enumerate(names, 1)
+    ]
+    is_predicted = any(one.planned is not None and one.planned.is_predicted for one in found)
+    shown = [_on_one_basis(one, is_predicted=is_predicted) for one in found]
+    for one in shown:
+        if one.planned is not None and is_known(one.planned):
+            with working_line(console, f"simulating the plan of {one.planner}"):
+                _ = one.planned.outlook
+    made = [one.planned for one in shown if one.planned is not None]
+    if made:
+        tell_history_notes(made[0].problem, console)
+    return shown
 
 
 def _contender(posed: Posed, name: str, label: str, console: Console) -> Contender:
+    planned: Planned | None = None
+    failure: tuple[Diagnostic, ...] = ()
     began = time.perf_counter()
     try:
         with working_line(console, f"planning with {label}"):
             planned = solve(posed, name)
     except ManifestError as err:
-        return Contender(
-            planner=name, planned=None, planning_s=time.perf_counter() - began, failure=tuple(err.diagnostics)
-        )
-    took = time.perf_counter() - began
-    if is_known(planned):
-        with working_line(console, f"simulating the plan of {label}"):
-            _ = planned.outlook
-    return Contender(planner=name, planned=planned, planning_s=took)
+        failure = tuple(err.diagnostics)
+    return Contender(planner=name, planned=planned, planning_s=time.perf_counter() - began, failure=failure)
+
+
+def _on_one_basis(one: Contender, *, is_predicted: bool) -> Contender:
+    """What is good enough for one planner is shown of all."""
+    if one.planned is None or not is_predicted:
+        return one
+    return replace(one, planned=replace(one.planned, is_predicted=True))
 
 
 def best_of(contenders: Sequence[Contender]) -> dict[str, set[str]]:

@@ -29,6 +29,7 @@ from compiler.pipeline import (
     refuse_unsupported,
 )
 from runtime.config import CompileSettings, LocalSettings
+from runtime.errors import RuntimeFault
 from runtime.settings.layers import Settings
 
 if TYPE_CHECKING:
@@ -76,10 +77,14 @@ def load_posed(args: argparse.Namespace, console: Console) -> Posed:
 
 def load_build(args: argparse.Namespace, console: Console, settings: Settings | None = None) -> Build:
     """The build of FILE; what `run` would not execute is refused (E513). Raises as `load_graph`."""
+    from compiler.cli.history_notes import tell_history_notes
+
     settings = settings or settings_for(args, console.environ)
     planned = _planned(args, console, settings)
     refuse_unsupported(planned.graph)
-    return build_workflow(planned, promises=settings.backend == "local")
+    build = build_workflow(planned, promises=settings.backend == "local")
+    tell_history_notes(planned.problem, console)
+    return build
 
 
 def read_request(args: argparse.Namespace, console: Console, settings: Settings) -> Request:
@@ -106,12 +111,15 @@ def read_request(args: argparse.Namespace, console: Console, settings: Settings)
 
 
 def _recall(local: LocalSettings, signature: str, fingerprints: Sequence[str]) -> History:
-    """What the deployment's runs have left. Raises StoreUnavailable."""
+    """What the deployment's runs have left; nothing but a note where it is out of reach: a plan needs no Redis."""
     from runtime.history.place import open_history
-    from runtime.history.view import load_history
+    from runtime.history.view import History, load_history
 
-    with open_history(local.deployment, local.redis_url) as store:
-        return load_history(store, signature, fingerprints)
+    try:
+        with open_history(local.deployment, local.redis_url) as store:
+            return load_history(store, signature, fingerprints)
+    except RuntimeFault as fault:
+        return History(notes=(f"the history is out of reach, nothing is predicted from it: {fault.message}",))
 
 
 def _planned(args: argparse.Namespace, console: Console, settings: Settings) -> Planned:

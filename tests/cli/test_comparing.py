@@ -68,6 +68,13 @@ def test_what_nobody_knows_is_a_question_mark_in_the_table(treadle: Treadle, fan
     assert data["simple"]["makespan_s"] is None
 
 
+def test_planners_are_compared_on_defaults_where_one_has_nothing_else(treadle: Treadle, fan: Path) -> None:
+    data = treadle("plan", fan, "--compare", "simple,uniform", "--json").json
+    assert [one["samples"] for one in data.values()] == [0, 0]
+    shown = treadle("plan", fan, "--compare", "simple,uniform").out
+    assert "rest on hints and defaults: nothing of this has run so far" in shown
+
+
 def test_a_planner_that_finds_no_plan_says_why_in_its_row(
     treadle: Treadle, fan: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Treadle
-from tests.cli.remembering import remember
+from tests.cli.remembering import Change, remember
 
 TEN = [[1.0 + number / 50] for number in range(10)]
 
@@ -75,7 +75,10 @@ def test_a_history_out_of_reach_is_said_and_the_plan_is_shown(treadle: Treadle, 
     called = treadle("plan", diamond, "--config", "redis_url=redis://127.0.0.1:1")
     assert called.code == 0
     assert "4 tasks" in called.out
-    assert called.err.count("nothing is predicted") == 1
+    assert called.err.count("the history is out of reach") == 1
+    built = treadle("build", diamond, "--config", "redis_url=redis://127.0.0.1:1")
+    assert built.code == 0
+    assert built.err.count("the history is out of reach") == 1
 
 
 @pytest.mark.parametrize("columns", ["60", "80", "200"])
@@ -106,3 +109,38 @@ def test_a_plan_is_drawn_with_and_without_a_history(treadle: Treadle, diamond: P
     assert drawn.startswith("<svg ")
     assert "simulated" in drawn
     assert treadle("plan", diamond, "--picture", tmp_path / "no" / "plan.svg").code == 4
+
+
+def _cut(data: bytes) -> bytes:
+    return data[:-3]
+
+
+def _newer(data: bytes) -> bytes:
+    return data.replace(b"treadle history ", b"treadle history 9", 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [(_cut, "damaged and left out"), (_newer, "written by a newer treadle left out")]
+)
+def test_a_history_that_cannot_be_read_is_left_out_and_said_once(
+    treadle: Treadle, diamond: Path, change: Change, said: str
+) -> None:
+    remember(diamond, {"a": TEN, "b": TEN, "c": TEN, "d": TEN}, change=change)
+    for verb in ("plan", "build"):
+        called = treadle(verb, diamond)
+        assert called.code == 0
+        assert called.err.count(said) == 1
+    assert "makespan ?" in treadle("plan", diamond).out
+    (note,) = treadle("plan", diamond, "--json").json["history_notes"]
+    assert said in note
+
+
+def test_tasks_that_have_changed_since_they_ran_are_named(treadle: Treadle, diamond: Path) -> None:
+    other = {"a": "f" * 64, "c": "e" * 64}
+    remember(diamond, {"a": TEN, "b": TEN, "c": TEN}, signature="0" * 16, fingerprints=other)
+    called = treadle("plan", diamond)
+    assert "warning: `a`, `c` have changed since the last run" in called.err
+    rows = treadle("plan", diamond, "--json").json["tasks"]
+    assert [one["from"] for one in rows] == ["default", "10 samples", "default", "default"]
+    remember(diamond, {"a": TEN, "b": TEN, "c": TEN, "d": TEN})
+    assert "changed" not in treadle("plan", diamond).err

@@ -70,7 +70,7 @@ def test_a_kept_plan_builds_the_same_bundle_as_its_planner(
 def test_a_written_plan_is_as_its_schema_says(treadle: Treadle, flow: Path, tmp_path: Path) -> None:
     schema = json.loads((files("schemas") / "plan-file.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
-    for planner in sorted(STRATEGIES):
+    for planner in ("simple", "wukong", "uniform"):
         treadle("plan", flow, "--planner", planner, "-o", tmp_path / "plan.json")
         jsonschema.validate(json.loads((tmp_path / "plan.json").read_text()), schema)
 

@@ -18,6 +18,7 @@ from compiler.cli.arguments import (
 )
 from compiler.cli.console import BOLD, Console, Exit
 from compiler.cli.expectations import Expectation, expect
+from compiler.cli.history_notes import history_notes
 from compiler.cli.outlook_data import forecast_objects, instance_object, outlook_object, path_object
 from compiler.cli.outlooks import forecast_lines, outlook_lines, path_lines
 from compiler.cli.plan_pictures import plan_picture, timeline_text
@@ -161,12 +162,13 @@ def as_json(planned: Planned, expected: Expectation | None) -> dict[str, object]
 
 def _expected_json(expected: Expectation | None) -> dict[str, object]:
     if expected is None:
-        return {"outlook": None, "critical_path": None, "tasks": None}
+        return {"outlook": None, "critical_path": None, "tasks": None, "history_notes": []}
     problem, outlook, path = expected.planned.problem, expected.outlook, expected.path
     return {
         "outlook": None if outlook is None else outlook_object(problem, outlook),
         "critical_path": None if outlook is None or path is None else path_object(path, outlook.timeline),
         "tasks": forecast_objects(problem, expected.forecasts),
+        "history_notes": history_notes(problem),
     }
 
 

@@ -143,4 +143,4 @@ def test_tasks_that_have_changed_since_they_ran_are_named(treadle: Treadle, diam
     rows = treadle("plan", diamond, "--json").json["tasks"]
     assert [one["from"] for one in rows] == ["default", "10 samples", "default", "default"]
     remember(diamond, {"a": TEN, "b": TEN, "c": TEN, "d": TEN})
-    assert "changed" not in treadle("plan", diamond).err
+    assert "since the last run" not in treadle("plan", diamond).err

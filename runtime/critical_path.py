@@ -10,6 +10,7 @@ Client side, not shipped; pure. It needs the edges, which a timeline does not ho
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -159,8 +160,12 @@ class _Walk:
     def _gap(self, ran: _Ran, cause: _Cause) -> Iterator[Step]:
         """From the attempt's start back to its cause: what its invocation did meanwhile."""
         unexplained = Part.INPUT_WAIT if cause.is_elsewhere else Part.COORDINATION
-        for moment in reversed(self._moments_of(ran.invocation)):
-            if moment.start < self._at and moment.end > cause.at and moment.part is not Part.EXECUTION:
+        moments = self._moments_of(ran.invocation)
+        for number in range(bisect_left(moments, self._at, key=lambda moment: moment.start) - 1, -1, -1):
+            moment = moments[number]
+            if moment.end <= cause.at:
+                break
+            if moment.start < self._at and moment.part is not Part.EXECUTION:
                 part = moment.part or unexplained
                 yield self._step(unexplained, ran.span.task, _worker(ran), max(moment.end, cause.at))
                 yield self._step(part, moment.task or ran.span.task, _worker(ran), max(moment.start, cause.at))

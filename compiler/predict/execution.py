@@ -180,13 +180,13 @@ class _Recent:
             return cls(drift=0.0, spread=max((logs[1] - logs[0]) / 2, LEAST_SPREAD), shared=0.5, weather={})
         newest = sorted(runs, key=lambda run: (run.at, run.run), reverse=True)
         weights = [0.5 ** (age / HALF_LIFE) for age in range(len(newest))]
-        off = [_off(run, relation) for run in newest]
-        means = [float(np.mean(parts)) for parts in off]
+        off = [_Off.of(run, relation) for run in newest]
+        means = [one.mean for one in off]
         drift = _median(means, weights)
-        several = [(parts, weight) for parts, weight in zip(off, weights, strict=True) if len(parts) > 1]
-        within = _mean([float(np.var(parts, ddof=1)) for parts, _ in several], [weight for _, weight in several])
+        several = [(one, weight) for one, weight in zip(off, weights, strict=True) if one.count > 1]
+        within = _mean([one.variance for one, _ in several], [weight for _, weight in several])
         # The middle of a run's executions varies by what they do not share, too: that much is no weather.
-        alone = _mean([within / len(parts) for parts in off], weights)
+        alone = _mean([within / one.count for one in off], weights)
         deviation = 1.4826 * _median([abs(mean - drift) for mean in means], weights)
         between = max(0.0, deviation**2 - alone)
         spread = sqrt(within + between)
@@ -198,11 +198,22 @@ class _Recent:
         )
 
 
-def _off(run: FamilyRun, relation: Relation) -> list[float]:
-    """How far each execution of a run that is known was from what its input bytes let expect, in ln(seconds)."""
-    if not run.samples:
-        return [run.log_mean - _expected(relation, None)]
-    return [log(max(one.exec_s, 1e-9)) - _expected(relation, one.input_bytes) for one in run.samples]
+@dataclass(frozen=True, slots=True)
+class _Off:
+    """How far executions of one run were from what their input bytes let expect, in ln(seconds)."""
+
+    mean: float
+    variance: float
+    count: int
+
+    @classmethod
+    def of(cls, run: FamilyRun, relation: Relation) -> _Off:
+        """Of all of them where their bytes are much the same; else of those few whose bytes are known."""
+        if not run.samples or len(relation.buckets) == 1:
+            variance = max(0.0, run.log_square - run.log_mean**2) * run.count / max(1, run.count - 1)
+            return cls(run.log_mean - _expected(relation, None), variance, run.count)
+        parts = [log(max(one.exec_s, 1e-9)) - _expected(relation, one.input_bytes) for one in run.samples]
+        return cls(float(np.mean(parts)), float(np.var(parts, ddof=1)) if len(parts) > 1 else 0.0, len(parts))
 
 
 def _expected(relation: Relation, input_bytes: int | None) -> float:

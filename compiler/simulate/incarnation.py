@@ -80,6 +80,11 @@ class Incarnation:
         self._free_since = 0.0
         self._over = ""
 
+    @property
+    def ran(self) -> Iterable[str]:
+        """The tasks that have ended here."""
+        return self._notes.ran
+
     # ---- life -------------------------------------------------------------------------------------------
 
     def start(self) -> None:

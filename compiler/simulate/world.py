@@ -40,16 +40,32 @@ NEVER_S = 1e9
 """Leases and calls of a simulation do not run out: nobody dies in it."""
 
 PAGE_PREFIX = "page:"
+NAMED = 5
+"""Of what is missing, and of who waits, so many are named."""
 
 
 class Deadlock(Exception):
-    """Nothing is to come, and outputs are missing: `waiting` says which worker's tasks lack what."""
+    """Nothing is to come, and outputs are `missing`: `waiting` says which worker's tasks lack what, `ready` which tasks
+    lack nothing and were not run."""
 
-    def __init__(self, missing: Sequence[str], waiting: Mapping[str, Mapping[str, tuple[str, ...]]]) -> None:
+    def __init__(
+        self, missing: Sequence[str], waiting: Mapping[str, Mapping[str, tuple[str, ...]]], ready: Sequence[str]
+    ) -> None:
         self.missing = tuple(missing)
         self.waiting = waiting
-        held = "; ".join(f"{worker} holds {dict(tasks)}" for worker, tasks in waiting.items() if tasks)
-        super().__init__(f"the run stands still without {', '.join(missing[:5])}: {held or 'nobody runs'}")
+        self.ready = tuple(ready)
+        held = [f"{task} is ready and nobody runs it" for task in ready] + [
+            f"{task} on worker {worker} waits for {_listed(slots)}"
+            for worker, tasks in waiting.items()
+            for task, slots in tasks.items()
+        ]
+        super().__init__(f"the run stands still without {_listed(missing)}: {'; '.join(held[:NAMED])}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,7 +298,14 @@ class World:
 
     def _deadlock(self) -> Deadlock:
         waiting = {worker: one.machine.waits_for() for worker, one in self._running.items()}
-        return Deadlock(sorted(self._missing), waiting)
+        ran = {span.task for invocation, _ in self._found for span in invocation.spans}
+        ran.update(task for one in self._running.values() for task in one.ran)
+        ready = [
+            task.name
+            for task in self.workload.tasks
+            if task.name not in ran and all(edge.producer in ran for edge in task.in_edges)
+        ]
+        return Deadlock(sorted(self._missing), waiting, ready)
 
 
 class _Sizes(dict[str, int]):

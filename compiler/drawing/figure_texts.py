@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import median
 
+from compiler.drawing.figures import TaskFigures
 from runtime.quantities import format_size, seconds_text
 
 NAMED_WORKERS = 3
@@ -55,8 +56,9 @@ def range_text(times: Sequence[float | None]) -> str:
     return " | ".join(found) if len(set(found)) > 1 else found[0]
 
 
-def sources_text(sources: Sequence[str]) -> str:
-    found = list(dict.fromkeys(filter(None, sources)))
+def sources_text(figures: Iterable[TaskFigures]) -> str:
+    """Where times are known from; nothing where none is known."""
+    found = list(dict.fromkeys(one.source for one in figures if one.source and one.exec_s is not None))
     if not found:
         return ""
     more = len(found) - 1

@@ -91,7 +91,7 @@ class _Boxes:
             f"{known.worker or 'any worker'}{DOT}{memory_text([known.memory_mb])}",
             f"in {bytes_text([known.input_bytes])}{DOT}out {bytes_text([known.output_bytes])}",
             f"at {time_text(known.start_s)}{DOT}takes {time_text(known.exec_s)}",
-            sources_text([known.source]),
+            sources_text([known]),
         )
         return ViewNode(
             name=self.shape.names[one],
@@ -115,7 +115,7 @@ class _Boxes:
             f"in {taken}{DOT}out {made}",
             f"at {span_text([one.start_s for one in known])}",
             f"takes {range_text([one.exec_s for one in known])}",
-            sources_text([one.source for one in known]),
+            sources_text(known),
             f"critical: {first_text(critical)}" if critical else "",
         )
         return ViewNode(

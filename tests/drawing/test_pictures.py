@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compiler.drawing.canvas import Canvas
 from compiler.drawing.figures import TaskFigures, figures_of
+from compiler.drawing.inks import STROKES, sample_of
 from compiler.drawing.picture import picture
 from compiler.drawing.shape import Shape
 from runtime.critical_path import CriticalPath, Step
@@ -77,7 +79,7 @@ def test_a_box_tells_worker_memory_bytes_and_times() -> None:
 
 def test_what_nobody_knows_is_a_question_mark() -> None:
     shape = random_shape(0, 1)
-    assert texts_of(picture(shape, [TaskFigures()]))[2:] == [
+    assert texts_of(picture(shape, [TaskFigures(source="default")]))[2:] == [
         "any worker \u00b7 ? MB",
         "in ? \u00b7 out ?",
         "at ? \u00b7 takes ?",
@@ -159,3 +161,15 @@ def test_very_many_tasks_make_a_small_picture() -> None:
     svg = picture_of(shape, random_timeline(shape, 5, workers=8))
     assert len(svg) < 4_000_000
     assert_legible(svg)
+
+
+def test_workers_and_kinds_of_time_differ_without_colour() -> None:
+    canvas = Canvas(width=1, height=1, title="")
+    assert len({sample_of(canvas, worker) for worker in range(56)}) == 56
+    strokes = [STROKES[worker % len(STROKES)] for worker in range(7)]
+    assert len(set(strokes)) == 7
+    shape = random_shape(6, 200)
+    svg = picture_of(shape, random_timeline(shape, 6, workers=6))
+    patterns = dict(re.findall(r'<pattern id="([a-z]+)".*?<path d="([^"]+)"', svg))
+    assert {"cold", "warm", "load", "fetch", "coordination"} <= patterns.keys()
+    assert len(set(patterns.values())) == len(patterns)

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from compiler.emit.bundle import Build
     from compiler.planner.kept import KeptPlan
     from compiler.planner.outlook import Outlook
+    from compiler.planner.promises import Prospect
     from compiler.predict.predictions import Predictions
     from runtime.history.view import History
     from runtime.promise import Promise
@@ -123,6 +124,8 @@ class Planned:
     problem: Problem
     collect: Callable[[], Functions]
     """The code, collected once."""
+    look: Callable[[], Outlook]
+    """Simulates the plan, once."""
     warnings: tuple[Diagnostic, ...] = ()
     is_predicted: bool = False
     """Whether the planner looked at predictions: then the plan rests on them, be they of hints and defaults."""
@@ -132,13 +135,10 @@ class Planned:
         """Of tasks, edges and code."""
         return _signature(self.graph, self.collect().fingerprints)
 
-    @cached_property
+    @property
     def outlook(self) -> Outlook:
         """What the plan is expected to do; simulated when it is first looked at."""
-        from compiler.planner.outlook import look_ahead
-        from compiler.planner.recalibration import recalibrated
-
-        return recalibrated(self.problem, self.plan.planner, look_ahead(self.problem, self.plan))
+        return self.look()
 
     def promise(self) -> Promise | None:
         """What a run is promised to do, where that can be told at once: the planner has predicted anyway, or every
@@ -261,13 +261,17 @@ def solve(posed: Posed, planner: str) -> Planned:
     problem = Problem(graph=posed.graph, options=posed.options, learn=posed.learn)
     plan = STRATEGIES[planner](problem)
     validate_plan(problem, plan)
-    return Planned(
-        graph=problem.graph,
-        plan=plan,
-        problem=problem,
-        collect=posed.collect,
-        warnings=(*posed.warnings, *unheeded(problem.graph, planner, ALLOWED[planner])),
-        is_predicted=problem.is_learnt,
+    return _meeting_objective(
+        posed,
+        Planned(
+            graph=problem.graph,
+            plan=plan,
+            problem=problem,
+            collect=posed.collect,
+            look=cache(partial(_look, problem, plan)),
+            warnings=(*posed.warnings, *unheeded(problem.graph, planner, ALLOWED[planner])),
+            is_predicted=problem.is_learnt,
+        ),
     )
 
 
@@ -282,14 +286,51 @@ def keep_to(posed: Posed, kept: KeptPlan) -> Planned:
     validate_plan(problem, plan)
     marks = posed.collect().fingerprints
     stale = staleness(problem, kept, signature=_signature(posed.graph, marks), fingerprints=marks)
-    return Planned(
-        graph=problem.graph,
-        plan=plan,
-        problem=problem,
-        collect=posed.collect,
-        warnings=(*posed.warnings, *stale),
-        is_predicted=bool(kept.outlook),
+    return _meeting_objective(
+        posed,
+        Planned(
+            graph=problem.graph,
+            plan=plan,
+            problem=problem,
+            collect=posed.collect,
+            look=cache(partial(_look, problem, plan)),
+            warnings=(*posed.warnings, *stale),
+            is_predicted=bool(kept.outlook),
+        ),
     )
+
+
+def _look(problem: Problem, plan: Plan) -> Outlook:
+    from compiler.planner.outlook import look_ahead
+    from compiler.planner.recalibration import recalibrated
+
+    return recalibrated(problem, plan.planner, look_ahead(problem, plan))
+
+
+def _meeting_objective(posed: Posed, planned: Planned) -> Planned:
+    """The same with what is to be said of the objective. Raises ManifestError (E511) when the plan misses it by what
+    was measured. An objective without bounds makes nobody predict who has not."""
+    from compiler.planner.promises import Prospect, check_objective, check_samples, is_bounded
+
+    problem, found = planned.problem, tuple[Diagnostic, ...]()
+    if is_bounded(problem.objective):
+        own = Prospect(planner=planned.plan.planner, outlook=planned.outlook)
+        found = check_objective(problem, own, lambda: _best(posed, own))
+    if _has_errors(found):
+        raise ManifestError(found)
+    doubts = check_samples(problem) if problem.is_learnt else ()
+    return replace(planned, warnings=(*planned.warnings, *found, *doubts))
+
+
+def _best(posed: Posed, own: Prospect) -> Prospect:
+    """The plan of the planner that searches for one that meets the objective."""
+    from compiler.planner.promises import Prospect
+    from compiler.planner.treadle import NAME, plan_treadle
+
+    if own.planner == NAME:
+        return own
+    problem = Problem(graph=posed.graph, options=posed.options, learn=posed.learn)
+    return Prospect(planner=NAME, outlook=_look(problem, plan_treadle(problem)))
 
 
 def _plan_options(options: CompileOptions) -> PlanOptions:

@@ -14,12 +14,13 @@ from compiler.cli.arguments import UsageError, meant
 from compiler.cli.console import BOLD, Console
 from compiler.cli.history_notes import tell_history_notes
 from compiler.cli.outlook_data import outlook_object
-from compiler.cli.outlooks import basis, dollars, is_known, percentile_names, statistics
+from compiler.cli.outlooks import basis, is_known, percentile_names, statistics
 from compiler.cli.progress import working_line
 from compiler.cli.prospects import UNKNOWN, objective
 from compiler.cli.tables import table
 from compiler.diagnostics import Diagnostic, ManifestError
 from compiler.pipeline import Planned, Posed, solve
+from compiler.planner.cost import dollars
 from compiler.rendering.json_format import to_json
 from compiler.rendering.text import cells, prose
 from runtime.quantities import format_size, seconds_text

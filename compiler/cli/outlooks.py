@@ -13,7 +13,7 @@ from compiler.cli.prospects import UNKNOWN, objective
 from compiler.cli.tables import table
 from compiler.manifest.model import Sla
 from compiler.pipeline import Planned
-from compiler.planner.cost import transitions_cost
+from compiler.planner.cost import dollars, transitions_cost
 from compiler.planner.forecast import FamilyForecast, Range, high_percentile
 from compiler.planner.outlook import Outlook
 from compiler.planner.problem import Problem
@@ -179,17 +179,6 @@ def _span(values: Range | None, text: Callable[[float], str]) -> str:
         return UNKNOWN
     least, most = text(values.least), text(values.most)
     return most if least == most else f"{least}..{most}"
-
-
-def dollars(usd: float) -> str:
-    """Three digits that count."""
-    if usd == 0:
-        return "$0"
-    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.{2 - _exponent(usd)}f}"
-
-
-def _exponent(value: float) -> int:
-    return int(f"{value:e}".partition("e")[2])
 
 
 def counted(count: float, noun: str) -> str:

@@ -18,7 +18,7 @@ from compiler.explanations.terminal import WIDTH, render_list, render_page
 from tests.explanations.examples import outcome, write
 
 WITHOUT_EXAMPLE = {
-    "E511": "no plan is made before `plan`, and no planner predicts yet",
+    "E511": "about what earlier runs took, which a manifest does not show",
     "E514": "about a kept plan beside a manifest, which `--plan` names",
     "E601": "packages are built for a target, not from a manifest alone",
     "E602": "about `treadle.lock` beside a manifest, which `--frozen` compares",
@@ -26,6 +26,8 @@ WITHOUT_EXAMPLE = {
     "E605": "about bundles, plans and payloads of another version",
     "E606": "about bytes that come back from a store",
     "E900": "a bug, which no example shows for long",
+    "W511": "`validate` makes no plan",
+    "W512": "about what earlier runs took, which a manifest does not show",
     "W514": "about a kept plan beside a manifest, which `--plan` names",
 }
 """The codes that no manifest provokes, each with the reason. The list is closed: every other page has an example."""
@@ -54,7 +56,7 @@ E601 package-too-large · E602 lock-drift · E603 digest-mismatch · E604 nondet
 E605 artifact-schema-version · E606 signature-invalid
 W014 ambiguous-scalar · W301 dead-task · W302 many-sinks · W303 width-1-foreach · W304 huge-fan-in
 W408 unpinned-requirement · W505 no-effect-optimization · W506 missing-io-hint-under-sla
-W508 payload-over-half · W514 stale-plan
+W508 payload-over-half · W511 sla-guessed · W512 few-samples · W514 stale-plan
 E900 internal-error
 """
 """Codes and slugs as the reference of the language has them."""

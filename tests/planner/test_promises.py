@@ -1,0 +1,94 @@
+"""Deadlines, budgets and percentiles: what a plan is refused for, and what is only said."""
+
+from __future__ import annotations
+
+import pytest
+
+from compiler.diagnostics import ManifestError
+from compiler.manifest.model import Sla
+from compiler.pipeline import Posed, solve
+from compiler.planner.model import PlanOptions
+from compiler.planner.problem import know_nothing
+from compiler.planner.promises import samples_wanted
+from tests.factories import make_graph
+from tests.planner.problems import known_problem
+
+GRAPH = make_graph("a->b,c,d b,c,d->e")
+OPTIONS = PlanOptions(concurrency=4, rounds=20)
+
+
+def posed_by(sla: Sla, *, is_known: bool = True) -> Posed:
+    """Five tasks of which each took a second, 48 times; or of which nothing is known."""
+    problem = known_problem(GRAPH, seconds=1.0, sla=sla, options=OPTIONS)
+    learn = problem.learn if is_known else know_nothing
+    return Posed(graph=problem.graph, options=OPTIONS, learn=learn, collect=lambda: pytest.fail("no code is needed"))
+
+
+def refusal(sla: Sla, planner: str) -> list[str]:
+    """Messages and hints of E511."""
+    with pytest.raises(ManifestError) as raised:
+        solve(posed_by(sla), planner)
+    assert {one.code for one in raised.value.diagnostics} == {"E511"}
+    return [f"{one.message}; {one.hint}" for one in raised.value.diagnostics]
+
+
+@pytest.mark.parametrize("planner", ["simple", "wukong", "treadle"])
+def test_a_deadline_shorter_than_the_critical_path_is_refused_with_the_best_there_is(planner: str) -> None:
+    (text,) = refusal(Sla(percentile=95.0, deadline_s=2.0), planner)
+    assert f"`{planner}` is predicted to take " in text
+    assert "at p95, and the deadline is 2s" in text
+    assert "the best plan known is " in text and "at p95 for $0.000" in text
+
+
+def test_a_budget_below_the_cost_is_refused() -> None:
+    (text,) = refusal(Sla(percentile=50.0, budget_usd=1e-6), "simple")
+    assert "is predicted to cost $0.00" in text and "and the budget is $0.00000100" in text
+
+
+def test_who_misses_a_deadline_that_another_planner_meets_is_told_of_that_plan() -> None:
+    one_worker = PlanOptions(concurrency=4, rounds=20, workers=1)
+    posed = posed_by(Sla(percentile=95.0, deadline_s=4.5))
+    slow = Posed(graph=posed.graph, options=one_worker, learn=posed.learn, collect=posed.collect)
+    with pytest.raises(ManifestError) as raised:
+        solve(slow, "simple")
+    (found,) = raised.value.diagnostics
+    assert found.hint is not None and found.hint.startswith("plan with `--planner treadle`: 4.")
+    assert solve(posed, "treadle").outlook.quantile(95) <= 4.5
+
+
+def test_guesses_refuse_nothing() -> None:
+    planned = solve(posed_by(Sla(percentile=95.0, deadline_s=0.001), is_known=False), "simple")
+    (found,) = planned.warnings
+    assert found.code == "W511" and "and the deadline is 1ms" in found.message
+
+
+def test_a_percentile_of_few_samples_is_planned_and_said() -> None:
+    planned = solve(posed_by(Sla(percentile=99.0)), "treadle")
+    (found,) = planned.warnings
+    assert found.code == "W512"
+    assert found.message == "p99 is predicted from 48 executions of a function, and wants 500"
+
+
+def test_enough_samples_and_objectives_that_are_met_are_not_mentioned() -> None:
+    sla = Sla(percentile=90.0, deadline_s=60.0, budget_usd=1.0)
+    assert not [one for one in solve(posed_by(sla), "simple").warnings if one.code != "W512"]
+    assert not solve(posed_by(Sla(percentile=50.0, deadline_s=60.0)), "simple").warnings
+
+
+@pytest.mark.parametrize("planner", ["simple", "wukong"])
+def test_a_percentile_alone_makes_nobody_predict(planner: str) -> None:
+    planned = solve(
+        Posed(
+            graph=GRAPH,
+            options=OPTIONS,
+            learn=lambda graph: pytest.fail("nobody wants to know"),
+            collect=lambda: pytest.fail("no code is needed"),
+        ),
+        planner,
+    )
+    assert not planned.problem.is_learnt
+
+
+def test_percentiles_want_five_samples_beyond_them() -> None:
+    assert [samples_wanted(percentile) for percentile in (50, 90, 95, 99)] == [10, 50, 100, 500]
+    assert samples_wanted(100) == 50_000

@@ -20,6 +20,7 @@ from runtime.given_inputs import InputDeclaration
 from runtime.measures.upload import parse_upload
 from runtime.pages import decode_value, env_from_row
 from runtime.plan import Blob, Entry, EnvClass, Gate, Leaf, Secret, Value, map_refs, slot_name
+from runtime.prices import Prices, prices_of
 from runtime.value_types import parse_type
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 INDEX_NAME = "treadle-bundle.json"
 BLOB_FOLDER = "blobs/sha256"
 SCHEMA_MAJOR = 1
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 AVERAGE = "average"
 """The objective of a plan whose manifest states none."""
 
@@ -123,7 +124,8 @@ class LoadedBundle:
     position in `result_edges`, (instance name, output or None) each; `result_kind` is "result", "outputs" or "sinks".
     `secrets` are those of the manifest that tasks take, as references. `files` are the executables of commands and the
     files that they ship. `upload` is the manifest's word on when workers send what they measured, as a setting is
-    written, "" when it says nothing; `sla` its objective, such as p95.
+    written, "" when it says nothing; `sla` its objective, such as p95. `prices` are those of the target that it
+    was planned for; None in bundles of before schema 1.5.
     `promise` is what a run of it was expected to do when it was planned; no part of the index.
     `closure` is the archive that goes to Lambda, `package` the whole runtime for `launch.py`. `index` are the bytes
     that `digest` names.
@@ -150,6 +152,7 @@ class LoadedBundle:
     task_count: int
     upload: str
     sla: str
+    prices: Prices | None
     closure: str
     package: str
     graph_digest: str
@@ -315,6 +318,7 @@ def _loaded(document: Any, data: bytes, source: BlobSource) -> LoadedBundle:
         task_count=_number(document["tasks"]),
         upload=_upload(document.get("upload", "")),
         sla=_text(document.get("sla", AVERAGE)),
+        prices=prices_of(document["prices"]) if "prices" in document else None,
         closure=_text(document["closure"]),
         package=_text(document["package"]),
         graph_digest=_text(document["graph"]),

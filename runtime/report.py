@@ -9,8 +9,9 @@ from runtime.addresses import mask_passwords
 from runtime.display import json_entry, pretty, tame
 from runtime.errors import RunFailed, RuntimeFault
 from runtime.given_inputs import InputProblem, InputsInvalid
-from runtime.quantities import format_size
+from runtime.quantities import dollars, format_size
 from runtime.results import RunResult
+from runtime.runs.fulfilment import Fulfilment, fulfilment_object, fulfilment_of, fulfilment_text
 from runtime.runs.summary import summarize
 from runtime.runs.summary_views import summary_lines, summary_object
 
@@ -34,7 +35,9 @@ def result_object(result: RunResult) -> dict[str, object]:
         "cold_starts": result.cold_starts,
         "warm_starts": result.warm_starts,
         "bytes_moved": result.bytes_moved,
+        "cost_usd": result.cost_usd,
         "failures": list(result.passed),
+        "promise": None if (found := _fulfilment(result)) is None else fulfilment_object(found),
         "summary": None if result.timeline is None else summary_object(summarize(result.timeline)),
     }
 
@@ -53,14 +56,28 @@ def summary_text(result: RunResult) -> str:
         _count(result.invocations, "invocation"),
         f"{result.cold_starts:,} cold, {result.warm_starts:,} warm starts",
         f"{format_size(result.bytes_moved)} moved",
+        *_cost(result),
         f"run {result.run}",
     )
     return " · ".join((*figures[:-1], *_passed(result), figures[-1]))
 
 
 def time_text(result: RunResult) -> str:
-    """Where the time went, some lines; none of a result that has no timeline."""
-    return "" if result.timeline is None else "\n".join(summary_lines(summarize(result.timeline)))
+    """What was promised, then where the time went, some lines; none of a result that has no timeline."""
+    if result.timeline is None:
+        return ""
+    found = _fulfilment(result)
+    promised = () if found is None else (f"promised {fulfilment_text(found)}",)
+    return "\n".join((*promised, *summary_lines(summarize(result.timeline), found)))
+
+
+def _fulfilment(result: RunResult) -> Fulfilment | None:
+    return fulfilment_of(result.promise, result.timeline, is_success=True)
+
+
+def _cost(result: RunResult) -> Iterator[str]:
+    if result.cost_usd is not None:
+        yield f"{dollars(result.cost_usd)} on Lambda"
 
 
 def _passed(result: RunResult) -> Iterator[str]:

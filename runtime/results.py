@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from runtime.errors import RunFailed
 from runtime.plan import Blob, Input, Leaf, Secret, Value, map_refs, slot_name
+from runtime.promise import Promise
 from runtime.tasks.remedies import chosen
 from runtime.tasks.selection import SelectionError, select
 from runtime.timeline import Timeline
@@ -18,7 +19,9 @@ class RunResult:
 
     `makespan_s` goes from the first entry invocation sent to the last output committed, computed once from
     the timeline; `wall_s` is the client's own waiting time. `result_kind`: "result", "outputs" or "sinks".
-    `passed` are the error records of failures that `on_error` let pass. `timeline` is None in what a record keeps.
+    `passed` are the error records of failures that `on_error` let pass. `cost_usd` is what Lambda takes for such a run,
+    None where nobody knows the prices. `timeline` and `promise`, what was expected of the run, are None in what a
+    record keeps of a result: they have places of their own there.
     """
 
     run: str
@@ -34,6 +37,8 @@ class RunResult:
     warm_starts: int
     bytes_moved: int
     passed: tuple[Mapping[str, object], ...] = ()
+    cost_usd: float | None = None
+    promise: Promise | None = field(default=None, repr=False)
     timeline: Timeline | None = field(default=None, repr=False)
 
 

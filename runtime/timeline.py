@@ -31,6 +31,9 @@ from runtime.measures.spans import StartUp, TaskSpan
 
 MAX_PROBLEMS = 5
 
+LAUNCH_SLACK_S = 0.1
+"""Clocks of machines are known no better: an invocation this long before the launch still belongs to it."""
+
 
 class TimelineUnreadable(RuntimeFault):
     """A kept timeline that is damaged."""
@@ -77,6 +80,11 @@ class Timeline:
         a resumption that found everything there, or a run that failed before its first output.
         """
         return max(0.0, self.last_commit - self.invoked_at)
+
+    @property
+    def is_of_one_launch(self) -> bool:
+        """Whether everything belongs to the newest launch: the run was not resumed."""
+        return all(one.start_up.invoke_time >= self.invoked_at - LAUNCH_SLACK_S for one in self.invocations)
 
     @property
     def spans(self) -> tuple[TaskSpan, ...]:

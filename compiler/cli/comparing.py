@@ -23,7 +23,7 @@ from compiler.pipeline import Planned, Posed, solve
 from compiler.planner.cost import dollars
 from compiler.rendering.json_format import to_json
 from compiler.rendering.text import cells, prose
-from runtime.quantities import format_size, seconds_text
+from runtime.quantities import dollars, format_size, seconds_text
 
 ALL = "all"
 BEST = "*"

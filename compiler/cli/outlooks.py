@@ -20,7 +20,7 @@ from compiler.planner.problem import Problem
 from compiler.rendering.text import printable, wrap
 from runtime.critical_path import CriticalPath, Step
 from runtime.moments import Part
-from runtime.quantities import format_size, seconds_text
+from runtime.quantities import dollars, format_size, seconds_text
 from runtime.runs.summary_views import NAMES
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)

@@ -25,10 +25,12 @@ from compiler.manifest.plain import to_plain
 from compiler.manifest.tree import MappingNode
 from compiler.planner.layers import resolved_requirements
 from compiler.planner.model import Plan
+from compiler.planner.profile import load_profile
 from runtime.bundle import SCHEMA_VERSION, LoadedBundle, MemoryBlobs, read_index
 from runtime.measures.upload import upload_text
 from runtime.pages import encode_value, env_row
 from runtime.plan import Function, Gate, Ref, Value, slot_name
+from runtime.prices import prices_row
 from runtime.promise import Promise
 from runtime.secrecy.references import SecretReference
 from runtime.value_types import accept, parse_type
@@ -117,6 +119,7 @@ def make_build(graph: Graph, plan: Plan, functions: Functions) -> Build:
         "inputs": inputs,
         **_upload(graph.manifest),
         **_objective(graph.manifest.sla),
+        "prices": prices_row(load_profile().prices),
         **_secrets(graph),
         "result": _result(graph, names),
         "graph": blobs.add(canonical_json(graph_document(graph, names, functions.fingerprints, gates))),

@@ -13,6 +13,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 CLIENT_SIDE = (
+    "costs",
     "critical_path",
     "dashboard",
     "history",

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.manifest.model import Sla
-from compiler.planner.cost import Cost, timeline_cost
+from compiler.planner.cost import timeline_cost
 from compiler.planner.model import Plan
 from compiler.planner.problem import Problem
 from compiler.simulate.estimate import REFERENCES, sample_makespans
 from compiler.simulate.workload import Workload
 from compiler.simulate.world import Simulation, simulate
+from runtime.costs import Cost
 from runtime.timeline import Timeline
 
 DRAWS = 200

@@ -6,10 +6,11 @@ A profile states the platform's limits; what a workflow may use of them is decid
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+from runtime.prices import Prices, prices_of
 
 DEFAULT_PROFILE = "lambda-2026"
 
@@ -19,8 +20,8 @@ class TargetProfile:
     """Limits and prices of one target. Memory and `/tmp` in MiB, money in US dollars.
 
     `concurrency` is the number of environments that may live at once; `scaling` how many more may start in how
-    many seconds. `sizes_mb` are those that a planner chooses from, rising. `gb_second_usd` is by architecture,
-    `transition_usd` what Step Functions takes for a state transition.
+    many seconds. `sizes_mb` are those that a planner chooses from, rising. `transition_usd` is what Step
+    Functions takes for a state transition.
     """
 
     name: str
@@ -43,17 +44,8 @@ class TargetProfile:
     scaling: tuple[int, float]
     network_bytes_per_s: float
     store_round_trip_s: float
-    gb_second_usd: Mapping[str, float]
-    request_usd: float
+    prices: Prices
     transition_usd: float
-
-    def gb_second_price(self, env_class: str) -> float:
-        """Dollars for a GB-second in a class of environments, by the architecture in its name; the dearest of all
-        when that is none of the target's."""
-        return next(
-            (price for arch, price in self.gb_second_usd.items() if f"-{arch}-" in env_class),
-            max(self.gb_second_usd.values()),
-        )
 
 
 @cache
@@ -81,7 +73,6 @@ def load_profile(name: str = DEFAULT_PROFILE) -> TargetProfile:
         scaling=(data["scaling"]["environments"], data["scaling"]["per_s"]),
         network_bytes_per_s=data["network_bytes_per_s"],
         store_round_trip_s=data["store_round_trip_s"],
-        gb_second_usd=data["prices"]["gb_second"],
-        request_usd=data["prices"]["request"],
+        prices=prices_of(data["prices"]),
         transition_usd=data["prices"]["state_transition"],
     )

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from math import inf
 
 from compiler.planner.assembly import worker_envs
-from compiler.planner.cost import MB_PER_GB
 from compiler.planner.problem import Problem
 from runtime.config import WorkerSettings
 from runtime.plan import EnvClass
+from runtime.prices import MB_PER_GB
 
 SENDERS = 8
 """Calls that a launcher has on their way at one time."""
@@ -110,12 +110,12 @@ class _Run:
             self.workers[number].left += 1
         profile = quick.problem.profile
         self.price_s = {
-            env: env.memory_mb / MB_PER_GB * profile.gb_second_price(env.name) for env in set(envs.values())
+            env: env.memory_mb / MB_PER_GB * profile.prices.gb_second(env.name) for env in set(envs.values())
         }
         cold_s, warm_s = platform.code_load_s + conditions.setup_cold_s, conditions.setup_warm_s
         self.cold_s = {env: platform.start(env.name, "cold").median + cold_s for env in self.price_s}
         self.warm_s = {env: platform.start(env.name, "warm").median + warm_s for env in self.price_s}
-        self.request_usd = profile.request_usd
+        self.request_usd = profile.prices.request_usd
         self.cost_usd = 0.0
         self.cold = self.warm = self.bytes_moved = self.environments = 0
         self.idle: dict[EnvClass, list[float]] = {env: [] for env in self.price_s}

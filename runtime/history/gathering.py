@@ -30,10 +30,7 @@ from runtime.history.sketch import SMALLEST, Sketch
 from runtime.links import NO_LINK
 from runtime.measures.spans import StartUp, TaskSpan
 from runtime.promise import Promise
-from runtime.timeline import InvocationSpans, Timeline
-
-LAUNCH_SLACK_S = 0.1
-"""Clocks of machines are known no better: an invocation this long before the launch still belongs to it."""
+from runtime.timeline import LAUNCH_SLACK_S, InvocationSpans, Timeline
 
 SUCCEEDED, RESUMED = "succeeded", "resumed"
 Point = tuple[float, float]

@@ -40,7 +40,7 @@ def shown_end(deployment: Deployment, found: Found) -> RunResult:
     if outcome.state is not RunState.SUCCEEDED:
         raise fault_of(found.run, outcome)
     result = kept_result(outcome, deployment.parts(found), deployment.own_trust(found.run))
-    return replace(result, timeline=timeline_of(deployment, found))
+    return replace(result, timeline=timeline_of(deployment, found), promise=found.entry.record.promise)
 
 
 def follow_live(deployment: Deployment, found: Found, progress: Callable[[Progress], None]) -> RunResult:

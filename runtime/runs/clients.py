@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
+from runtime.costs import cost_of
 from runtime.errors import RuntimeFault, StoreUnavailable
 from runtime.results import Ready, RunResult
 from runtime.runs.collecting import make_result
@@ -56,7 +57,7 @@ def ended_result(session: Session, outcome: Outcome) -> RunResult:
     if outcome.state is not RunState.SUCCEEDED:
         raise fault_of(session.run, outcome)
     result = kept_result(outcome, session.book.parts(session.run), session.trust)
-    return replace(result, timeline=_kept_timeline(session))
+    return replace(result, timeline=_kept_timeline(session), promise=session.bundle.promise)
 
 
 def _kept_timeline(session: Session) -> Timeline | None:
@@ -72,23 +73,25 @@ def _kept_timeline(session: Session) -> Timeline | None:
 
 def run_result(session: Session, follower: Follower, *, wall_s: float) -> RunResult:
     """The figures of a run that was followed to its end; its result is None."""
-    watch = follower.watch
+    watch, bundle = follower.watch, session.bundle
     timeline = follower.timeline()
     starts = [invocation.start_up for invocation in timeline.invocations]
     cold = sum(start.state == "cold" for start in starts)
     return RunResult(
         run=session.run,
         result=None,
-        result_kind=session.bundle.result_kind,
-        planner=session.bundle.planner,
+        result_kind=bundle.result_kind,
+        planner=bundle.planner,
         makespan_s=timeline.makespan_s,
         wall_s=wall_s,
-        tasks=len(session.bundle.graph()),
+        tasks=len(bundle.graph()),
         workers=len(watch.workers),
         invocations=watch.begun,
         cold_starts=cold,
         warm_starts=len(starts) - cold,
         bytes_moved=sum(start.bytes_in + start.bytes_out for start in starts),
         passed=follower.passed,
+        cost_usd=None if bundle.prices is None else cost_of(timeline, bundle.prices).usd,
+        promise=bundle.promise,
         timeline=timeline,
     )

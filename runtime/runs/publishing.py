@@ -102,4 +102,5 @@ def make_record(session: Session, inputs: Iterable[str], started: float | None =
         host=platform.node(),
         link=session.target.link,
         promise=bundle.promise,
+        prices=bundle.prices,
     )

@@ -19,6 +19,7 @@ from runtime.errors import RuntimeFault
 from runtime.links import NO_LINK
 from runtime.pages import decode_value, encode_value
 from runtime.plan import Value
+from runtime.prices import Prices, prices_of, prices_row
 from runtime.promise import Promise, promise_of
 from runtime.results import RunResult
 from runtime.values.envelope import Codec, Kind, Place, Signer, open_sealed, seal
@@ -51,7 +52,8 @@ class RunRecord:
     `graph` and `plan`, two of the blobs, are kept as long as the record. `started` and the other times are seconds
     since 1970; `launched` is that of the newest launch or resumption, from which the deadline counts. `inputs` are the
     names of the run's inputs, `key` is the id of its signing key. `host` is the machine of the newest launch, where the
-    logs of environments lie, `link` what lay between its workers and Redis (`links`). `is_imported`: the run is another
+    logs of environments lie, `link` what lay between its workers and Redis (`links`). `promise` is what was expected
+    of it, `prices` are the target's. `is_imported`: the run is another
     deployment's, and only what is shown of it is here.
     """
 
@@ -72,6 +74,7 @@ class RunRecord:
     host: str = ""
     link: str = NO_LINK
     promise: Promise | None = None
+    prices: Prices | None = None
     is_imported: bool = False
 
 
@@ -122,15 +125,17 @@ def open_record(signer: Signer, deployment: str, run: str, sealed: bytes) -> Run
 
 def record_document(record: RunRecord) -> dict[str, object]:
     """As JSON holds it; of the settings those that are not at their defaults."""
-    return {**asdict(record), "settings": changed_settings(record.settings)}
+    prices = None if record.prices is None else prices_row(record.prices)
+    return {**asdict(record), "settings": changed_settings(record.settings), "prices": prices}
 
 
 def record_of(document: dict[str, Any]) -> RunRecord:
     """The inverse of `record_document`. Raises KeyError, TypeError, ValueError on what is none."""
     lists = {name: tuple(document[name]) for name in ("blobs", "inputs")}
     promise = None if document["promise"] is None else promise_of(document["promise"])
+    prices = None if document["prices"] is None else prices_of(document["prices"])
     settings = WorkerSettings(**document["settings"])
-    return RunRecord(**{**document, **lists, "settings": settings, "promise": promise})
+    return RunRecord(**{**document, **lists, "settings": settings, "promise": promise, "prices": prices})
 
 
 def seal_outcome(signer: Signer, deployment: str, run: str, outcome: Outcome) -> bytes:
@@ -146,7 +151,9 @@ def outcome_document(outcome: Outcome) -> dict[str, object]:
         "reason": outcome.reason,
         "hint": outcome.hint,
         "records": outcome.records,
-        "result": None if outcome.result is None else asdict(replace(outcome.result, result=None, timeline=None)),
+        "result": None
+        if outcome.result is None
+        else asdict(replace(outcome.result, result=None, timeline=None, promise=None)),
         "tree": encode_value(outcome.tree),
         "edges": outcome.edges,
         "is_kept": outcome.is_kept,

@@ -11,15 +11,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from runtime.bundle import RunGraph, read_classes
+from runtime.costs import Cost, cost_of
 from runtime.display import tame
 from runtime.errors import RuntimeFault
 from runtime.links import NO_LINK
 from runtime.measures.spans import TaskSpan
 from runtime.plan import EnvClass
-from runtime.quantities import format_duration, format_size, seconds_text
+from runtime.quantities import dollars, format_duration, format_size, seconds_text
 from runtime.runs.details import Details, details_of
 from runtime.runs.finding import Deployment, Found
-from runtime.runs.record import changed_settings
+from runtime.runs.fulfilment import Fulfilment, fulfilment_object, fulfilment_of, fulfilment_text
+from runtime.runs.record import RunState, changed_settings
 from runtime.runs.summary import Summary, summarize
 from runtime.runs.summary_views import slowest_lines, summary_lines, summary_object
 from runtime.runs.table import details, run_object
@@ -40,6 +42,15 @@ class ShownRun:
 
     def summary(self) -> Summary | None:
         return None if self.timeline is None else summarize(self.timeline)
+
+    def cost(self) -> Cost | None:
+        """What Lambda takes for it; None where nobody knows what its workers did, or the prices."""
+        prices = self.found.entry.record.prices
+        return None if self.timeline is None or prices is None else cost_of(self.timeline, prices)
+
+    def fulfilment(self) -> Fulfilment | None:
+        entry = self.found.entry
+        return fulfilment_of(entry.record.promise, self.timeline, is_success=entry.state is RunState.SUCCEEDED)
 
 
 def shown_run(deployment: Deployment, found: Found) -> ShownRun:
@@ -74,7 +85,7 @@ def _graph(kept: Details) -> tuple[RunGraph | None, str]:
 def shown_object(shown: ShownRun, *, with_timeline: bool = False) -> dict[str, object]:
     """The `--json` object; what is not known is null. `settings` are those of the workers."""
     record, outcome = shown.found.entry.record, shown.found.entry.outcome
-    summary = shown.summary()
+    summary, cost, fulfilment = shown.summary(), shown.cost(), shown.fulfilment()
     timeline = None if shown.timeline is None else json.loads(encode_timeline(shown.timeline))
     return {
         **run_object(shown.found),
@@ -82,6 +93,8 @@ def shown_object(shown: ShownRun, *, with_timeline: bool = False) -> dict[str, o
         "link": record.link,
         "is_imported": record.is_imported,
         "settings": asdict(record.settings),
+        "cost": None if cost is None else asdict(cost),
+        "promise": None if fulfilment is None else fulfilment_object(fulfilment),
         "plan": _plan_object(shown),
         "failures": [] if outcome is None else list(outcome.records),
         "summary": None if summary is None else summary_object(summary),
@@ -108,6 +121,9 @@ def shown_lines(shown: ShownRun, *, with_timeline: bool = False) -> Iterator[str
     head = list(details(shown.found))
     advice = [line for line in head if line.startswith("next ")]
     yield from (line for line in head if line not in advice)
+    if (fulfilment := shown.fulfilment()) is not None:
+        yield f"promised  {fulfilment_text(fulfilment)}"
+    yield from _cost_lines(shown)
     yield from _plan_lines(shown)
     if (link := shown.found.entry.record.link) != NO_LINK:
         yield f"link      {link} between workers and Redis"
@@ -118,7 +134,7 @@ def shown_lines(shown: ShownRun, *, with_timeline: bool = False) -> Iterator[str
     yield from (f"note      {tame(problem)}" for problem in shown.problems)
     if (summary := shown.summary()) is not None:
         yield ""
-        yield from summary_lines(summary, families=None)
+        yield from summary_lines(summary, fulfilment, families=None)
         if summary.slowest:
             yield ""
             yield "slowest"
@@ -140,6 +156,14 @@ def _plan_lines(shown: ShownRun) -> Iterator[str]:
     for number, one in enumerate(shown.classes):
         layer = f", layer {one.layer[:8]}" if one.layer else ""
         yield f"class     {one.memory_mb:,} MB, {one.arch}, Python {one.python}{layer}: {tasks[number]:,} tasks"
+
+
+def _cost_lines(shown: ShownRun) -> Iterator[str]:
+    cost, promise = shown.cost(), shown.found.entry.record.promise
+    if cost is not None:
+        planned = "" if promise is None else f"; planned {dollars(promise.cost_usd)}"
+        requests = f"{cost.requests:,} request{'' if cost.requests == 1 else 's'}"
+        yield f"cost      {dollars(cost.usd)} on Lambda ({cost.gb_s:,.4g} GB-s, {requests}){planned}"
 
 
 def _settings(changed: Mapping[str, object]) -> Iterator[str]:

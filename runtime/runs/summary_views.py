@@ -10,11 +10,15 @@ from collections.abc import Iterator, Sequence
 from runtime.display import tame
 from runtime.measures.spans import TaskSpan
 from runtime.moments import Part
+from runtime.promise import Promise
 from runtime.quantities import format_size, seconds_text
+from runtime.runs.fulfilment import Fulfilment
 from runtime.runs.summary import FamilySummary, Summary
 
 WIDTH = 80
 BAR = 24
+SHORT_BAR = 18
+HEADING = "where the time went"
 SHOWN_FAMILIES = 3
 NAMES = {
     Part.EXECUTION: "execution",
@@ -76,13 +80,19 @@ def _span_object(span: TaskSpan) -> dict[str, object]:
     }
 
 
-def summary_lines(summary: Summary, *, families: int | None = SHOWN_FAMILIES) -> Iterator[str]:
-    """Where the time went, then the families that took most: `families` of them, None for all."""
+def summary_lines(
+    summary: Summary, fulfilment: Fulfilment | None = None, *, families: int | None = SHOWN_FAMILIES
+) -> Iterator[str]:
+    """Where the time went, beside what was promised; then the families that took most: `families` of them, None for
+    all."""
     if not summary.invocations:
         yield "where the time went: ? (no spans came)"
         return
-    yield f"where {seconds_text(summary.worker_s)} of the workers' time went"
-    yield from _parts(summary)
+    if fulfilment is None or fulfilment.makespan_s is None:
+        yield f"where {seconds_text(summary.worker_s)} of the workers' time went"
+        yield from _parts(summary)
+    else:
+        yield from _planned(summary, fulfilment.promise)
     shown = summary.families if families is None else summary.families[:families]
     yield ""
     yield from _table([_HEAD, *map(_row, shown)])
@@ -100,6 +110,19 @@ def _parts(summary: Summary) -> Iterator[str]:
             share = took / whole
             bar = "█" * round(BAR * share)
             yield f"  {name:<20}  {seconds_text(took):>9}  {_percent(share):>5}  {bar}".rstrip()
+
+
+def _planned(summary: Summary, promise: Promise) -> Iterator[str]:
+    """Each kind of time as it was planned, and as it was; "?" of one that a promise of before knows nothing of."""
+    whole, planned = summary.worker_s or 1.0, sum(promise.seconds.values())
+    yield f"{HEADING:<22}  {'REAL':>9}  {'PLANNED':>9}"
+    for part, name in NAMES.items():
+        took, expected = summary.seconds.get(part, 0.0), promise.seconds.get(part.value)
+        if took or expected:
+            shown = "?" if expected is None else seconds_text(expected)
+            bar = "█" * round(SHORT_BAR * took / whole)
+            yield f"  {name:<20}  {seconds_text(took):>9}  {shown:>9}  {_percent(took / whole):>5}  {bar}".rstrip()
+    yield f"  {'together':<20}  {seconds_text(summary.worker_s):>9}  {seconds_text(planned):>9}"
 
 
 def _percent(share: float) -> str:

@@ -22,6 +22,7 @@ def run_object(found: Found) -> dict[str, object]:
     return {
         "run": record.run,
         "makespan_s": None if outcome is None or outcome.result is None else outcome.result.makespan_s,
+        "cost_usd": None if outcome is None or outcome.result is None else outcome.result.cost_usd,
         "state": found.entry.state.value,
         "workflow": record.workflow,
         "planner": record.planner,

@@ -22,6 +22,7 @@ VOCABULARY = (
     "runtime.plan",
     "runtime.config",
     "runtime.links",
+    "runtime.prices",
     "runtime.quantities",
     "runtime.secrecy.references",
     "runtime.value_types",
@@ -66,6 +67,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
         "compiler.predict",
         "compiler.simulate",
         "runtime.bundle",
+        "runtime.costs",
         "runtime.history.view",
         "runtime.moments",
         "runtime.ports",
@@ -155,6 +157,7 @@ CLIENT_SIDE = (
     "runtime.runs",
     "runtime.moments",
     "runtime.timeline",
+    "runtime.costs",
     "runtime.critical_path",
 )
 """Modules of `runtime` that are not shipped to Lambda."""

@@ -41,8 +41,8 @@ def test_cost_counts_every_invocation_and_cold_starts():
     ]
     assert outlook.cold == outlook.workers == outlook.cost.requests == 2
     assert outlook.cost.gb_s == pytest.approx(sum(used))
-    price = problem.profile.gb_second_usd["x86_64"]
-    assert outlook.cost.usd == pytest.approx(outlook.cost.gb_s * price + 2 * problem.profile.request_usd)
+    price = problem.profile.prices.gb_second_usd["x86_64"]
+    assert outlook.cost.usd == pytest.approx(outlook.cost.gb_s * price + 2 * problem.profile.prices.request_usd)
 
 
 def test_assembled_workers_have_the_size_asked_for_and_the_users_keep_theirs():

@@ -14,7 +14,7 @@ from compiler.cli.tables import table
 from compiler.planner.cost import dollars
 from compiler.planner.differences import Differences, Snapshot, compare
 from compiler.rendering.text import printable, wrap
-from runtime.quantities import format_size, seconds_text
+from runtime.quantities import dollars, format_size, seconds_text
 
 DESCRIPTION = """\
 Compares two plans: plans in files, bundles, or manifests, which are planned first, in any combination. Shows instances

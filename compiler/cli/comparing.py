@@ -20,7 +20,6 @@ from compiler.cli.prospects import UNKNOWN, objective
 from compiler.cli.tables import table
 from compiler.diagnostics import Diagnostic, ManifestError
 from compiler.pipeline import Planned, Posed, solve
-from compiler.planner.cost import dollars
 from compiler.rendering.json_format import to_json
 from compiler.rendering.text import cells, prose
 from runtime.quantities import dollars, format_size, seconds_text

@@ -13,7 +13,7 @@ from compiler.cli.prospects import UNKNOWN, objective
 from compiler.cli.tables import table
 from compiler.manifest.model import Sla
 from compiler.pipeline import Planned
-from compiler.planner.cost import dollars, transitions_cost
+from compiler.planner.cost import transitions_cost
 from compiler.planner.forecast import FamilyForecast, Range, high_percentile
 from compiler.planner.outlook import Outlook
 from compiler.planner.problem import Problem

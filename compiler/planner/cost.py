@@ -15,14 +15,3 @@ def timeline_cost(timeline: Timeline, profile: TargetProfile) -> Cost:
 def transitions_cost(tasks: int, profile: TargetProfile) -> float:
     """What a Step Functions standard workflow would take for a transition into each task, without the work itself."""
     return tasks * profile.transition_usd
-
-
-def dollars(usd: float) -> str:
-    """Three digits that count."""
-    if usd == 0:
-        return "$0"
-    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.{2 - _exponent(usd)}f}"
-
-
-def _exponent(value: float) -> int:
-    return int(f"{value:e}".partition("e")[2])

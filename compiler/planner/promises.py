@@ -16,10 +16,9 @@ from math import ceil
 from compiler.diagnostics import Diagnostic, Span
 from compiler.manifest.model import Sla
 from compiler.manifest.tree import MappingNode, Node
-from compiler.planner.cost import dollars
 from compiler.planner.outlook import Outlook
 from compiler.planner.problem import Problem
-from runtime.quantities import format_duration, seconds_text
+from runtime.quantities import dollars, format_duration, seconds_text
 
 BEYOND = 5
 """Samples that should lie beyond a percentile: 100 in all for p95, 500 for p99."""

@@ -11,7 +11,6 @@ from compiler.cli.outlooks import counted
 from compiler.cli.prospects import UNKNOWN
 from compiler.cli.snapshots import snapshot_of
 from compiler.cli.tables import table
-from compiler.planner.cost import dollars
 from compiler.planner.differences import Differences, Snapshot, compare
 from compiler.rendering.text import printable, wrap
 from runtime.quantities import dollars, format_size, seconds_text

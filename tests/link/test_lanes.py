@@ -76,7 +76,8 @@ def piped(clock: Clock, shape: LinkShape, lane: Lane | None = None, opens_at: fl
     pipe = Pipe(
         timer=clock, lane=lane or Lane(shape.bytes_per_s), shape=shape, bounds=Bounds.of(shape), opens_at=opens_at
     )
-    pipe.source = pipe.sink = ends
+    pipe.source = ends
+    pipe.open(ends)
     return pipe, ends
 
 
@@ -97,6 +98,18 @@ def test_chunks_sent_together_do_not_wait_for_one_another_and_keep_their_order()
     pipe.end()
     clock.run()
     assert ends.arrived == [*((0.005, chunk) for chunk in chunks), (0.005, "eof")]
+
+
+def test_what_comes_before_there_is_a_sink_waits_for_it():
+    clock = Clock()
+    ends, shape = Ends(clock), LinkShape(round_trip_s=0.01)
+    pipe = Pipe(timer=clock, lane=Lane(shape.bytes_per_s), shape=shape, bounds=Bounds.of(shape), opens_at=0.0)
+    pipe.put(b"hello")
+    pipe.end()
+    clock.now = 1.0
+    pipe.open(ends)
+    clock.run()
+    assert ends.arrived == [(1.0, b"hello"), (1.0, "eof")]
 
 
 def test_bytes_leave_one_after_another_at_the_bandwidth():

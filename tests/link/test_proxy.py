@@ -175,6 +175,21 @@ def test_a_server_that_is_gone_closes_the_connection_at_once(folder):
     assert "cannot be reached" in (folder / "link.log").read_text()
 
 
+def test_what_a_server_says_to_one_it_refuses_comes_through(folder):
+    """As Redis does that has too many clients: it speaks first, and closes."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "server.sock"))
+        server.listen()
+        with linked(folder, f"unix://{folder}/server.sock", "100MB/s") as link, link.connect() as connection:
+            refused, _ = server.accept()
+            refused.sendall(b"-ERR max number of clients reached\r\n")
+            refused.close()
+            answer = b""
+            while piece := connection.recv(100):
+                answer += piece
+    assert answer == b"-ERR max number of clients reached\r\n"
+
+
 def test_a_thousand_connections_at_one_time(folder, redis_url):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4096)), hard))

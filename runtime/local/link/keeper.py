@@ -23,7 +23,7 @@ from runtime.local.link.upstream import url_through
 REDIS_VARIABLE = "TREADLE_REDIS_URL"
 BACKLOG = 4096
 SHORTEST_LIFE_S = 1.0
-"""A process that lives no longer than this is not followed by another."""
+"""A process that lives no longer than this is followed by another only after as long a pause."""
 
 STOP_S = 2.0
 Key = tuple[str, str]
@@ -40,13 +40,14 @@ class LinkProcess:
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listening.bind(str(self.path))
         self._listening.listen(BACKLOG)
-        self._process = self._start()
+        self._restart: asyncio.TimerHandle | None = None
+        self._start()
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> None:
         link, redis_url = self.key
         with self._log.open("ab") as output:
             process = subprocess.Popen(
@@ -62,20 +63,20 @@ class LinkProcess:
         told = {"socket": self._listening.fileno(), "link": link, "redis_url": redis_url}
         process.stdin.write(json.dumps(told).encode() + b"\n")
         process.stdin.flush()
+        self._process = process
         self._started_at = self._loop.time()
         self._loop.add_reader(process.stdout.fileno(), self._died)
-        return process
 
     def _died(self) -> None:
         """The process prints nothing, so its output moves when it ends."""
         self._end()
-        if self._loop.time() - self._started_at > SHORTEST_LIFE_S:
-            self._process = self._start()
-        else:
-            self._listening.close()
+        is_soon = self._loop.time() - self._started_at < SHORTEST_LIFE_S
+        self._restart = self._loop.call_later(SHORTEST_LIFE_S if is_soon else 0.0, self._start)
 
     def close(self) -> None:
         """End the process, and the connections through it."""
+        if self._restart is not None:
+            self._restart.cancel()
         self._end()
         self._listening.close()
         self.path.unlink(missing_ok=True)

@@ -124,8 +124,15 @@ class Pipe:
         self._booked_bytes = 0
         self._is_resting = False
         self._is_blocked = False
+        self._is_open = False
         self.source: Source | None = None
         self.sink: Sink | None = None
+
+    def open(self, sink: Sink) -> None:
+        """The sink is there: what has come before may go on."""
+        self.sink = sink
+        self._is_open = True
+        self._book()
 
     def put(self, data: Data) -> None:
         """Bytes that the source has given."""
@@ -152,7 +159,7 @@ class Pipe:
 
     def _book(self) -> None:
         """Book what waits, as far as the window goes."""
-        while self._waiting and self._booked_bytes < self._window:
+        while self._is_open and self._waiting and self._booked_bytes < self._window:
             step = self._waiting.popleft()
             self._waiting_bytes -= step.size
             self._booked_bytes += step.size

@@ -31,6 +31,7 @@ DARWIN_PEER_PID = (0, 2)
 
 
 ACCEPT_AGAIN_S = 0.1
+CONNECT_S = 10.0
 
 
 SMALL_BYTES = 16 * 1024
@@ -64,7 +65,7 @@ class End(asyncio.BufferedProtocol):
     def connection_made(self, transport: Any) -> None:
         self._has_halves = transport.can_write_eof()
         self._into.source = transport
-        self._out_of.sink = transport
+        self._out_of.open(transport)
 
     def get_buffer(self, _sizehint: int) -> memoryview:
         return self._buffers.current
@@ -126,7 +127,7 @@ class Proxy:
             task.add_done_callback(self._opening.discard)
 
     async def _open(self, connection: socket.socket) -> None:
-        """Reach the Redis, and only then read what the connection says."""
+        """Reach the Redis; what the connection says until then waits."""
         opens_at = self._loop.time() + self._shape.round_trip_s * self._upstream.trips_to_open
         pid = peer_of(connection)
         environment = self._environments.setdefault(pid, Environment(self._shape))
@@ -138,17 +139,16 @@ class Proxy:
             if not environment.ends:
                 self._environments.pop(pid, None)
 
-        try:
-            await self._upstream.connect(lambda: End(self._buffers, into=down, out_of=up, on_lost=leave))
-        except OSError as err:
-            _say(f"the Redis behind the link cannot be reached: {err}")
-            leave()
-            leave()
-            connection.close()
-            return
-        await self._loop.connect_accepted_socket(
+        client, _ = await self._loop.connect_accepted_socket(
             lambda: End(self._buffers, into=up, out_of=down, on_lost=leave), connection
         )
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await self._upstream.connect(lambda: End(self._buffers, into=down, out_of=up, on_lost=leave))
+        except OSError as err:
+            _say(f"the Redis behind the link cannot be reached: {str(err) or 'no answer'}")
+            leave()
+            client.abort()
 
     def _pipe(self, lane: Lane, opens_at: float) -> Pipe:
         return Pipe(timer=self._loop, lane=lane, shape=self._shape, bounds=self._bounds, opens_at=opens_at)

@@ -113,6 +113,8 @@ def estimate_s(case: Case, rows: Sequence[Row]) -> float:
 
 
 def work_off(todo: Sequence[Case], ledger: Ledger, args: argparse.Namespace, settings: Settings) -> None:
+    if not todo:
+        return
     with bench(args.folder, settings, args.limit) as place:
         for number, case in enumerate(todo, 1):
             row = ledger.append(case, measure(case, place, args.folder))

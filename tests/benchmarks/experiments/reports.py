@@ -1,7 +1,8 @@
 """One table from the rows: what each combination took, what was promised, and what it cost.
 
 Medians stand with an interval that holds the true one in 95 of 100 cases, whatever the distribution: the order
-statistics that a binomial count of runs below it allows.
+statistics that a binomial count of runs below it allows; it takes six runs. `expected` is the predicted median,
+`promised` the predicted makespan at the objective, and `kept` counts the runs within it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ HEAD = (
     "runs",
     "makespan",
     "95 % interval",
+    "expected",
     "promised",
     "kept",
     "cost",
@@ -51,7 +53,8 @@ def _figures(rows: Sequence[Row]) -> Iterator[str]:
     yield f"{len(done)}"
     yield _seconds(median(times))
     low, high = interval(times)
-    yield f"{_seconds(low)} to {_seconds(high)}"
+    yield "?" if low is None else f"{_seconds(low)} to {_seconds(high)}"
+    yield _seconds(median(numbers(promises, "predicted_p50_s")))
     yield _seconds(median(numbers(promises, "predicted_objective_s")))
     yield f"{kept} of {len(promises)}"
     cost = median(numbers(done, "cost_usd"))

@@ -119,7 +119,8 @@ class Predictions:
             own = random.standard_normal(count)
             common = together[self.fingerprints[self.graph.family_of[instance]]]
             shared = execution.shared
-            exec_s[instance] = execution.seconds.values(sqrt(shared) * common + sqrt(1 - shared) * own)
+            drawn = execution.seconds.values(sqrt(shared) * common + sqrt(1 - shared) * own)
+            exec_s[instance] = np.minimum(drawn, self._longest_s(instance))
             cpu_share[instance] = execution.cpu_share
         return Draws(
             exec_s=exec_s,
@@ -134,15 +135,20 @@ class Predictions:
     def middle(self, plan: Plan) -> Draw:
         """A run in which everything takes what it takes in the middle."""
         known = [self.execution(instance, plan.env(instance).memory_mb) for instance in range(len(self.graph))]
+        exec_s = [min(one.seconds.median, self._longest_s(instance)) for instance, one in enumerate(known)]
         return Draw(
-            exec_s=[one.seconds.median for one in known],
-            cpu_s=[one.seconds.median * one.cpu_share for one in known],
+            exec_s=exec_s,
+            cpu_s=[seconds * one.cpu_share for seconds, one in zip(exec_s, known, strict=True)],
             bytes_of=self.bytes_of,
             cold_s=lambda env: self.platform.start(env.name, "cold").median,
             warm_s=lambda env: self.platform.start(env.name, "warm").median,
             code_load_s=lambda module: self.platform.code_load_s,
             ready_s=self.platform.ready.median,
         )
+
+    def _longest_s(self, instance: int) -> float:
+        """No attempt lasts longer than its timeout, however little is known of it."""
+        return self.graph.option_of(instance).timeout_s
 
     def _weather(self, plan: Plan, count: int, random: np.random.Generator) -> dict[str, Array]:
         """For each function a score of each run, going together as far as they did in runs that had both."""

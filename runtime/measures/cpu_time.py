@@ -53,14 +53,19 @@ class CpuMeter:
 
     def took(self, began: float, ended: float, apart_s: float) -> CpuTime | None:
         """What the task between two points in time had, without `apart_s` of work that was not its own; None of a
-        short one."""
+        short one.
+
+        Nobody says when since the look it had to wait: its own time takes its part.
+        """
         if ended - began < LEAST_S:
             return None
-        used_s, delay_s, own_s = self._used_s, self._delay_s, began - self._looked_at + apart_s
+        since_s, apart_s = ended - self._looked_at, began - self._looked_at + apart_s
+        used_s, delay_s = self._used_s, self._delay_s
         self._look(ended)
+        own_part = max(0.0, since_s - apart_s) / since_s
         return CpuTime(
-            used_s=max(0.0, self._used_s - used_s - own_s),
-            delay_s=min(max(0.0, self._delay_s - delay_s), ended - began),
+            used_s=max(0.0, self._used_s - used_s - apart_s),
+            delay_s=min(max(0.0, self._delay_s - delay_s), since_s) * own_part,
         )
 
     def _look(self, now: float) -> None:

@@ -110,6 +110,10 @@ Optimization = Union[Preloaded, Prewarmed, Duplicated, Streamed, Clustered, Defe
 """What an optimization did for one task. `origin` is its directive's: "user", or "planner/pass"."""
 
 
+LEAST_ALONE = 0.02
+"""The part of an execution that is not taken for waiting, whatever the scheduler's figures say."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuTime:
     """Of one execution: `used_s` of work by all its threads and child processes, and `delay_s` during which it was
@@ -153,8 +157,8 @@ class TaskSpan:
 
     @property
     def alone_s(self) -> float:
-        """What the execution takes where nobody shares its cores."""
-        return self.exec_s if self.cpu is None else max(0.0, self.exec_s - self.cpu.delay_s)
+        """What the execution takes where nobody shares its cores; never nothing, however much it waited."""
+        return self.exec_s if self.cpu is None else max(LEAST_ALONE * self.exec_s, self.exec_s - self.cpu.delay_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

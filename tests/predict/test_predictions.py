@@ -106,3 +106,10 @@ def test_same_seed_same_draws(tmp_path: Path) -> None:
     found = predicted(load, known(f=spread(1.0, within=0.2, between=0.1)))
     first, again, other = (found.draws(load.plan, 8, seed=seed).exec_s for seed in (3, 3, 4))
     assert (first == again).all() and not (first == other).any()
+
+
+def test_nothing_is_drawn_longer_than_its_timeout_however_little_is_known(tmp_path: Path) -> None:
+    load = workload(tmp_path, CHAIN, workers=1)
+    found = predicted(load, known(f=family([[1e-6], [1.0]])))
+    assert found.seconds(0, 1769).quantile(0.99) > 300
+    assert found.draws(load.plan, 200).exec_s.max() == 300

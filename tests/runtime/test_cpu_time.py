@@ -69,6 +69,16 @@ def test_one_look_serves_the_tasks_that_begin_right_after_it(meter: CpuMeter, mo
     assert looks == [10.0, 10.0 + 2 * FRESH_S]
 
 
+def test_waiting_is_shared_by_the_task_and_what_was_not_its_own(
+    meter: CpuMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CpuMeter, "_ready_s", lambda self: 0.5 if self._looked_at > 10.0 else 0.0)
+    meter.begin(10.0)
+    cpu = meter.took(10.0, 11.0, 0.9)  # a second, of which its code took nine tenths to load
+    assert cpu is not None
+    assert cpu.delay_s == pytest.approx(0.05)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="another system does not say who waited")
 def test_who_shares_its_core_with_another_process_waits(meter: CpuMeter) -> None:
     whole = os.sched_getaffinity(0)

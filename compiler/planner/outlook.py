@@ -15,7 +15,7 @@ from compiler.manifest.model import Sla
 from compiler.planner.cost import timeline_cost
 from compiler.planner.model import Plan
 from compiler.planner.problem import Problem
-from compiler.simulate.estimate import REFERENCES, sample_makespans
+from compiler.simulate.estimate import REFERENCES, makespans_beside, sample_makespans
 from compiler.simulate.workload import Workload
 from compiler.simulate.world import Simulation, simulate
 from runtime.costs import Cost
@@ -23,7 +23,8 @@ from runtime.timeline import Timeline
 
 DRAWS = 200
 WORK = 24_000
-"""Tasks that the simulations of one outlook go through, all together: a large graph is simulated less often."""
+"""Tasks that the simulations of one outlook go through, all together: a large graph is simulated less often, and at
+least once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,10 +63,14 @@ class Outlook:
 def look_ahead(problem: Problem, plan: Plan, *, draws: int = DRAWS, work: int = WORK) -> Outlook:
     """The outlook of one plan; the same for the same seed. Raises `Deadlock` for a plan that cannot end."""
     workload = Workload(source=problem.graph, plan=plan)
-    references = max(1, min(REFERENCES, work // max(1, len(problem.graph))))
-    drawn = problem.predictions.draws(plan, draws if references > 1 else 1, problem.options.seed)
-    makespans = sample_makespans(workload, problem.conditions, drawn, references=references)
-    middle = middle_run(problem, plan, workload)
+    references = min(REFERENCES, work // max(1, len(problem.graph)))
+    drawn = problem.predictions.draws(plan, draws, problem.options.seed)
+    middle_draw = problem.predictions.middle(plan)
+    middle = simulate(workload, problem.conditions, middle_draw)
+    if references > 1:
+        makespans = sample_makespans(workload, problem.conditions, drawn, references=references)
+    else:
+        makespans = makespans_beside(workload, problem.conditions, middle, drawn.after(middle_draw, plan.classes))
     return Outlook(
         makespans=np.sort(makespans),
         model_s=float(np.median(makespans)),

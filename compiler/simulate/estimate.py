@@ -13,8 +13,8 @@ miss is corrected by what they miss of one another; tests bound what is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from compiler.simulate.incarnation import Trace
 from compiler.simulate.workload import Workload
 from compiler.simulate.world import Simulation, simulate
 from runtime.measures.spans import TaskSpan
-from runtime.plan import InEdge
+from runtime.plan import EnvClass, InEdge
 
 Array = NDArray[np.float64]
 
@@ -62,6 +62,25 @@ class Draws:
             ready_s=float(self.ready_s[number]),
         )
 
+    def after(self, first: Draw, classes: Iterable[EnvClass]) -> Draws:
+        """These with another one before them, for the classes of a plan."""
+        return replace(
+            self,
+            exec_s=np.column_stack([np.array(first.exec_s), self.exec_s]),
+            cold_s={env.name: np.append(first.cold_s(env), self.cold_s[env.name]) for env in classes},
+            warm_s={env.name: np.append(first.warm_s(env), self.warm_s[env.name]) for env in classes},
+            ready_s=np.append(first.ready_s, self.ready_s),
+        )
+
+
+def makespans_beside(workload: Workload, conditions: Conditions, simulation: Simulation, draws: Draws) -> Array:
+    """A sample of the makespan from one simulation alone, that of the first draw: the causes stay as they are in it.
+
+    For graphs so large that a second simulation is dear; there what single tasks take matters little, and who finishes
+    last where hardly changes with it.
+    """
+    return Estimate(workload, simulation, draws, 0, task_s=conditions.task_s).makespans()[1:]
+
 
 def sample_makespans(
     workload: Workload, conditions: Conditions, draws: Draws, *, references: int = REFERENCES
@@ -79,15 +98,22 @@ def sample_makespans(
     exact = np.array([simulation.makespan_s for simulation in simulations])
     if count == len(draws) or count < 2:
         return exact
-    beside = np.array([Estimate(workload, one, draws, number).makespans() for number, one in enumerate(simulations)])
+    estimates = [
+        Estimate(workload, one, draws, number, task_s=conditions.task_s) for number, one in enumerate(simulations)
+    ]
+    beside = np.array([one.makespans() for one in estimates])
     own = [np.delete(beside, number, axis=0)[:, number].min() for number in range(count)]
     return np.outer(beside.min(axis=0), exact / own).ravel()
 
 
 class Estimate:
-    """One evaluation of all draws beside the simulation of one of them (`reference`)."""
+    """One evaluation of all draws beside the simulation of one of them (`reference`). `task_s` is what the worker itself
+    spends on a task."""
 
-    def __init__(self, workload: Workload, simulation: Simulation, draws: Draws, reference: int) -> None:
+    def __init__(
+        self, workload: Workload, simulation: Simulation, draws: Draws, reference: int, *, task_s: float = 0.0
+    ) -> None:
+        self._task_s = task_s
         self._draws = draws
         self._reference = reference
         self._number_of = workload.number_of
@@ -150,8 +176,8 @@ class Estimate:
             ready, at = self._at_hand(number, span, edge)
             if ready is not None:
                 start, reference = np.maximum(start, ready), max(reference, at)
-        slowed = span.exec_s / max(1e-9, float(self._draws.exec_s[instance, self._reference]))
-        end = start + max(0.0, span.started_at - reference) + self._draws.exec_s[instance] * slowed
+        slowed = span.exec_s / max(1e-9, self._task_s + float(self._draws.exec_s[instance, self._reference]))
+        end = start + max(0.0, span.started_at - reference) + (self._task_s + self._draws.exec_s[instance]) * slowed
         ended_at = span.started_at + span.exec_s
         up, trace = self._invocations[number].start_up, self._traces[number]
         self._end[span.task] = end

@@ -32,6 +32,16 @@ def test_an_outlook_is_the_same_for_the_same_seed():
     assert makespans[0] == makespans[1] != makespans[2]
 
 
+@pytest.mark.parametrize("planner", ["simple", "wukong"])
+def test_one_simulation_of_a_large_graph_tells_the_spread_of_its_makespan_too(planner):
+    problem = Problem(graph=make_tree(64), options=PlanOptions(concurrency=4))
+    plan = STRATEGIES[planner](problem)
+    several, one = look_ahead(problem, plan), look_ahead(problem, plan, work=1)
+    for percentile in (10, 50, 90):
+        assert one.quantile(percentile) == pytest.approx(several.quantile(percentile), rel=0.1)
+    assert one.timeline == several.timeline
+
+
 def test_cost_counts_every_invocation_and_cold_starts():
     problem = Problem(graph=make_graph("a->b"), options=PlanOptions())
     outlook = look_ahead(problem, assemble(problem, "mine", [0, 1], {0: 2048, 1: 1024 * 4}, ["", ""]))

@@ -107,8 +107,8 @@ def sample_makespans(
 
 
 class Estimate:
-    """One evaluation of all draws beside the simulation of one of them (`reference`). `task_s` is what the worker itself
-    spends on a task."""
+    """One evaluation of all draws beside the simulation of one of them (`reference`). `task_s` is what the worker
+    itself spends on a task."""
 
     def __init__(
         self, workload: Workload, simulation: Simulation, draws: Draws, reference: int, *, task_s: float = 0.0
@@ -176,8 +176,7 @@ class Estimate:
             ready, at = self._at_hand(number, span, edge)
             if ready is not None:
                 start, reference = np.maximum(start, ready), max(reference, at)
-        slowed = span.exec_s / max(1e-9, self._task_s + float(self._draws.exec_s[instance, self._reference]))
-        end = start + max(0.0, span.started_at - reference) + (self._task_s + self._draws.exec_s[instance]) * slowed
+        end = start + max(0.0, span.started_at - reference) + self._took(instance, span)
         ended_at = span.started_at + span.exec_s
         up, trace = self._invocations[number].start_up, self._traces[number]
         self._end[span.task] = end
@@ -185,6 +184,15 @@ class Estimate:
         self._left[trace.place] = end + max(0.0, up.ended_at - ended_at)
         if span.committed_at:
             self._stored[span.task] = end + (span.committed_at - ended_at)
+
+    def _took(self, instance: int, span: TaskSpan) -> Array:
+        """What an execution takes in each draw: its waiting, and its work as much slowed down as in the simulation."""
+        drawn, share = self._draws.exec_s[instance], min(1.0, float(self._draws.cpu_share[instance]))
+        here = float(drawn[self._reference])
+        work_s = here * share + self._task_s
+        slowed = max(0.0, span.exec_s - here * (1 - share)) / work_s if work_s > 0.0 else 1.0
+        took: Array = drawn * (1 - share) + (drawn * share + self._task_s) * slowed
+        return took
 
     def _at_hand(self, number: int, span: TaskSpan, edge: InEdge) -> tuple[Array | None, float]:
         """When an input was there, over all draws and in the simulation; None when it does not matter."""

@@ -231,7 +231,7 @@ def _show_expected(expected: Expectation, console: Console, *, shows_all: bool) 
             console.say(line)
         makespan_s = outlook.timeline.makespan_s
         console.say("")
-        console.say(console.paint("critical path", BOLD) + f"  {seconds_text(makespan_s)} in a typical run")
+        console.say(console.paint("critical path", BOLD) + f"  {seconds_text(makespan_s)} with each task at its median")
         for line in path_lines(path, makespan_s, console.width):
             console.say(line)
         console.say("")

@@ -50,7 +50,7 @@ def test_campaign_that_was_interrupted_goes_on_and_repeats_nothing(
     for row in found:
         assert row["outcome"] == "done", row["message"]
         assert float(row["makespan_s"]) > 0 and float(row["cost_usd"]) > 0
-        assert row["sizes_mb"] == "1769"
+        assert row["sizes_mb"] == "1769" and float(row["gb_s"]) > 0
         assert int(row["cold"]) + int(row["warm"]) == int(row["invocations"])
     assert not shell_at(tmp_path / "home").json("local", "status")["running"]
 

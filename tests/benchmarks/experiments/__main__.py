@@ -4,10 +4,10 @@
         [--slas average,p50,p90,p95,p99] [--memory 512,1769] [--repetitions 10] [--learn 3] [--cold]
         [--link lambda] [--environments 4] [--only 'gemm simple'] [--dry-run] [--table]
 
-Each run is `treadle plan`, `treadle run` and `treadle runs show` as commands, with a home of their own in the folder:
-the history of the user stays as it is, and that of the campaign grows from run to run. `--learn` runs of each workflow
-and memory come first and only make history. Repetitions are interleaved: whatever else the machine does meets all
-combinations alike.
+Each run is `treadle run`, then `treadle runs show`, as commands with a home of their own in the folder: the history of
+the user stays as it is, and that of the campaign grows from run to run. A row has what the run promised before it began
+and what it was. `--learn` runs of each workflow and memory come first and only make history. Repetitions are
+interleaved: whatever else the machine does meets all combinations alike.
 
 Stop it whenever you like (Ctrl-C) and start it again with the same options: a row that is there is not repeated.
 `--repetitions 20` after ten goes on with the eleventh. `--dry-run` lists and estimates, `--table` prints what there is.

@@ -17,17 +17,15 @@ from pathlib import Path
 from tests.benchmarks.experiments.cases import KEY, Case
 
 PREDICTED = (
-    "predicted_mean_s",
+    "predicted_average_s",
     "predicted_p50_s",
     "predicted_p90_s",
     "predicted_p95_s",
     "predicted_p99_s",
     "predicted_objective_s",
     "predicted_cost_usd",
-    "predicted_workers",
     "predicted_cold",
     "predicted_warm",
-    "predicted_bytes",
     "samples",
 )
 REAL = (

@@ -1,4 +1,4 @@
-"""One case: `treadle plan`, `treadle run` and `treadle runs show`, as commands with a home of their own.
+"""One case: `treadle run` and `treadle runs show`, as commands with a home of their own.
 
 Nothing here looks into a run but through what the commands print. What a case cannot do (no plan meets its objective,
 a task fails, it takes too long) is its outcome, and no reason to stop.
@@ -21,10 +21,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from compiler.planner.cost import timeline_cost
-from compiler.planner.profile import load_profile
-from runtime.errors import RuntimeFault
-from runtime.timeline import decode_timeline
 from tests.benchmarks.experiments.cases import Case, Settings
 from tests.benchmarks.experiments.variants import make_variant
 
@@ -119,24 +115,19 @@ def measure(case: Case, place: Bench, folder: Path) -> Values:
     began = time.monotonic()
     values: Values = _around()
     try:
-        values |= _planned_and_run(case, place, folder)
+        values |= _run(case, place, folder)
     except CommandFailed as err:
         values |= {"outcome": "failed", "message": str(err)[:300]}
     return values | {"took_s": time.monotonic() - began}
 
 
-def _planned_and_run(case: Case, place: Bench, folder: Path) -> Values:
+def _run(case: Case, place: Bench, folder: Path) -> Values:
     manifest, sets = located(case.workflow)
     file = make_variant(manifest, folder / "variants", sla=case.sla, memory_mb=case.memory_mb)
-    common = (str(file), "--planner", case.planner, *(word for one in sets for word in ("--set", one)))
     began = time.monotonic()
-    values = _predicted(place.json("plan", *common))
-    values["planning_s"] = time.monotonic() - began
-    try:
-        answer = place.json("run", *common)
-    except CommandFailed as err:
-        return values | {"outcome": "failed", "message": str(err)[:300]}
-    return values | _real(answer) | _billed(place.json("runs", "show", answer["run"], "--timeline"))
+    answer = place.json("run", str(file), "--planner", case.planner, *(word for one in sets for word in ("--set", one)))
+    values = _real(answer) | {"planning_s": time.monotonic() - began - answer["wall_s"]}
+    return values | _promised(answer["promise"], case.sla) | _shown(place.json("runs", "show", answer["run"]))
 
 
 def located(workflow: str) -> tuple[Path, list[str]]:
@@ -152,42 +143,36 @@ def located(workflow: str) -> tuple[Path, list[str]]:
     return file, [one for one in params.split(",") if one]
 
 
-def _predicted(plan: Mapping[str, Any]) -> Values:
-    outlook = plan.get("outlook")
-    if not outlook:
+def _promised(promise: Mapping[str, Any] | None, sla: str) -> Values:
+    """What was expected of the run before it, from earlier ones; nothing of the first."""
+    if not promise:
         return {}
-    times = outlook["makespan_s"]
+    times = promise["makespan_s"]
     return {
-        **{f"predicted_{name}_s": times[name] for name in ("mean", "p50", "p90", "p95", "p99")},
-        "predicted_objective_s": outlook["objective_s"],
-        "predicted_cost_usd": outlook["cost_usd"],
-        "predicted_workers": outlook["workers"],
-        "predicted_cold": outlook["cold_starts"],
-        "predicted_warm": outlook["warm_starts"],
-        "predicted_bytes": outlook["bytes_moved"],
-        "samples": outlook["samples"],
+        **{f"predicted_{name}_s": seconds for name, seconds in times.items()},
+        "predicted_objective_s": times.get(sla),
+        "predicted_cost_usd": promise["cost_usd"],
+        "predicted_cold": promise["cold_starts"],
+        "predicted_warm": promise["warm_starts"],
+        "samples": promise["samples"],
     }
 
 
 def _real(answer: Mapping[str, Any]) -> Values:
     return {
         "outcome": "done",
-        **{name: answer[name] for name in ("run", "makespan_s", "wall_s", "workers", "invocations", "tasks")},
+        **{name: answer[name] for name in ("run", "makespan_s", "wall_s", "cost_usd", "workers", "tasks")},
+        "invocations": answer["invocations"],
         "cold": answer["cold_starts"],
         "warm": answer["warm_starts"],
         "bytes_moved": answer["bytes_moved"],
     }
 
 
-def _billed(shown: Mapping[str, Any]) -> Values:
-    """What the run cost, and the sizes of its environments, rising."""
-    try:
-        timeline = decode_timeline(json.dumps(shown["timeline"]).encode())
-    except RuntimeFault as fault:
-        return {"message": fault.message}
-    cost = timeline_cost(timeline, load_profile())
-    sizes = sorted({one.start_up.memory_mb for one in timeline.invocations})
-    return {"cost_usd": cost.usd, "gb_s": cost.gb_s, "sizes_mb": " ".join(map(str, sizes))}
+def _shown(shown: Mapping[str, Any]) -> Values:
+    """What was used, and the sizes of the environments that the plan has, rising."""
+    sizes = sorted({env["memory_mb"] for env in shown["plan"]["classes"]})
+    return {"gb_s": (shown["cost"] or {}).get("gb_s"), "sizes_mb": " ".join(map(str, sizes))}
 
 
 def _around() -> Values:

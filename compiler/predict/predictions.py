@@ -11,7 +11,7 @@ of single tasks, added up, would not give.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import ceil, sqrt
@@ -24,12 +24,13 @@ from compiler.planner.model import Plan
 from compiler.predict.distribution import Distribution
 from compiler.predict.execution import Execution, predict_execution
 from compiler.predict.platform import Platform, learn_platform
-from compiler.predict.sizes import Size, predict_size
+from compiler.predict.sizes import Size, hinted_bytes, predict_size
 from compiler.simulate.conditions import Conditions, Draw
 from compiler.simulate.estimate import Array, Draws
 from runtime.history.records import FamilyHistory, RunRow
 from runtime.history.view import History
 from runtime.links import DIRECT, LinkShape
+from runtime.plan import iter_refs
 
 BYTES_STEP = 1.5
 """Tasks whose input bytes differ by less than this factor are predicted alike."""
@@ -205,14 +206,15 @@ def predict(
     known = _known(graph, fingerprints, history)
     input_bytes = [0] * len(graph)
     sizes: list[tuple[Size, ...]] = [()] * len(graph)
-    cache: dict[tuple[int, int, int], tuple[Size, ...]] = {}
+    cache: dict[tuple[int, int, int, int], tuple[Size, ...]] = {}
     for instance in depth_first_order(graph):
         family = graph.family_of[instance]
-        total = sum(_edge_bytes(sizes[producer], output) for producer, output in graph.in_edges[instance])
-        input_bytes[instance] = total
-        key = family, graph.options[instance], _step(total)
+        arriving = [_edge_bytes(sizes[producer], output) for producer, output in graph.in_edges[instance]]
+        input_bytes[instance] = total = sum(arriving)
+        counted = sum(arriving[edge] for edge in counted_edges(graph, instance))
+        key = family, graph.options[instance], _step(total), _step(counted)
         if key not in cache:
-            cache[key] = _outputs(graph, instance, known[family], total)
+            cache[key] = _outputs(graph, instance, known[family], total, counted)
         sizes[instance] = cache[key]
     return Predictions(
         graph=graph,
@@ -236,10 +238,29 @@ def _known(graph: Graph, fingerprints: Sequence[str], history: History) -> list[
     return found
 
 
-def _outputs(graph: Graph, instance: int, families: Mapping[str, FamilyHistory], total: int) -> tuple[Size, ...]:
+def _outputs(
+    graph: Graph, instance: int, families: Mapping[str, FamilyHistory], total: int, counted: int
+) -> tuple[Size, ...]:
     names = graph.families[graph.family_of[instance]].outputs or ("",)
     hint = graph.option_of(instance).io
-    return tuple([predict_size(families, name, hint, total) for name in names])
+    hinted = None if hint is None else hinted_bytes(hint, counted)
+    return tuple([predict_size(families, name, hinted, total) for name in names])
+
+
+def counted_edges(graph: Graph, instance: int) -> Iterable[int]:
+    """The in-edges whose bytes an `io` hint counts: all, or those of the arguments that its `of` names.
+
+    Arguments of `args` have their names in the function alone, which a graph does not have: a name that is none of
+    `with` stands for all of them.
+    """
+    hint = graph.option_of(instance).io
+    if hint is None or not hint.of:
+        return range(len(graph.in_edges[instance]))
+    given = graph.kwargs[instance]
+    values = [given[name] for name in hint.of if name in given]
+    if any(name not in given for name in hint.of):
+        values += graph.args[instance]
+    return sorted({edge for value in values for ref in iter_refs(value) for edge in ref.edges})
 
 
 def _edge_bytes(sizes: tuple[Size, ...], output: int) -> int:

@@ -33,12 +33,11 @@ class Size:
         return self.source != DEFAULT
 
 
-def predict_size(families: Mapping[str, FamilyHistory], output: str, hint: IoHint | None, input_bytes: float) -> Size:
-    """The middle of what the output would have; memory and class do not matter to it."""
+def predict_size(families: Mapping[str, FamilyHistory], output: str, hinted: float | None, input_bytes: float) -> Size:
+    """The middle of what the output would have, `hinted` by the user; memory and class do not matter to it."""
     relation = merge_relations(
         [family.outputs[output] for family in families.values() if output in family.outputs] or [Relation()]
     )
-    hinted = None if hint is None else hinted_bytes(hint, input_bytes)
     if not relation.count:
         return Size(DEFAULT_BYTES, DEFAULT) if hinted is None else Size(max(1, round(hinted)), "hint")
     learned = _learned(relation, input_bytes)
@@ -59,10 +58,10 @@ def _learned(relation: Relation, input_bytes: float) -> float:
     return near.quantile(0.5)
 
 
-def hinted_bytes(hint: IoHint, input_bytes: float) -> float | None:
-    """What an `io` hint says; None when it says that nothing follows from the input."""
+def hinted_bytes(hint: IoHint, counted_bytes: float) -> float | None:
+    """What an `io` hint says of an output; None when it says that nothing follows from the inputs that it counts."""
     if hint.kind == "none":
         return None
     if hint.kind == "constant":
         return hint.offset_bytes
-    return hint.offset_bytes + hint.factor * float(input_bytes**hint.power)
+    return hint.offset_bytes + hint.factor * float(counted_bytes**hint.power)

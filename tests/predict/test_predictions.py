@@ -9,7 +9,7 @@ import pytest
 
 from compiler.manifest.model import IoHint
 from compiler.predict.predictions import Predictions, predict
-from compiler.predict.sizes import predict_size
+from compiler.predict.sizes import hinted_bytes, predict_size
 from compiler.simulate.conditions import Conditions
 from compiler.simulate.estimate import sample_makespans
 from compiler.simulate.workload import Workload
@@ -81,7 +81,7 @@ def test_relation_of_sizes_is_learned() -> None:
 
 
 def test_hint_counts_less_the_more_is_known() -> None:
-    hint = IoHint(kind="constant", factor=0.0, power=0.0, offset_bytes=10_000.0)
+    hint = hinted_bytes(IoHint(kind="constant", factor=0.0, power=0.0, offset_bytes=10_000.0), 0)
     few, many = (family([[1.0]], output=[(0, 100)] * count) for count in (1, 300))
     assert 1_000 < predict_size({"e": few}, "", hint, 0).bytes < 10_000
     assert predict_size({"e": many}, "", hint, 0).bytes == pytest.approx(100, rel=0.06)
@@ -99,6 +99,23 @@ tasks:
     assert [size[0].source for size in found.sizes] == ["hint", "hint", "default"]
     assert found.input_bytes == [0, 1 << 20, 1 << 19]
     assert all(found.seconds(one, 1769).source == "default" for one in range(3))
+
+
+def test_a_hint_counts_the_arguments_that_it_names(tmp_path: Path) -> None:
+    body = """
+tasks:
+  a: {call: "functions:f", io: {constant: 1MiB}}
+  b: {call: "functions:f", io: {constant: 1KiB}}
+  c:
+    call: functions:f
+    args: ["${{ tasks.a }}"]
+    with: {small: "${{ tasks.b }}"}
+    io: {linear: 1.0, of: [small]}
+"""
+    load = workload(tmp_path, body)
+    found = predicted(load, History())
+    assert found.sizes[2][0].bytes == 1024
+    assert found.input_bytes[2] == (1 << 20) + 1024
 
 
 def test_same_seed_same_draws(tmp_path: Path) -> None:

@@ -88,7 +88,8 @@ def learn_platform(
     over = _over(every, link.text)
     source = over if _whole(over, "begin").count else _over(every, NO_LINK)
     begins, starts = _whole(source, "begin"), dict(_starts(environments))
-    own_s = _alone(begins, 0.0 if link.round_trip_s else DEFAULT_TRIP_S)
+    own_s = _trip(source, 0.0 if link.round_trip_s else DEFAULT_TRIP_S)
+    connect_s = max(0.0, _alone(begins, 0.0) - own_s)
     added_s = 0.0 if source is over else link.round_trip_s
     loads = _over((own or environments).values(), link.text if source is over else NO_LINK)
     leave_s, task_s = _own(source)
@@ -100,7 +101,7 @@ def learn_platform(
         invoke_s=_alone(_whole(every, "invoke"), DEFAULT_INVOKE_S),
         code_load_s=_alone(_whole(loads, "code cold"), DEFAULT_CODE_S) + added_s,
         start_work_s=_alone(_whole(every, "start work"), DEFAULT_WORK_S),
-        setup_cold_s=_alone(_whole(source, "setup cold"), DEFAULT_SETUP_S),
+        setup_cold_s=_alone(_whole(source, "setup cold"), DEFAULT_SETUP_S) + connect_s,
         setup_warm_s=_alone(_whole(source, "setup warm"), 0.0),
         leave_s=leave_s + added_s,
         task_s=task_s,
@@ -110,6 +111,12 @@ def learn_platform(
         link=link.text,
         source=f"{begins.count:,} invocations" if begins.count else "default",
     )
+
+
+def _trip(environments: Sequence[EnvironmentHistory], default: float) -> float:
+    """The shortest of three that are a trip and something more: a connection, a script, a value."""
+    found = [_whole(environments, "begin"), _small(environments, "commit"), _small(environments, "fetch store")]
+    return min((sketch.quantile(ALONE) for sketch in found if sketch.count), default=default)
 
 
 def _starts(environments: Mapping[str, EnvironmentHistory]) -> Iterable[tuple[tuple[str, str], Distribution]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from compiler.simulate.exchange import VirtualExchange
@@ -74,19 +75,19 @@ class Errands:
 
     def _commit(self, effect: ev.SendCommit, free: Then) -> None:
         """Large values first, each with a trip of its own; then the commit; then whom it calls."""
-        exchange, world, began = self._exchange, self._world, self._world.time.now
+        exchange, world = self._exchange, self._world
         items = tuple([exchange.filled(item, effect.fill) for item in effect.commit.items])
         large = [item.slot for item in items if isinstance(item, Store) and item.reference and item.slot in effect.fill]
         small = sum(len(item.value) for item in items if isinstance(item, Store) and item.value)
 
         def send() -> None:
-            world.time.call_later(world.conditions.commit_s, self._link.up, small, arrive)
+            world.time.call_later(world.conditions.commit_s, self._link.up, small, partial(arrive, world.time.now))
 
-        def arrive() -> None:
+        def arrive(began: float) -> None:
             answer = world.commit(replace(effect.commit, items=items))
-            world.time.call_later(self._link.trip_s / 2, hear, answer)
+            world.time.call_later(self._link.trip_s / 2, hear, answer, began)
 
-        def hear(answer: object) -> None:
+        def hear(answer: object, began: float) -> None:
             assert isinstance(answer, Answer)
             exchange.commits += 1
             self._notes.commit_s += world.time.now - began
@@ -104,8 +105,13 @@ class Errands:
         if not slots:
             then()
             return
-        slot = slots.popleft()
-        self._link.travel(self._exchange.size(slot), lambda: self._put(slots, then))
+        slot, began = slots.popleft(), self._world.time.now
+
+        def arrived() -> None:
+            self._notes.upload_s[slot] = self._world.time.now - began
+            self._put(slots, then)
+
+        self._link.travel(self._exchange.size(slot), arrived)
 
     def _invoke(self, answer: Answer, items: Iterable[Item], then: Then) -> None:
         """Call whom the answer asks for: a few one after another here, many beside it."""

@@ -8,8 +8,10 @@ so a long upload holds up the fetch behind it here as it does there.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import inf
 from typing import TYPE_CHECKING
 
 from compiler.simulate.errands import Delivery, Errands
@@ -159,8 +161,8 @@ class Incarnation:
                     case ev.Leave(reason):
                         self._leave(reason)
                     case ev.Seal(task, _, slots):
-                        if (pause := self._sealing_s(task, slots)) > 0.0:
-                            self._occupy_main(pause, ev.Sealed(task))
+                        if self.world.conditions.serialize_bytes_per_s < inf:
+                            self._seal(task, slots)
                         else:
                             waiting.append(ev.Sealed(task))
                     case _:
@@ -179,7 +181,7 @@ class Incarnation:
                 self._run(run)
             elif not self._is_main_busy and self._jobs:
                 self._take_main()
-                self._errands.do(self._jobs.popleft(), self._main_free)
+                self._errands.do(self._jobs.popleft(), partial(self._errand_done, self.world.time.now))
             elif self._is_main_busy and not self._is_io_busy and self._jobs:
                 self._is_io_busy = True
                 self._errands.do(self._jobs.popleft(), self._io_free)
@@ -196,6 +198,10 @@ class Incarnation:
 
     def _main_free(self) -> None:
         self._is_main_busy, self._free_since = False, self.world.time.now
+
+    def _errand_done(self, began: float) -> None:
+        self._notes.errand_s += self.world.time.now - began
+        self._main_free()
 
     def _io_free(self) -> None:
         self._is_io_busy = False
@@ -218,27 +224,30 @@ class Incarnation:
                 exec_s=world.time.now - began - code_s,
                 inputs=inputs,
                 local_bytes=local_bytes,
+                waited_s=self.machine.waited_s(run.task),
+                cpu=world.cpu_of(number, world.time.now - began - code_s),
             )
             self._main_free()
             self._feed(ev.Executed(run.task))
 
         world.execute(number, code_s + world.conditions.task_s, ended)
 
-    def _sealing_s(self, task: str, slots: Iterable[str]) -> float:
-        return sum(self._exchange.size(slot) for slot in slots) / self.world.conditions.serialize_bytes_per_s
-
-    def _occupy_main(self, seconds: float, then: ev.Event) -> None:
-        """Something that the thread which asks for it does at once; it is main's nearly always."""
-        was_busy = self._is_main_busy
+    def _seal(self, task: str, slots: Sequence[str]) -> None:
+        """The thread that asks for it packs and signs at once; it is main's nearly always."""
+        was_busy, began = self._is_main_busy, self.world.time.now
+        sizes = {slot: self._exchange.size(slot) for slot in slots}
+        total = sum(sizes.values())
         if not was_busy:
             self._take_main()
 
         def done() -> None:
+            took_s = self.world.time.now - began
+            self._notes.serialize_s.update({slot: took_s * size / total for slot, size in sizes.items()})
             if not was_busy:
                 self._main_free()
-            self._feed(then)
+            self._feed(ev.Sealed(task))
 
-        self.world.work(seconds, done)
+        self.world.work(total / self.world.conditions.serialize_bytes_per_s, done)
 
     # ---- hints ------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from compiler.simulate.exchange import VirtualExchange
-from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
+from runtime.measures.spans import CpuTime, InputSpan, OutputSpan, StartUp, TaskSpan
 from runtime.plan import EnvClass, Task, slot_name
 from runtime.ports import Item, Store
 
@@ -21,6 +21,8 @@ class Ran:
     exec_s: float
     inputs: tuple[InputSpan, ...]
     local_bytes: int
+    waited_s: float
+    cpu: CpuTime
     stored: set[str] = field(default_factory=set)
     commit_s: float = 0.0
     committed_at: float = 0.0
@@ -28,7 +30,7 @@ class Ran:
 
 @dataclass(slots=True, kw_only=True)
 class Notes:
-    """Where the time of an invocation went so far, in seconds, and what ran in it, by task."""
+    """Where the time of an invocation went so far, in seconds, some of it by slot, and what ran in it, by task."""
 
     setup_s: float = 0.0
     begin_s: float = 0.0
@@ -38,7 +40,10 @@ class Notes:
     commit_s: float = 0.0
     invoke_s: float = 0.0
     idle_s: float = 0.0
+    errand_s: float = 0.0
     invocations: int = 0
+    serialize_s: dict[str, float] = field(default_factory=dict)
+    upload_s: dict[str, float] = field(default_factory=dict)
     ran: dict[str, Ran] = field(default_factory=dict)
 
     def stored(self, items: Iterable[Item], fill: frozenset[str], took: float, at: float) -> None:
@@ -70,13 +75,41 @@ class Notes:
             invocations=self.invocations,
             invoke_s=self.invoke_s,
             idle_s=self.idle_s,
+            errand_s=self.errand_s,
             bytes_in=exchange.bytes_in,
             bytes_out=exchange.bytes_out,
         )
 
     def spans(self, exchange: VirtualExchange) -> tuple[TaskSpan, ...]:
         """One record for each attempt."""
-        return tuple([_span(ran, exchange) for ran in self.ran.values()])
+        return tuple([self._span(ran, exchange) for ran in self.ran.values()])
+
+    def _span(self, ran: Ran, exchange: VirtualExchange) -> TaskSpan:
+        task = ran.task
+        return TaskSpan(
+            task=task.name,
+            attempt=ran.attempt,
+            outcome="skipped" if task.is_handler else "done",
+            started_at=ran.started_at,
+            exec_s=ran.exec_s,
+            wait_inputs_s=ran.waited_s,
+            commit_s=ran.commit_s,
+            committed_at=ran.committed_at,
+            inputs=ran.inputs,
+            local_inputs=len(task.in_edges) - len(ran.inputs),
+            local_bytes=ran.local_bytes,
+            outputs=tuple([self._output(ran, slot_name(task.name, name), name, exchange) for name in _names(task)]),
+            cpu=ran.cpu,
+        )
+
+    def _output(self, ran: Ran, slot: str, name: str | None, exchange: VirtualExchange) -> OutputSpan:
+        return OutputSpan(
+            name=name,
+            bytes=exchange.size(slot),
+            is_stored=slot in ran.stored,
+            serialize_s=self.serialize_s.get(slot, 0.0) if slot in ran.stored else 0.0,
+            upload_s=self.upload_s.get(slot, 0.0) if slot in ran.stored else 0.0,
+        )
 
 
 def base_record(env: EnvClass, *, run: str, worker: str, token: str, state: str, sent_at: float, now: float) -> StartUp:
@@ -93,25 +126,6 @@ def base_record(env: EnvClass, *, run: str, worker: str, token: str, state: str,
     )
 
 
-def _span(ran: Ran, exchange: VirtualExchange) -> TaskSpan:
-    task = ran.task
-    outputs: list[tuple[str, str | None]] = [(slot_name(task.name, name), name) for name in task.outputs]
-    return TaskSpan(
-        task=task.name,
-        attempt=ran.attempt,
-        outcome="skipped" if task.is_handler else "done",
-        started_at=ran.started_at,
-        exec_s=ran.exec_s,
-        wait_inputs_s=max((one.fetch_s for one in ran.inputs), default=0.0),
-        commit_s=ran.commit_s,
-        committed_at=ran.committed_at,
-        inputs=ran.inputs,
-        local_inputs=len(task.in_edges) - len(ran.inputs),
-        local_bytes=ran.local_bytes,
-        outputs=tuple(
-            [
-                OutputSpan(name=name, bytes=exchange.size(slot), is_stored=slot in ran.stored)
-                for slot, name in outputs or [(task.name, None)]
-            ]
-        ),
-    )
+def _names(task: Task) -> tuple[str | None, ...]:
+    """Of its outputs; None of the only one."""
+    return task.outputs or (None,)

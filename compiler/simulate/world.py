@@ -31,6 +31,7 @@ from runtime.config import WorkerSettings
 from runtime.local.dispatch import Dispatcher, Limits, MakeEnvironment
 from runtime.local.functions import FunctionConfig
 from runtime.local.invocation import Invocation
+from runtime.measures.spans import CpuTime
 from runtime.plan import Task
 from runtime.ports import Answer, Call, Commit, HintMessage, Store
 from runtime.timeline import InvocationSpans, Timeline
@@ -268,6 +269,12 @@ class World:
         work_s = min(self._draw.cpu_s[instance], self._draw.exec_s[instance]) + before_s
         rest_s = max(0.0, self._draw.exec_s[instance] + before_s - work_s)
         self.work(work_s, partial(self.time.call_later, rest_s, done))
+
+    def cpu_of(self, instance: int, exec_s: float) -> CpuTime:
+        """What an execution had of the CPU: what it took beyond its time alone, it waited for a core."""
+        used_s = min(self._draw.cpu_s[instance], self._draw.exec_s[instance])
+        alone_s = self._draw.exec_s[instance] + self.conditions.task_s
+        return CpuTime(used_s=used_s, delay_s=max(0.0, exec_s - alone_s))
 
     def code_load_s(self, place: Place, tasks: Iterable[Task]) -> float:
         """What an environment spends on code that it needs for the first time."""

@@ -192,14 +192,15 @@ def _alone(sketch: Sketch, default: float) -> float:
 
 def _rate(environments: Iterable[EnvironmentHistory], kinds: Sequence[str], least: int, trip_s: float) -> float:
     """Bytes a second of large values; without limit when there were none."""
-    parts = [one.kinds[kind] for one in environments for kind in kinds if kind in one.kinds]
+    names = [f"{kind} per MB" for kind in kinds]
+    parts = [one.kinds[name] for one in environments for name in names if name in one.kinds]
     moved = merge_relations(parts).buckets if parts else {}
-    rates = [
-        (sketch.count, _middle_bytes(bucket) / max(1e-6, sketch.quantile(0.5) - trip_s))
+    seconds = [
+        (sketch.count, max(1e-6, sketch.quantile(ALONE) - trip_s / (_middle_bytes(bucket) / 1e6)))
         for bucket, sketch in moved.items()
         if bucket >= least
     ]
-    return _weighted(rates, inf)
+    return 1e6 / _weighted(seconds, inf) if seconds else inf
 
 
 def _weighted(values: Sequence[tuple[int, float]], default: float) -> float:

@@ -32,6 +32,10 @@ from runtime.measures.spans import StartUp, TaskSpan
 from runtime.promise import Promise
 from runtime.timeline import LAUNCH_SLACK_S, InvocationSpans, Timeline
 
+BULK = frozenset({"upload", "fetch store", "serialize"})
+BULK_BYTES = 32 * 1024
+"""From here on what these take is told for each million bytes, too: a bucket of sizes is too wide for a rate."""
+
 SUCCEEDED, RESUMED = "succeeded", "resumed"
 Point = tuple[float, float]
 
@@ -207,6 +211,8 @@ def _environment(
     for one in invocations:
         for kind, size, seconds in (*_invocation_points(one, code_bytes, first), *_trips(one.spans)):
             points[kind].append((size, seconds))
+            if kind in BULK and size >= BULK_BYTES:
+                points[f"{kind} per MB"].append((size, seconds / size * 1e6))
     start_up = invocations[0].start_up
     return EnvironmentHistory(
         memory_mb=start_up.memory_mb,

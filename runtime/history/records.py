@@ -105,6 +105,7 @@ class EnvironmentHistory:
                                   of it explains: the worker's logic
         fetch, hint …             an input's trip, by its source         bytes that the trip brought
         upload, serialize         a large value's put, a value's bytes   bytes of the value
+        upload per MB …           what a million of these bytes took     bytes that took it
         commit                    a commit that stored an output         bytes of the output
         begin, subdag             once in an invocation                  none
         decode, invoke            per record; per call                   none

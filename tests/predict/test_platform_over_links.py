@@ -21,7 +21,7 @@ def measured(link: str, trip_s: float, bytes_per_s: float | None = None) -> Envi
         "start cold": Relation.of([(5000.0, 0.1)] * 10),
     }
     if bytes_per_s is not None:
-        kinds["upload"] = Relation.of([(8.0 * MIB, trip_s + 8 * MIB / bytes_per_s)] * 10)
+        kinds["upload per MB"] = Relation.of([(8.0 * MIB, (trip_s + 8 * MIB / bytes_per_s) / 8 / MIB * 1e6)] * 10)
     return EnvironmentHistory(memory_mb=1769, exponent=0.0, link=link, kinds=kinds)
 
 

@@ -1,10 +1,13 @@
 """What a plan promises, set right by how far off earlier promises of the same workflow and planner were.
 
 A simulation leaves something out, and it is the same something run after run. Each run's ln(real / simulated middle) is
-a residual. With `ENOUGH` of them the promise is the simulated middle, spread by these residuals: split conformal
-prediction (Vovk et al. 2005; with weights: Tibshirani et al. 2019), whose coverage holds whatever the simulation gets
-wrong, as long as runs are alike. Newer runs weigh more, since machines' moods change. With fewer the simulated
-distribution stays, moved by their middle as far as they are to be trusted.
+a residual. Machines have moods, so neighbours among residuals are alike: their level is followed by exponential
+smoothing (Brown 1956), and what each run was off the level before it is a surprise. With `ENOUGH` residuals the promise
+is the simulated middle at today's level, spread by the surprises: split conformal prediction (Vovk et al. 2005; with
+weights: Tibshirani et al. 2019), whose coverage holds whatever simulation and smoothing get wrong, as long as surprises
+are alike. The pace of smoothing is the one that would have been surprised least: slow where runs vary by chance, quick
+where they drift. With fewer residuals the simulated distribution stays, moved by their middle as far as they are to be
+trusted.
 """
 
 from __future__ import annotations
@@ -25,8 +28,11 @@ Array = NDArray[np.float64]
 ENOUGH = 20
 """Residuals from which they alone give the spread; a 95th percentile of fewer is their largest."""
 
-HALF_LIFE = 40
-"""Runs after which a residual weighs half."""
+HALF_LIFE = 60
+"""Runs after which a surprise weighs half."""
+
+PACES = (0.05, 0.15, 0.3, 0.5)
+"""How much of the level the newest residual may make up."""
 
 DOUBT = 5
 """Runs that count against the few that there are."""
@@ -40,14 +46,30 @@ def recalibrated(problem: Problem, planner: str, outlook: Outlook) -> Outlook:
     residuals = residuals_of(problem, planner)
     if not len(residuals):
         return outlook
-    weights = 0.5 ** (np.arange(len(residuals)) / HALF_LIFE)
     if len(residuals) < ENOUGH:
         trust = len(residuals) / (len(residuals) + DOUBT)
         moved = float(np.exp(trust * np.median(residuals)))
         return replace(outlook, makespans=outlook.makespans * moved)
     parts = (np.arange(len(outlook.makespans)) + 0.5) / len(outlook.makespans)
-    spread = conformal_quantiles(residuals, weights, parts)
-    return replace(outlook, makespans=outlook.model_s * np.exp(spread))
+    return replace(outlook, makespans=outlook.model_s * np.exp(next_residual(residuals, parts)))
+
+
+def next_residual(residuals: Array, parts: Array) -> Array:
+    """The values below which the next residual lies with these probabilities; `residuals` are the newest first."""
+    weights = 0.5 ** (np.arange(len(residuals) - 1) / HALF_LIFE)
+    smoothed = [_smoothed(residuals[::-1], pace) for pace in PACES]
+    level, surprises = min(smoothed, key=lambda one: float(np.average(np.abs(one[1]), weights=weights)))
+    return level + conformal_quantiles(surprises, weights, parts)
+
+
+def _smoothed(values: Array, pace: float) -> tuple[float, Array]:
+    """The level after all values, which are the oldest first; what each but the first was off it, the newest first."""
+    level, weight, surprises = 0.0, 0.0, np.empty(len(values))
+    for number, value in enumerate(values):
+        surprises[number] = value - level
+        weight = 1 - (1 - pace) * (1 - weight)
+        level += pace / weight * (value - level)
+    return level, surprises[:0:-1]
 
 
 def residuals_of(problem: Problem, planner: str) -> Array:

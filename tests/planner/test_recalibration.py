@@ -9,7 +9,7 @@ import pytest
 
 from compiler.planner.outlook import look_ahead
 from compiler.planner.problem import Problem
-from compiler.planner.recalibration import conformal_quantiles, promise_from, recalibrated
+from compiler.planner.recalibration import conformal_quantiles, next_residual, promise_from, recalibrated
 from compiler.planner.strategies import STRATEGIES
 from runtime.history.records import RunRow
 from tests.factories import make_tree
@@ -71,6 +71,33 @@ def test_the_share_of_runs_within_a_percentile_is_that_percentile(count):
     quantiles = np.array([conformal_quantiles(row, weights, parts) for row in seen])
     covered = (random.standard_t(4, size=(4000, 1)) <= quantiles).mean(axis=0)
     assert covered == pytest.approx(parts, abs=0.025)
+
+
+MOODS = {
+    "chance alone": lambda random, size: random.standard_t(4, size),
+    "drift": lambda random, size: np.cumsum(random.standard_normal(size)) + random.standard_normal(size),
+    "other days": lambda random, size: (
+        random.standard_normal(size) + 10 * random.standard_normal(9)[np.arange(size) // 50]
+    ),
+}
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_promises_are_kept_whatever_the_mood_of_the_machine(mood):
+    """420 runs one after another, each promised from those before it."""
+    residuals, parts = MOODS[mood](np.random.default_rng(7), 420), np.array([0.5, 0.9, 0.95])
+    promised = np.array([next_residual(residuals[:number][::-1], parts) for number in range(20, 420)])
+    covered = (residuals[20:, None] <= promised).mean(axis=0)
+    assert covered == pytest.approx(parts, abs=0.04)
+
+
+def test_a_drift_is_followed_and_chance_is_not():
+    random, part = np.random.default_rng(1), np.array([0.5])
+    steady = random.standard_normal(100)
+    (calm,) = next_residual(np.append(3.0, steady), part)
+    (moved,) = next_residual(np.append(np.linspace(3.0, 0.0, 60), 0.01 * steady[:40]), part)
+    assert abs(calm) < 0.5
+    assert moved > 2.5
 
 
 def test_a_promise_tells_every_percentile_and_the_rank_of_a_run(outlook):

@@ -310,7 +310,8 @@ def _look(problem: Problem, plan: Plan) -> Outlook:
 def _meeting_objective(posed: Posed, planned: Planned) -> Planned:
     """The same with what is to be said of the objective. Raises ManifestError (E511) when the plan misses it by what
     was measured. An objective without bounds makes nobody predict who has not."""
-    from compiler.planner.promises import Prospect, check_objective, check_samples, is_bounded
+    from compiler.planner.promises import Prospect, check_objective, check_samples
+    from compiler.planner.search.objective import is_bounded
 
     problem, found = planned.problem, tuple[Diagnostic, ...]()
     if is_bounded(problem.objective):

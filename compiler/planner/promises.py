@@ -45,11 +45,6 @@ class Prospect:
         return f"{seconds_text(self.outlook.statistic(sla))} {_statistic(sla)} for {dollars(self.outlook.cost.usd)}"
 
 
-def is_bounded(sla: Sla) -> bool:
-    """Whether a plan may miss the objective."""
-    return sla.deadline_s is not None or sla.budget_usd is not None
-
-
 def check_objective(problem: Problem, found: Prospect, best: Callable[[], Prospect]) -> tuple[Diagnostic, ...]:
     """E511 for each bound that the plan misses, W511 when nobody has measured what it rests on. `best` is the plan of
     whoever searches for one that meets the objective; it is asked for only then."""

@@ -4,8 +4,9 @@
    flexible plans, hybrids; and the plans of the other planners.
 2. **A quick estimate** of each assignment; the best of them, and those that nothing is both faster and cheaper than,
    are **simulated** (`search.judge`).
-3. **Local search** (`search.moves`) on the quick estimate, brought to scale by what was simulated, guided by the
-   critical path, from several starts, `ROUNDS` rounds in all or as many as the options say.
+3. **Local search** (`search.moves`) on the quick estimate, brought to scale by a simulation of where it starts, guided
+   by the critical path, from several starts, `ROUNDS` rounds in all or as many as the options say. What turns out to
+   be beyond a bound is brought back; where no money is spoken of, the fastest is made cheaper.
 4. What it found is simulated; the best of everything that was is looked at as closely as any plan, and of these the
    objective chooses (`search.objective`), by the same draws for all.
 
@@ -16,10 +17,12 @@ of every stage is bounded. Unknown times are defaults: what comes out then is a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from random import Random
 
+from compiler.manifest.model import Sla
 from compiler.planner.model import Plan
 from compiler.planner.problem import Problem
 from compiler.planner.quick import Quick, Rough
@@ -27,7 +30,7 @@ from compiler.planner.registry import ON_FLEXIBLE, ON_PINNED, STRATEGIES, strate
 from compiler.planner.search.candidate import Candidate, candidate_of
 from compiler.planner.search.judge import Judge, Judged, Scale
 from compiler.planner.search.moves import Found, improve
-from compiler.planner.search.objective import Figures, choose, preference, undominated
+from compiler.planner.search.objective import NOISE, Figures, choose, is_bounded, lack, preference, undominated
 from compiler.planner.search.seeds import flexible_seeds, pinned_seeds
 from compiler.planner.search.weights import Weights
 
@@ -41,6 +44,9 @@ SEARCH_WORK = 400_000
 
 STARTS = 3
 """Assignments from which a local search starts."""
+
+RICH = 20
+"""Looks from which on every plan of the others gets one; with fewer those that the quick estimate likes do."""
 
 SMALL = 3_000
 """Tasks up to which every other planner is asked; the quick ones always are."""
@@ -66,16 +72,22 @@ class _Search:
         self.weights = Weights(problem=problem, quick=Quick(problem))
         self.judge = Judge(problem, NAME)
         self.found: dict[tuple[object, ...], Found] = {}
+        self.random = Random(problem.options.seed)
+        self.rounds = min(ROUNDS, self._rounds_within(SEARCH_WORK, 0))
+        if problem.options.rounds is not None:
+            self.rounds = problem.options.rounds
 
     def run(self, rivals: Sequence[str]) -> Judged:
         theirs = list(self._theirs(rivals))
         self._estimate(one for one in theirs if one.is_pinned)
         self._estimate(islice(pinned_seeds(self.weights), self._rounds_within(SEED_WORK, 3)))
         judge = self.judge
-        judge.look(theirs, len(theirs))
-        judge.look(self._promising(Scale()), max(1, judge.left // 3))
-        judge.look(list(flexible_seeds(self.weights, NAME)), max(1, judge.left // 2))
+        is_rich = judge.left >= RICH
+        judge.look([one for one in theirs if is_rich or not one.is_pinned], len(theirs))
+        judge.look(self._promising(Scale()), max(1, judge.left // 4))
+        judge.look(list(flexible_seeds(self.weights, NAME)), max(1, judge.left // 3))
         self._search_on()
+        self._save()
         judge.look(self._promising(self._scale()), judge.left)
         finals = judge.finals(lambda figures: preference(figures, self.sla))
         assert finals, "no candidate can end"
@@ -122,17 +134,42 @@ class _Search:
     # ---- search -----------------------------------------------------------------------------------------
 
     def _search_on(self) -> None:
-        options = self.problem.options
-        rounds = options.rounds if options.rounds is not None else min(ROUNDS, self._rounds_within(SEARCH_WORK, 0))
-        worth = self._worth(self._scale())
-        starts = sorted(self.found.values(), key=lambda one: worth(one.rough))[:STARTS]
-        random = Random(options.seed)
-        for start in starts:
-            better = improve(self.weights, start, worth, rounds // len(starts), random)
-            self.found.setdefault(better.candidate.key(), better)
+        """Local search from several starts, each by its own scale; what is found beyond a bound is brought back."""
+        for start in self._starts(STARTS):
+            better = self._improved(start, self.sla, self.rounds // (2 * STARTS))
+            if (judged := self._look(better)) is not None and lack(judged.figures, self.sla):
+                self._look(self._improved(better, self.sla, self.rounds // (2 * STARTS)))
 
-    def _worth(self, scale: Scale) -> Callable[[Rough], tuple[float, ...]]:
-        return lambda rough: preference(scale(_figures(rough)), self.sla)
+    def _save(self) -> None:
+        """Where nothing is said of money: the cheapest on from the fastest, as long as that takes no longer."""
+        best = choose(self.judge.found, lambda one: one.figures, self.sla)
+        found = self.found.get(best.candidate.key())
+        if is_bounded(self.sla) or found is None:
+            return
+        bounded = replace(self.sla, deadline_s=best.figures.seconds * (1 + NOISE / 2))
+        self._look(self._improved(found, bounded, self.rounds // 2))
+
+    def _starts(self, count: int) -> list[Found]:
+        """The best by the objective that differ in what they are estimated to do."""
+        scale = self._scale()
+        known = sorted(self.found.values(), key=lambda one: preference(scale(_figures(one.rough)), self.sla))
+        apart = {(round(one.rough.makespan_s, 3), round(one.rough.cost_usd, 7)): one for one in reversed(known)}
+        return list(reversed(apart.values()))[:count]
+
+    def _improved(self, start: Found, sla: Sla, rounds: int) -> Found:
+        """What a local search makes of it, by the scale of its own simulation."""
+        judged = self._look(start)
+        scale = self._scale() if judged is None else Scale.of([(_figures(start.rough), judged.figures)])
+
+        def worth(rough: Rough) -> tuple[float, ...]:
+            return preference(scale(_figures(rough)), sla)
+
+        better = improve(self.weights, start, worth, rounds, self.random)
+        return self.found.setdefault(better.candidate.key(), better)
+
+    def _look(self, found: Found) -> Judged | None:
+        self.judge.look([found.candidate], 1)
+        return self.judge.of(found.candidate)
 
 
 def _figures(rough: Rough) -> Figures:

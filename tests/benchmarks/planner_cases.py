@@ -72,11 +72,10 @@ def learned_history(name: str, build: Build, folder: Path, runs: int) -> GraphHi
 def traces(paths: Sequence[Path], folder: Path, args: argparse.Namespace) -> Iterator[Case]:
     """Recorded runs in WfFormat 1.4."""
     for path in paths:
-        own = folder / "traces" / path.stem
-        if not own.exists():
-            with redirect_stdout(io.StringIO()):
-                if treadle(["import", "wfformat", str(path), "-o", str(own), "--json"]):
-                    raise SystemExit(f"{path.name} cannot be imported")
+        own = folder / path.stem
+        with redirect_stdout(io.StringIO()):
+            if treadle(["import", "wfformat", str(path), "-o", str(own), "--json"]):
+                raise SystemExit(f"{path.name} cannot be imported")
         bundle: LoadedBundle = compile_workflow(own / "workflow.yaml", CompileOptions()).loaded
         timeline = decode_timeline((own / "timeline.json").read_bytes())
         yield _case(path.stem, own / "workflow.yaml", history_of_trace(timeline, bundle), args)
@@ -88,6 +87,7 @@ def _case(name: str, path: Path, history: GraphHistory, args: argparse.Namespace
         concurrency=args.environments,
         cores=args.cores or inf,
         link=parse_link(args.link),
+        rounds=args.rounds,
         recall=lambda signature, marks: History(graphs={history.signature: history}),
     )
     problem = plan_workflow(path, options).problem

@@ -1,7 +1,7 @@
 """Planners side by side in simulation, on the same history: who is faster, and at what cost?
 
     python -m tests.benchmarks.planners [--traces FOLDER] [--examples all] [--folder DIR] [--runs 3]
-        [--percentile 95] [--environments 16] [--link lambda] [--cores N] [--only NAME…] [--fresh SEED]
+        [--percentile 95] [--environments 16] [--link lambda] [--cores N] [--only NAME…] [--rounds N] [--fresh SEED]
 
 `--examples` are folders of `manifests/`, by comma, or `all`: they are run `--runs` times for real first, on a local
 service, and these runs are kept in `--folder`. `--traces` is a folder of recorded runs in WfFormat 1.4. Everything else
@@ -15,7 +15,7 @@ Then what `treadle` promises, for each rival, once as it is and once alone:
 
 - *least of all*: with no budget its makespan is no longer than any rival's, within `NOISE`;
 - *at its cost*: with the rival's cost for a budget it is no longer than that rival's, and costs no more. Where it is
-  shorter by more than `NOISE`, it is strictly better.
+  shorter it is strictly better, and by more where that is more than `NOISE`.
 
 Judged is by the draws that `treadle` chose by; with `--fresh SEED` by others, which it has not seen.
 """
@@ -77,6 +77,10 @@ class Duel:
 
     @property
     def is_better(self) -> bool:
+        return not self.is_worse and self.ours_s < self.theirs_s
+
+    @property
+    def is_clearly_better(self) -> bool:
         return not self.is_worse and self.ours_s < self.theirs_s * (1 - NOISE)
 
 
@@ -170,7 +174,7 @@ def duel_rows(duels: Sequence[Duel]) -> Iterator[Sequence[str]]:
 
 
 def verdict_rows(benches: Sequence[Bench], duels: Sequence[Duel]) -> Iterator[Sequence[str]]:
-    yield ("treadle", "least of all", "shorter", "at its cost", "worse", "worse than noise", "strictly better")
+    yield ("treadle", "least of all", "shorter", "at its cost", "worse", "by more than noise", "better", "by more")
     for name in (NAME, ALONE):
         ratios = [bench.least(name) for bench in benches]
         own = [one for one in duels if one.is_alone == (name == ALONE)]
@@ -182,6 +186,7 @@ def verdict_rows(benches: Sequence[Bench], duels: Sequence[Duel]) -> Iterator[Se
             str(sum(one.is_worse for one in own)),
             str(sum(one.is_worse_than_noise for one in own)),
             f"{sum(one.is_better for one in own)} of {len(own)}",
+            f"{sum(one.is_clearly_better for one in own)} of {len(own)}",
         )
 
 
@@ -193,25 +198,27 @@ def parser() -> argparse.ArgumentParser:
     )
     own.add_argument("--traces", type=Path, metavar="FOLDER", help="recorded runs in WfFormat 1.4")
     own.add_argument("--examples", default="", help="folders of manifests/ by comma, or all")
-    own.add_argument("--folder", type=Path, help="where real runs and imported traces are kept")
+    own.add_argument("--folder", type=Path, help="where real runs are kept")
     own.add_argument("--runs", type=int, default=3, help="real runs of each example")
     own.add_argument("--percentile", type=float, default=95.0, help="what planners aim at and are judged by")
     own.add_argument("--environments", type=int, default=16, help="how many may live at one time")
     own.add_argument("--link", default="lambda", help="what lies between workers and Redis")
     own.add_argument("--cores", type=float, help="CPUs that all share (default: each has its own)")
     own.add_argument("--only", nargs="*", default=[], help="names that contain one of these words")
+    own.add_argument("--rounds", type=int, help="how long searches may search (default: what planners find right)")
     own.add_argument("--fresh", type=int, metavar="SEED", help="judge by draws that no planner has seen")
     return own
 
 
-def cases(args: argparse.Namespace, folder: Path) -> Iterator[Case]:
+def cases(args: argparse.Namespace, temporary: Path) -> Iterator[Case]:
     def wanted(name: str) -> bool:
         return not args.only or any(word in name for word in args.only)
 
     names = example_names() if args.examples == "all" else [name for name in args.examples.split(",") if name]
-    yield from examples(filter(wanted, names), folder, args)
+    yield from examples(filter(wanted, names), args.folder or temporary / "runs", args)
     if args.traces is not None:
-        yield from traces([path for path in sorted(args.traces.glob("*.json")) if wanted(path.stem)], folder, args)
+        paths = [path for path in sorted(args.traces.glob("*.json")) if wanted(path.stem)]
+        yield from traces(paths, temporary, args)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -219,7 +226,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     benches: list[Bench] = []
     duels: list[Duel] = []
     with tempfile.TemporaryDirectory() as temporary:
-        for case in cases(args, args.folder or Path(temporary)):
+        for case in cases(args, Path(temporary)):
             bench = Bench(case, args)
             duels += bench.run()
             benches.append(bench)

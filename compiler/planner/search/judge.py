@@ -67,6 +67,10 @@ class Judge:
                 self.left, most = self.left - 1, most - 1
                 self._known[key] = self._judged(candidate, self._rough_runs)
 
+    def of(self, candidate: Candidate) -> Judged | None:
+        """What came of a candidate, if it was looked at and can end."""
+        return self._known.get(candidate.key())
+
     def finals(self, rank: Callable[[Figures], tuple[float, ...]]) -> list[Judged]:
         """The best of those, looked at as closely as any plan is."""
         best = sorted(self.found, key=lambda one: rank(one.figures))

@@ -1,7 +1,7 @@
 """Which of several plans an objective wants: the fastest, the fastest within a budget, the cheapest within a deadline.
 
 - Nothing said of money or time: the least makespan, by the objective's statistic; of plans within `NOISE` of the least,
-  the cheapest, because so little is not worth money and cannot be told from chance.
+  which can hardly be told from it, one that saves a larger part of the cost than it loses of the time.
 - A `budget`: the least makespan among plans that cost no more.
 - A `deadline`: the cheapest among plans that meet it; with a `budget`, it has to be kept, too.
 - Where no plan meets them: the one that comes nearest, so that somebody can say how near.
@@ -29,6 +29,11 @@ class Figures:
     usd: float
 
 
+def is_bounded(sla: Sla) -> bool:
+    """Whether a plan may miss the objective."""
+    return sla.deadline_s is not None or sla.budget_usd is not None
+
+
 def lack(figures: Figures, sla: Sla) -> float:
     """How far a plan is beyond what the objective allows, as the sum of parts of it; 0.0 when it meets everything."""
     late = _beyond(figures.seconds, sla.deadline_s)
@@ -51,11 +56,11 @@ def preference(figures: Figures, sla: Sla) -> tuple[float, float, float]:
 def choose(candidates: Sequence[T], figures: Callable[[T], Figures], sla: Sla) -> T:
     """The one that the objective wants; of equals the first."""
     best = min(candidates, key=lambda one: preference(figures(one), sla))
-    if sla.deadline_s is not None or sla.budget_usd is not None:
+    if is_bounded(sla):
         return best
     enough = figures(best).seconds * (1 + NOISE)
     near = [one for one in candidates if figures(one).seconds <= enough]
-    return min(near, key=lambda one: (figures(one).usd, figures(one).seconds))
+    return min(near, key=lambda one: (figures(one).usd * figures(one).seconds, figures(one).seconds))
 
 
 def undominated(candidates: Sequence[T], figures: Callable[[T], Figures]) -> list[T]:

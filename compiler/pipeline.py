@@ -252,7 +252,13 @@ def pose(graph: Graph, options: CompileOptions, warnings: tuple[Diagnostic, ...]
 
 @collector_paused()
 def solve(posed: Posed, planner: str) -> Planned:
-    """The plan of one planner, a name in `STRATEGIES`. Several may be asked; what is known is looked up once."""
+    """The plan of one planner, a name in `STRATEGIES`. Raises ManifestError (E511) when it misses the objective."""
+    return _meeting_objective(posed, plan_by(posed, planner))
+
+
+@collector_paused()
+def plan_by(posed: Posed, planner: str) -> Planned:
+    """The plan of one planner, whatever the objective. Several may be asked; what is known is looked up once."""
     from compiler.planner.directives import unheeded
     from compiler.planner.registry import ALLOWED
     from compiler.planner.strategies import STRATEGIES
@@ -261,17 +267,14 @@ def solve(posed: Posed, planner: str) -> Planned:
     problem = Problem(graph=posed.graph, options=posed.options, learn=posed.learn)
     plan = STRATEGIES[planner](problem)
     validate_plan(problem, plan)
-    return _meeting_objective(
-        posed,
-        Planned(
-            graph=problem.graph,
-            plan=plan,
-            problem=problem,
-            collect=posed.collect,
-            look=cache(partial(_look, problem, plan)),
-            warnings=(*posed.warnings, *unheeded(problem.graph, planner, ALLOWED[planner])),
-            is_predicted=problem.is_learnt,
-        ),
+    return Planned(
+        graph=problem.graph,
+        plan=plan,
+        problem=problem,
+        collect=posed.collect,
+        look=cache(partial(_look, problem, plan)),
+        warnings=(*posed.warnings, *unheeded(problem.graph, planner, ALLOWED[planner])),
+        is_predicted=problem.is_learnt,
     )
 
 

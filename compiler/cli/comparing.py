@@ -1,7 +1,7 @@
 """Planners side by side: the same workflow, the same history, the same random numbers, each with its own plan.
 
 What is known of the workflow is looked up before, so that planning times are those of the planners. A planner that
-makes no plan (E511, say) has its reason in its row.
+makes no plan, or one that misses the objective (E511), has its reason below the table.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from compiler.cli.outlook_data import outlook_object
 from compiler.cli.outlooks import basis, is_known, percentile_names, statistics
 from compiler.cli.progress import working_line
 from compiler.cli.prospects import UNKNOWN, objective
+from compiler.cli.reports import show_diagnostics
 from compiler.cli.tables import table
-from compiler.diagnostics import Diagnostic, ManifestError
-from compiler.pipeline import Planned, Posed, solve
+from compiler.diagnostics import Diagnostic, ManifestError, Severity
+from compiler.pipeline import Planned, Posed, plan_by
+from compiler.planner.problem import Problem
+from compiler.planner.promises import Prospect, check_objective, check_samples
 from compiler.rendering.json_format import to_json
 from compiler.rendering.text import cells, prose
 from runtime.quantities import dollars, format_size, seconds_text
@@ -32,12 +35,17 @@ MANY = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """One planner: its plan and how long that took, or why it made none."""
+    """One planner: its plan and how long that took, or none; `found` is why not, or what speaks against its plan."""
 
     planner: str
     planned: Planned | None
     planning_s: float
-    failure: tuple[Diagnostic, ...] = ()
+    found: tuple[Diagnostic, ...] = ()
+
+    @property
+    def has_failed(self) -> bool:
+        """There is no plan, or one that misses the objective."""
+        return self.planned is None or any(one.severity is Severity.ERROR for one in self.found)
 
     @property
     def figures(self) -> dict[str, float]:
@@ -75,31 +83,27 @@ def chosen(text: str) -> list[str]:
 def contend(posed: Posed, names: Sequence[str], console: Console) -> list[Contender]:
     """A plan of each planner, with its outlook: on hints and defaults where one of them had nothing else, either."""
     posed.learn(posed.graph)
-    found = [
-        _contender(posed, name, f"{name} ({number}/{len(names)})", console) for number, name in enumerate(names, 1)
-    ]
-    is_predicted = any(one.planned is not None and one.planned.is_predicted for one in found)
-    shown = [_on_one_basis(one, is_predicted=is_predicted) for one in found]
+    made = [_contender(posed, name, f"{name} ({number}/{len(names)})", console) for number, name in enumerate(names, 1)]
+    is_predicted = any(one.planned is not None and one.planned.is_predicted for one in made)
+    shown = [_on_one_basis(one, is_predicted=is_predicted) for one in made]
+    prospects: dict[str, Prospect] = {}
     for one in shown:
         if one.planned is not None and is_known(one.planned):
             with working_line(console, f"simulating the plan of {one.planner}"):
-                _ = one.planned.outlook
-    made = [one.planned for one in shown if one.planned is not None]
-    if made:
-        tell_history_notes(made[0].problem, console)
-    return shown
+                prospects[one.planner] = Prospect(planner=one.planner, outlook=one.planned.outlook)
+    return [_judged(one, prospects) for one in shown]
 
 
 def _contender(posed: Posed, name: str, label: str, console: Console) -> Contender:
     planned: Planned | None = None
-    failure: tuple[Diagnostic, ...] = ()
+    found: tuple[Diagnostic, ...] = ()
     began = time.perf_counter()
     try:
         with working_line(console, f"planning with {label}"):
-            planned = solve(posed, name)
+            planned = plan_by(posed, name)
     except ManifestError as err:
-        failure = tuple(err.diagnostics)
-    return Contender(planner=name, planned=planned, planning_s=time.perf_counter() - began, failure=failure)
+        found = tuple(err.diagnostics)
+    return Contender(planner=name, planned=planned, planning_s=time.perf_counter() - began, found=found)
 
 
 def _on_one_basis(one: Contender, *, is_predicted: bool) -> Contender:
@@ -107,6 +111,27 @@ def _on_one_basis(one: Contender, *, is_predicted: bool) -> Contender:
     if one.planned is None or not is_predicted:
         return one
     return replace(one, planned=replace(one.planned, is_predicted=True))
+
+
+def _judged(one: Contender, prospects: Mapping[str, Prospect]) -> Contender:
+    """With what the objective has against its plan."""
+    own = prospects.get(one.planner)
+    if one.planned is None or own is None:
+        return one
+    problem, sla = one.planned.problem, one.planned.problem.objective
+
+    def best() -> Prospect:
+        return min(prospects.values(), key=lambda other: (other.misses(sla), other.outlook.statistic(sla)))
+
+    return replace(one, found=check_objective(problem, own, best))
+
+
+def tell_doubts(posed: Posed, contenders: Sequence[Contender], console: Console) -> None:
+    """What a single plan would be warned of, too: of the history, and of too few samples."""
+    if any(one.planned is not None for one in contenders):
+        problem = Problem(graph=posed.graph, options=posed.options, learn=posed.learn)
+        show_diagnostics(check_samples(problem), console)
+        tell_history_notes(problem, console)
 
 
 def best_of(contenders: Sequence[Contender]) -> dict[str, set[str]]:
@@ -128,14 +153,14 @@ def comparison_object(contenders: Sequence[Contender]) -> dict[str, object]:
 
 def _object(one: Contender, best_in: list[str]) -> dict[str, object]:
     if one.planned is None:
-        return {"planning_s": one.planning_s, "best_in": [], "makespan_s": None, **to_json(one.failure)}
+        return {"planning_s": one.planning_s, "best_in": [], "makespan_s": None, **to_json(one.found)}
     is_shown = is_known(one.planned)
     return {
         "planning_s": one.planning_s,
         "best_in": best_in,
         **(outlook_object(one.planned.problem, one.planned.outlook) if is_shown else {"makespan_s": None}),
         "pinned_workers": len(one.planned.plan.workers),
-        "diagnostics": [],
+        **to_json(one.found),
     }
 
 
@@ -156,8 +181,9 @@ def comparison_lines(posed: Posed, contenders: Sequence[Contender], console: Con
         yield console.paint(f"  {part[0]}", BOLD)
         yield from (f"  {line}" for line in part[1:])
     for one in contenders:
-        for diagnostic in one.failure[:1]:
-            yield f"  {one.planner}: no plan: {diagnostic.code}: {prose(diagnostic.message)}"
+        for diagnostic in one.found[:2]:
+            who = "" if one.planned is not None else f"{one.planner}: no plan: "
+            yield f"  {who}{diagnostic.code}: {prose(diagnostic.message)}"
     if any(best.values()):
         yield f"  {BEST} the least of its column"
     yield from _basis(made)

@@ -91,6 +91,22 @@ def test_a_planner_that_finds_no_plan_says_why_in_its_row(
     assert treadle("plan", fan, "--compare", "stern").code == 1
 
 
+def test_plans_that_miss_the_objective_have_figures_and_the_reason(treadle: Treadle, fan: Path) -> None:
+    fan.write_text(fan.read_text().replace("{percentile: 97}", "{percentile: 97, deadline: 1ms}"))
+    remember(fan, {"f": TEN, "g": TEN})
+    called = treadle("plan", fan, "--compare", "simple,wukong")
+    assert called.code == 1
+    assert "E511: `simple` is predicted to take" in called.out
+    data = treadle("plan", fan, "--compare", "simple,wukong", "--json").json
+    assert data["wukong"]["makespan_s"]["p97"] > 1
+    assert data["wukong"]["diagnostics"][0]["code"] == "E511"
+
+
+def test_few_samples_are_said_once(treadle: Treadle, fan: Path) -> None:
+    remember(fan, {"f": TEN, "g": TEN})
+    assert treadle("plan", fan, "--compare", "simple,wukong").err.count("warning[W512") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -126,8 +126,8 @@ def test_a_history_that_cannot_be_read_is_left_out_and_said_once(
     treadle: Treadle, diamond: Path, change: Change, said: str
 ) -> None:
     remember(diamond, {"a": TEN, "b": TEN, "c": TEN, "d": TEN}, change=change)
-    for verb in ("plan", "build"):
-        called = treadle(verb, diamond)
+    for verb in (["plan"], ["build"], ["plan", "--compare", "simple,wukong"]):
+        called = treadle(*verb, diamond)
         assert called.code == 0
         assert called.err.count(said) == 1
     assert "makespan ?" in treadle("plan", diamond).out

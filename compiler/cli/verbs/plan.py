@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from compiler.cli.arguments import (
@@ -16,17 +17,26 @@ from compiler.cli.arguments import (
     add_planning,
     add_set,
 )
+from compiler.cli.comparing import (
+    Contender,
+    chosen,
+    comparison_lines,
+    comparison_object,
+    contend,
+    tell_doubts,
+)
 from compiler.cli.console import BOLD, Console, Exit
 from compiler.cli.expectations import Expectation, expect
 from compiler.cli.history_notes import history_notes
 from compiler.cli.outlook_data import forecast_objects, instance_object, outlook_object, path_object
-from compiler.cli.outlooks import forecast_lines, outlook_lines, path_lines
+from compiler.cli.outlooks import counted, forecast_lines, outlook_lines, path_lines
 from compiler.cli.plan_pictures import plan_picture, timeline_text
 from compiler.cli.prospects import UNKNOWN, prospect_rows, prospects_json
+from compiler.cli.reports import report_manifest_error
 from compiler.cli.stages import load_plan, load_posed
 from compiler.diagnostics import ManifestError
 from compiler.graph.model import Graph
-from compiler.pipeline import Planned
+from compiler.pipeline import Planned, Posed
 from compiler.planner.kept import kept_document
 from compiler.planner.model import FLEXIBLE, Plan
 from compiler.rendering.text import printable
@@ -125,24 +135,26 @@ def _check_together(args: argparse.Namespace) -> None:
 
 
 def _compare(args: argparse.Namespace, console: Console) -> int:
-    from compiler.cli.comparing import chosen, comparison_lines, comparison_object, contend
-    from compiler.cli.reports import report_manifest_error
-
     names = chosen(args.compare)
     posed = load_posed(args, console)
     contenders = contend(posed, names, console)
+    tell_doubts(posed, contenders, console)
     if all(one.planned is None for one in contenders):
-        return report_manifest_error(ManifestError(contenders[0].failure), console)
+        return report_manifest_error(ManifestError(contenders[0].found), console)
     if console.is_json:
         console.json(comparison_object(contenders))
-        return Exit.OK
-    console.say(console.paint(posed.graph.name, BOLD) + f"  {len(posed.graph):,} tasks")
+    else:
+        _show_comparison(posed, contenders, console)
+    return Exit.ERRORS if all(one.has_failed for one in contenders) else Exit.OK
+
+
+def _show_comparison(posed: Posed, contenders: Sequence[Contender], console: Console) -> None:
+    console.say(console.paint(posed.graph.name, BOLD) + f"  {counted(len(posed.graph), 'task')}")
     for label, text in prospect_rows(posed.graph):
         console.say(f"  {label:<18}{printable(text)}")
     console.say("")
     for line in comparison_lines(posed, contenders, console):
         console.say(line)
-    return Exit.OK
 
 
 def as_json(planned: Planned, expected: Expectation | None) -> dict[str, object]:

@@ -2,17 +2,19 @@
 
 The statistic of the objective (a percentile, or the average) is that of the makespan's own distribution: each
 candidate meets the same few drawn runs (common random numbers), so that two candidates differ by what they are and not
-by luck. What a plan promises is `compiler.planner.outlook`'s; here plans are only compared.
+by luck. The last few may be simulated. What a plan promises is `compiler.planner.outlook`'s; here plans are only
+compared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor, inf
 from typing import TYPE_CHECKING
 
 from compiler.manifest.model import Sla
+from compiler.planner.assembly import assemble
 from compiler.planner.problem import Problem
 from compiler.planner.quick import Quick, Rough
 
@@ -25,6 +27,9 @@ RUNS = 12
 WORK = 40_000
 """Tasks that these go through for one candidate: of a large graph fewer runs are looked at, whose makespans are the sum
 of so many parts that they hardly differ."""
+
+SIMULATED_WORK = 4_000
+"""Tasks that the simulations of one candidate go through; a graph of more tasks is not simulated."""
 
 ALIKE = 0.02
 """Of candidates whose statistic is so near to the best, the cheapest is the best: an estimate tells no more apart."""
@@ -80,6 +85,18 @@ class Judge:
             cost_usd=sum(costs) / len(costs),
             middle=glanced.middle,
         )
+
+    def simulate(self, judged: Judged) -> Judged:
+        """What the plan's outlook says, a little coarser from some hundred tasks on; a large graph as it was judged."""
+        from compiler.planner.outlook import look_ahead
+
+        problem, candidate = self.problem, judged.candidate
+        count = len(problem.graph)
+        if count > SIMULATED_WORK:
+            return judged
+        plan = assemble(problem, "", candidate.worker_of, candidate.memory_mb, [""] * count)
+        outlook = look_ahead(problem, plan, work=SIMULATED_WORK)
+        return replace(judged, statistic_s=outlook.statistic(problem.objective), cost_usd=outlook.cost.usd)
 
 
 def statistic(makespans: Sequence[float], sla: Sla) -> float:

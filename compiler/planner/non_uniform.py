@@ -1,8 +1,8 @@
 """The planner `non-uniform`: the best size for all, then less memory for workers that nobody waits for.
 
-It begins with the clusters of `uniform` at the size at which the work is quickest. Then workers off the critical path
-are downgraded, size by size, and the plan is estimated anew after each step: a step is taken when the makespan's
-statistic does not grow and the plan becomes cheaper, and refused when the critical path would go through a
+It begins with what `uniform` finds: the clusters and the size that are best for the objective. Then workers off the
+critical path are downgraded, size by size, and the plan is estimated anew after each step: a step is taken when the
+makespan's statistic does not grow and the plan becomes cheaper, and refused when the critical path would go through a
 worker that was downgraded. Many workers are downgraded together; a refused step is split in two halves, so that
 few steps find what can be spared (group testing). With a deadline the statistic may grow up to it.
 
@@ -39,7 +39,7 @@ ALIKE = 0.001
 def plan_non_uniform(problem: Problem) -> Plan:
     """The strategy."""
     judge = Judge(problem)
-    found = cluster(problem, judge, candidate_sizes(problem)[-1:])
+    found = judge.judge(judge.glance(cluster(problem, judge, candidate_sizes(problem)).candidate))
     search = _Downgrading(problem, judge, found)
     search.run()
     texts = reasons(problem, search.best)

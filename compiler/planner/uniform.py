@@ -2,7 +2,7 @@
 
 Clusters come from list scheduling (`compiler.planner.lists`): the critical path has first claim, successors stay,
 fan-ins go where most bytes lie, starts of workers count. How many workers, and which size, is tried: each candidate is
-estimated, the promising ones in the weather of several runs, and the objective chooses.
+estimated, the promising ones in the weather of several runs, the last few are simulated, and the objective chooses.
 
 For each number of workers there are two clusterings: one that ends each task first, and one of contiguous blocks
 (`compiler.planner.blocks`), which moves less where the graph is a tree or many chains. Numbers of workers are tried
@@ -56,7 +56,8 @@ def cluster(problem: Problem, judge: Judge, sizes: Sequence[int]) -> Judged:
     finalists += [] if winner in finalists else [winner]
     if problem.objective.deadline_s is not None or problem.objective.budget_usd is not None:
         finalists.append(min(glanced, key=lambda one: (one.cost_usd, one.statistic_s)))
-    return best([judge.judge(one) for one in finalists], problem.objective)
+    judged = [judge.judge(one) for one in finalists]
+    return best([judge.simulate(one) for one in judged], problem.objective)
 
 
 def _by_workers(problem: Problem, judge: Judge, figures: Figures, size: int) -> Iterator[Judged]:

@@ -36,7 +36,8 @@ def sizes_of(problem, plan):
 
 
 def start_of(problem):
-    return cluster(problem, Judge(problem), candidate_sizes(problem)[-1:])
+    judge = Judge(problem)
+    return judge.judge(judge.glance(cluster(problem, judge, candidate_sizes(problem)).candidate))
 
 
 def test_a_worker_that_nobody_waits_for_gets_less_memory_and_the_critical_path_keeps_the_best():

@@ -21,6 +21,9 @@ PROMISE_NAME = "promise.json"
 PERCENTILES = 99
 """A promise tells the 1st to the 99th."""
 
+SETTLED_RUNS = 20
+"""Earlier runs from which they alone give a promise's spread: a 95th percentile of fewer is their largest."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
@@ -29,7 +32,7 @@ class Promise:
     `model_s` is the middle that the simulation alone gives, before what earlier runs were off by is set right.
     `cost_usd`, `seconds` (the workers', by the value of a `runtime.moments.Part`), `cold` and `warm` starts are those
     of a run in which everything takes what it takes in the middle. `samples` is the fewest executions that a
-    function's prediction rests on.
+    function's prediction rests on, `runs` the earlier runs by which it was set right.
     """
 
     makespans_s: tuple[float, ...]
@@ -40,6 +43,12 @@ class Promise:
     cold: int
     warm: int
     samples: int
+    runs: int
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether earlier runs alone give its spread."""
+        return self.runs >= SETTLED_RUNS
 
     def within(self, percentile: float) -> float:
         """Seconds within which so many of a hundred runs end, 1 to 99; between two of them in proportion."""
@@ -83,6 +92,7 @@ def promise_of(document: Mapping[str, Any]) -> Promise:
         cold=int(document["cold"]),
         warm=int(document["warm"]),
         samples=int(document["samples"]),
+        runs=int(document["runs"]),
     )
 
 

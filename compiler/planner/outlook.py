@@ -34,7 +34,7 @@ class Outlook:
     those of a run in which everything takes what it takes in the middle.
 
     `samples` is the fewest executions that a prediction rests on; 0: something has never run, and what it takes is a
-    hint or a default.
+    hint or a default. `runs` are the earlier runs that have set the makespans right.
     """
 
     makespans: NDArray[np.float64]
@@ -46,6 +46,7 @@ class Outlook:
     warm: int
     bytes_moved: int
     samples: int
+    runs: int = 0
 
     def quantile(self, percentile: float) -> float:
         """Seconds within which so many of a hundred runs end."""

@@ -2,12 +2,12 @@
 
 A simulation leaves something out, and it is the same something run after run. Each run's ln(real / simulated middle) is
 a residual. Machines have moods, so neighbours among residuals are alike: their level is followed by exponential
-smoothing (Brown 1956), and what each run was off the level before it is a surprise. With `ENOUGH` residuals the promise
-is the simulated middle at today's level, spread by the surprises: split conformal prediction (Vovk et al. 2005; with
-weights: Tibshirani et al. 2019), whose coverage holds whatever simulation and smoothing get wrong, as long as surprises
-are alike. The pace of smoothing is the one that would have been surprised least: slow where runs vary by chance, quick
-where they drift. With fewer residuals the simulated distribution stays, moved by their middle as far as they are to be
-trusted.
+smoothing (Brown 1956), and what each run was off the level before it is a surprise. With `SETTLED_RUNS` residuals the
+promise is the simulated middle at today's level, spread by the surprises: split conformal prediction (Vovk et al. 2005;
+with weights: Tibshirani et al. 2019), whose coverage holds whatever simulation and smoothing get wrong, as long as
+surprises are alike. The pace of smoothing is the one that would have been surprised least: slow where runs vary by
+chance, quick where they drift. With fewer residuals the simulated distribution stays, moved by their middle as far as
+they are to be trusted.
 """
 
 from __future__ import annotations
@@ -20,13 +20,10 @@ from numpy.typing import NDArray
 from compiler.planner.outlook import Outlook
 from compiler.planner.problem import Problem
 from runtime.moments import Part
-from runtime.promise import PERCENTILES, Promise
+from runtime.promise import PERCENTILES, SETTLED_RUNS, Promise
 from runtime.runs.summary import summarize
 
 Array = NDArray[np.float64]
-
-ENOUGH = 20
-"""Residuals from which they alone give the spread; a 95th percentile of fewer is their largest."""
 
 HALF_LIFE = 60
 """Runs after which a surprise weighs half."""
@@ -46,12 +43,13 @@ def recalibrated(problem: Problem, planner: str, outlook: Outlook) -> Outlook:
     residuals = residuals_of(problem, planner)
     if not len(residuals):
         return outlook
-    if len(residuals) < ENOUGH:
+    if len(residuals) < SETTLED_RUNS:
         trust = len(residuals) / (len(residuals) + DOUBT)
         moved = float(np.exp(trust * np.median(residuals)))
-        return replace(outlook, makespans=outlook.makespans * moved)
+        return replace(outlook, makespans=outlook.makespans * moved, runs=len(residuals))
     parts = (np.arange(len(outlook.makespans)) + 0.5) / len(outlook.makespans)
-    return replace(outlook, makespans=outlook.model_s * np.exp(next_residual(residuals, parts)))
+    makespans = outlook.model_s * np.exp(next_residual(residuals, parts))
+    return replace(outlook, makespans=makespans, runs=len(residuals))
 
 
 def next_residual(residuals: Array, parts: Array) -> Array:
@@ -110,4 +108,5 @@ def promise_from(outlook: Outlook) -> Promise:
         cold=outlook.cold,
         warm=outlook.warm,
         samples=outlook.samples,
+        runs=outlook.runs,
     )

@@ -1,6 +1,6 @@
 """A history as bytes: compressed JSON, the same for the same history. Data, never code: whatever is read is checked.
 
-    b"treadle history 3 " + sha256 of what follows + zlib(JSON)
+    b"treadle history 4 " + sha256 of what follows + zlib(JSON)
 
 What is cut, changed or not a history at all is `HistoryUnreadable`; what a newer treadle wrote is `HistoryNewer`,
 which whoever keeps histories leaves alone. Sketches are rows whose bin numbers are written as differences.
@@ -23,7 +23,7 @@ from runtime.history.relation import LARGEST_BUCKET, LogSums, Relation
 from runtime.history.sketch import HIGHEST_BIN, LOWEST_BIN, Sketch
 from runtime.promise import PERCENTILES
 
-VERSION = 3
+VERSION = 4
 MAGIC = b"treadle history "
 LARGEST_BYTES = 256 * 1024 * 1024
 """Uncompressed; a history of 10,000 tasks has a tenth of it."""
@@ -101,7 +101,7 @@ def _graph_row(graph: GraphHistory) -> dict[str, object]:
         "environments": [[env, *_environment_row(found)] for env, found in graph.environments.items()],
         "makespans": [[*key, _sketch_row(sketch)] for key, sketch in graph.makespans.items()],
         "states": graph.states,
-        "ranks": [[planner, sorted(counts.items())] for planner, counts in graph.ranks.items()],
+        "ranks": [[*key, sorted(counts.items())] for key, counts in graph.ranks.items()],
         "runs": [list(astuple(row)) for row in graph.runs],
         "seen": graph.seen_at,
     }
@@ -118,7 +118,10 @@ def _graph(row: Any) -> GraphHistory:
             (_text(planner), _text(sla), _text(link)): _sketch(found) for planner, sla, link, found in row["makespans"]
         },
         states={_text(state): _natural(count) for state, count in row["states"].items()},
-        ranks={_text(planner): _ranks(counts) for planner, counts in row["ranks"]},
+        ranks={
+            (_text(planner), _text(link), _flag(is_settled)): _ranks(counts)
+            for planner, link, is_settled, counts in row["ranks"]
+        },
         runs=tuple(_run(found) for found in row["runs"]),
         seen_at=_time(row["seen"]),
     )
@@ -272,6 +275,12 @@ def _check_numbers(row: list[Any]) -> None:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is neither true nor false")
     return value
 
 

@@ -22,6 +22,7 @@ from runtime.history.records import (
     FamilyKey,
     FamilyRun,
     GraphHistory,
+    RanksKey,
     RunRow,
     Sample,
 )
@@ -67,10 +68,14 @@ def history_of(timeline: Timeline, code: Code, state: str, promise: Promise | No
         if is_whole
         else {},
         states={state: 1},
-        ranks={timeline.planner: {promise.rank(timeline.makespan_s): 1}} if is_whole and promise else {},
+        ranks=_ranks(timeline, promise) if is_whole and promise else {},
         runs=(_row(timeline, launched, state, began, promise.model_s if is_whole and promise else 0.0),),
         seen_at=began,
     )
+
+
+def _ranks(timeline: Timeline, promise: Promise) -> dict[RanksKey, dict[int, int]]:
+    return {(timeline.planner, timeline.link, promise.is_settled): {promise.rank(timeline.makespan_s): 1}}
 
 
 def _began(timeline: Timeline) -> float:

@@ -34,6 +34,10 @@ MakespanKey = tuple[str, str, str]
 """Planner, SLA, and the link between workers and store."""
 
 
+RanksKey = tuple[str, str, bool]
+"""Planner, link, and whether the promises were settled: set right by enough earlier runs."""
+
+
 def class_of(env: str) -> str:
     """The name of the environment class in the key under which a history has its environments."""
     return env.partition(LINK_MARK)[0].partition(EXPONENT_MARK)[0]
@@ -154,8 +158,8 @@ class RunRow:
 class GraphHistory:
     """Everything of one graph signature. `makespans` by planner, SLA and link, of runs that succeeded at once.
 
-    `states` counts the runs by how they ended; `runs` are the newest, the newest first. `ranks` counts by planner those
-    that had promised something and succeeded at once, by `Promise.rank`: 0 to 99.
+    `states` counts the runs by how they ended; `runs` are the newest, the newest first. `ranks` counts those that
+    had promised something and succeeded at once, by `Promise.rank`: 0 to 99.
     """
 
     signature: str
@@ -164,7 +168,7 @@ class GraphHistory:
     environments: Mapping[str, EnvironmentHistory] = field(default_factory=dict)
     makespans: Mapping[MakespanKey, Sketch] = field(default_factory=dict)
     states: Mapping[str, int] = field(default_factory=dict)
-    ranks: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    ranks: Mapping[RanksKey, Mapping[int, int]] = field(default_factory=dict)
     runs: tuple[RunRow, ...] = ()
     seen_at: float = 0.0
 

@@ -65,4 +65,5 @@ def fulfilment_object(found: Fulfilment) -> dict[str, object]:
         "cold_starts": promise.cold,
         "warm_starts": promise.warm,
         "samples": promise.samples,
+        "runs": promise.runs,
     }

@@ -33,6 +33,7 @@ def promise(**changes: object) -> Promise:
         cold=1,
         warm=0,
         samples=7,
+        runs=30,
     )
     return replace(given, **changes)  # type: ignore[arg-type]
 

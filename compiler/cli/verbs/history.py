@@ -24,6 +24,8 @@ DESCRIPTION = """\
 What runs took: per task and class of environments, summaries of bounded size that predictions are made from. It lies in
 the Redis that you name (--redis, or the setting redis_url), else in files of the deployment, and outlives runs.
   show     every workflow; one with its tasks; one task in full; with a manifest: the history of its code
+  calibration  how often runs kept within what was promised of them, by workflow, planner and percentile, with the
+           interval of 95 % in which the share of all runs lies
   export   write it to a file (- for standard output), of all workflows or of those named
   import   add what a file holds; what is known already is left alone
   forget   remove that of a workflow, of a function, of what ran long ago, or all"""
@@ -35,6 +37,8 @@ examples:
   treadle history show wordcount                       its tasks, by class of environments
   treadle history show wordcount count                 one task, by the size of its input
   treadle history show workflow.yaml                   what is known of this code, and what has changed since
+  treadle history calibration                          are promises kept? of every workflow
+  treadle history calibration wordcount --json
   treadle history export history.bin
   treadle history import history.bin --deployment other
   treadle history forget wordcount
@@ -80,6 +84,16 @@ def _show(args: argparse.Namespace, console: Console) -> int:
             show_workflow(store, console, words[0])
         else:
             show_task(store, console, words[0], task)
+    return Exit.OK
+
+
+def _calibration(args: argparse.Namespace, console: Console) -> int:
+    from compiler.cli.calibrations import show_calibration
+
+    if len(args.words) > 1:
+        raise UsageError("calibration takes one WORKFLOW")
+    with _store(args, console) as store:
+        show_calibration(store, console, args.words[0] if args.words else None)
     return Exit.OK
 
 
@@ -238,6 +252,7 @@ def _counted(count: int, what: str) -> str:
 
 ACTIONS: dict[str, Callable[[argparse.Namespace, Console], int]] = {
     "show": _show,
+    "calibration": _calibration,
     "export": _export,
     "import": _import,
     "forget": _forget,

@@ -53,19 +53,29 @@ def parse_link(text: str) -> LinkShape:
     """The link that somebody names or states. Raises ValueError."""
     if text in NAMED:
         return NAMED[text]
+    try:
+        shape = _stated(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no link; write {', '.join(NAMED)}, or figures such as 5ms,20MB/s") from None
+    if shape.round_trip_s > LONGEST_TRIP_S:
+        longest = format_duration(LONGEST_TRIP_S)
+        raise ValueError(f"a round trip of {format_duration(shape.round_trip_s)} is too long; it is at most {longest}")
+    if shape.bytes_per_s < LEAST_BYTES_PER_S:
+        rate = f"{_decimal(int(shape.bytes_per_s))}/s"
+        raise ValueError(f"{rate} is too slow; a link carries at least {_decimal(LEAST_BYTES_PER_S)}/s")
+    return shape
+
+
+def _stated(text: str) -> LinkShape:
+    """From figures, each once at most. Raises ValueError."""
     trips = [part for part in text.split(",") if not part.endswith("/s")]
     rates = [part for part in text.split(",") if part.endswith("/s")]
-    if len(trips) > 1 or len(rates) > 1 or not text:
-        raise ValueError(f"{text!r} is no link; write {', '.join(NAMED)}, or figures such as 5ms,20MB/s")
-    shape = LinkShape(
+    if len(trips) > 1 or len(rates) > 1:
+        raise ValueError("one round trip, one bandwidth")
+    return LinkShape(
         round_trip_s=parse_duration(trips[0]) if trips else 0.0,
         bytes_per_s=parse_size(rates[0].removesuffix("/s")) if rates else math.inf,
     )
-    if shape.round_trip_s > LONGEST_TRIP_S:
-        raise ValueError(f"a round trip of {trips[0]} is too long; it is at most {format_duration(LONGEST_TRIP_S)}")
-    if shape.bytes_per_s < LEAST_BYTES_PER_S:
-        raise ValueError(f"{rates[0]} is too slow; a link carries at least {_decimal(LEAST_BYTES_PER_S)}/s")
-    return shape
 
 
 def _decimal(size: int) -> str:

@@ -204,7 +204,7 @@ CODES: Mapping[str, tuple[str, str]] = {
     "W505": ("no-effect-optimization", "an optimization has no effect here"),
     "W506": ("missing-io-hint-under-sla", "an objective is given, and a task has no `io`"),
     "W508": ("payload-over-half", "a payload takes over half of what the target accepts"),
-    "W511": ("sla-guessed", "hints and defaults say that the objective is missed"),
+    "W511": ("sla-guessed", "a guess says that the objective is missed"),
     "W512": ("few-samples", "a percentile is predicted from few executions"),
     "W514": ("stale-plan", "a kept plan was made for other code"),
 }

@@ -1,8 +1,9 @@
 """E511, W511 and W512: whether a plan is predicted to meet the objective, and how much that prediction is worth.
 
 A deadline or a budget that a plan misses is a mistake when what is predicted has been measured: the plan is refused,
-whoever made it, with the best that there is. What rests on hints and defaults refuses nothing: it is a warning. A
-percentile wants samples enough that some lie beyond it; with fewer it is widened, and said.
+whoever made it, with the best that there is. What is guessed refuses nothing, and is a warning: what rests on hints and
+defaults, and a percentile of few samples, which is wider than the truth, as long as half of the runs would be in time.
+A percentile wants samples enough that some lie beyond it; with fewer it is widened, and said.
 
 An objective with neither deadline nor budget is never looked at here on a planner's behalf that predicts nothing.
 """
@@ -51,11 +52,29 @@ def check_objective(problem: Problem, found: Prospect, best: Callable[[], Prospe
     sla = problem.objective
     if not found.misses(sla):
         return ()
-    is_known = found.outlook.samples > 0
-    hint = _way_out(sla, found, best()) if is_known else "run it once, or state `io`: these are hints and defaults"
-    return tuple(
-        Diagnostic(code="E511" if is_known else "W511", message=f"`{found.planner}` {what}", span=span, hint=hint)
-        for what, span in _misses(problem, found)
+    if not _is_certain(sla, found):
+        return tuple(_diagnostics(problem, found, "W511", _doubt(sla, found.outlook.samples)))
+    return tuple(_diagnostics(problem, found, "E511", _way_out(sla, found, best())))
+
+
+def _diagnostics(problem: Problem, found: Prospect, code: str, hint: str) -> Iterator[Diagnostic]:
+    for what, span in _misses(problem, found):
+        yield Diagnostic(code=code, message=f"`{found.planner}` {what}", span=span, hint=hint)
+
+
+def _is_certain(sla: Sla, found: Prospect) -> bool:
+    """Whether enough is known to refuse a plan: a cost, half of the runs, or a percentile of many samples."""
+    outlook = found.outlook
+    if not outlook.samples or found.is_dear(sla) or sla.deadline_s is None or sla.percentile is None:
+        return outlook.samples > 0
+    return outlook.samples >= samples_wanted(sla.percentile) or outlook.quantile(50) > sla.deadline_s
+
+
+def _doubt(sla: Sla, samples: int) -> str:
+    if not samples:
+        return "run it once, or state `io`: these are hints and defaults"
+    return (
+        f"run it more often: {_counted(samples, 'execution')} tell little of what is rare, and half of the runs meet it"
     )
 
 
@@ -65,7 +84,7 @@ def check_samples(problem: Problem) -> tuple[Diagnostic, ...]:
     sla, samples = problem.objective, problem.predictions.samples
     if sla.percentile is None or not 0 < samples < (wanted := samples_wanted(sla.percentile)):
         return ()
-    count = "1 execution" if samples == 1 else f"{samples:,} executions"
+    count = _counted(samples, "execution")
     return (
         Diagnostic(
             code="W512",
@@ -97,8 +116,12 @@ def _misses(problem: Problem, found: Prospect) -> Iterator[tuple[str, Span | Non
 def _way_out(sla: Sla, found: Prospect, best: Prospect) -> str:
     if not best.misses(sla):
         return f"plan with `--planner {best.planner}`: {best.text(sla)}"
-    known = min((found, best), key=lambda one: (one.is_late(sla) + one.is_dear(sla), one.outlook.statistic(sla)))
+    known = min((best, found), key=lambda one: (one.is_late(sla) + one.is_dear(sla), one.outlook.statistic(sla)))
     return f"relax it, or split what takes longest: the best plan known is {known.planner}'s, {known.text(sla)}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _statistic(sla: Sla) -> str:

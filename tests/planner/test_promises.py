@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from compiler.diagnostics import ManifestError
@@ -60,6 +62,18 @@ def test_guesses_refuse_nothing() -> None:
     planned = solve(posed_by(Sla(percentile=95.0, deadline_s=0.001), is_known=False), "simple")
     (found,) = planned.warnings
     assert found.code == "W511" and "and the deadline is 1ms" in found.message
+
+
+def test_a_wide_percentile_of_few_samples_refuses_nothing_that_half_of_the_runs_meet() -> None:
+    problem = known_problem(GRAPH, seconds=1.0, spread=0.5, sla=Sla(percentile=99.0), options=OPTIONS)
+    posed = Posed(graph=problem.graph, options=OPTIONS, learn=problem.learn, collect=lambda: pytest.fail("no code"))
+    outlook = solve(posed, "simple").outlook
+    between = (outlook.quantile(50) + outlook.quantile(99)) / 2
+    sla = Sla(percentile=99.0, deadline_s=between)
+    graph = replace(problem.graph, manifest=replace(problem.graph.manifest, sla=sla))
+    found = solve(replace(posed, graph=graph), "simple").warnings
+    assert [one.code for one in found] == ["W511", "W512"]
+    assert found[0].hint == "run it more often: 48 executions tell little of what is rare; half of the runs meet it"
 
 
 def test_a_percentile_of_few_samples_is_planned_and_said() -> None:

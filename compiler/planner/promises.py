@@ -73,9 +73,7 @@ def _is_certain(sla: Sla, found: Prospect) -> bool:
 def _doubt(sla: Sla, samples: int) -> str:
     if not samples:
         return "run it once, or state `io`: these are hints and defaults"
-    return (
-        f"run it more often: {_counted(samples, 'execution')} tell little of what is rare, and half of the runs meet it"
-    )
+    return f"run it more often: {_counted(samples, 'execution')} tell little of what is rare; half of the runs meet it"
 
 
 def check_samples(problem: Problem) -> tuple[Diagnostic, ...]:

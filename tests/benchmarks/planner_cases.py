@@ -59,12 +59,13 @@ def examples(names: Iterable[str], folder: Path, args: argparse.Namespace) -> It
     for name in names:
         path = MANIFESTS / name / "workflow.yaml"
         build = compile_workflow(path, CompileOptions(planner=LEARNED_BY, concurrency=LEARNED_ENVIRONMENTS))
-        yield _case(name, path, learned_history(name, build, folder, args.runs), args)
+        yield _case(name, path, learned_history(name, build, folder, args), args)
 
 
-def learned_history(name: str, build: Build, folder: Path, runs: int) -> GraphHistory:
-    subject = Subject(name=name, planner=LEARNED_BY, build=build)
-    timelines = real_runs(subject, folder, runs, LEARNED_ENVIRONMENTS)
+def learned_history(name: str, build: Build, folder: Path, args: argparse.Namespace) -> GraphHistory:
+    """That of real runs over the link, as many as are wanted; those that the folder has are not run again."""
+    wanted = argparse.Namespace(runs=args.runs, check=0, environments=LEARNED_ENVIRONMENTS, link=args.link)
+    timelines = real_runs(Subject(name=name, planner=LEARNED_BY, build=build), folder, wanted)
     code = code_of(build.loaded)
     return merge_graphs([history_of(one, code, "succeeded") for one in timelines])
 

@@ -28,8 +28,9 @@ WORK = 40_000
 """Tasks that these go through for one candidate: of a large graph fewer runs are looked at, whose makespans are the sum
 of so many parts that they hardly differ."""
 
-SIMULATED_WORK = 4_000
-"""Tasks that the simulations of one candidate go through; a graph of more tasks is not simulated."""
+SIMULATIONS = 4
+SIMULATED = 2_000
+"""Simulations of one candidate, where a graph has no more than so many tasks."""
 
 ALIKE = 0.02
 """Of candidates whose statistic is so near to the best, the cheapest is the best: an estimate tells no more apart."""
@@ -87,15 +88,15 @@ class Judge:
         )
 
     def simulate(self, judged: Judged) -> Judged:
-        """What the plan's outlook says, a little coarser from some hundred tasks on; a large graph as it was judged."""
+        """What the plan's outlook says, from fewer simulations; a large graph as it was judged."""
         from compiler.planner.outlook import look_ahead
 
         problem, candidate = self.problem, judged.candidate
         count = len(problem.graph)
-        if count > SIMULATED_WORK:
+        if count > SIMULATED:
             return judged
         plan = assemble(problem, "", candidate.worker_of, candidate.memory_mb, [""] * count)
-        outlook = look_ahead(problem, plan, work=SIMULATED_WORK)
+        outlook = look_ahead(problem, plan, work=SIMULATIONS * count)
         return replace(judged, statistic_s=outlook.statistic(problem.objective), cost_usd=outlook.cost.usd)
 
 

@@ -27,7 +27,7 @@ from compiler.planner.registry import ON_PINNED, strategy
 CLEARLY = 1.3
 """When so many workers make the workflow longer by this factor, fewer are not tried."""
 
-FINALISTS = 4
+FINALISTS = 3
 """Candidates that are judged in several runs."""
 
 QUICKER = 0.98

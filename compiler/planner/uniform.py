@@ -155,6 +155,6 @@ def reasons(problem: Problem, judged: Judged) -> list[str]:
         here = sum(worker_of[producer] == worker_of[instance] for producer, _ in sources)
         where = "starts here" if not sources else f"{here:,} of {len(sources):,} inputs are here"
         if sources and not here:
-            where = "a worker of its own pays, its inputs come from others"
+            where = "none of its inputs is here, but it begins sooner"
         texts.append(f"on the critical path, {where}" if instance in critical else where)
     return texts

@@ -86,6 +86,11 @@ def test_cores_that_all_share_bound_what_more_workers_give():
     assert len(plan_uniform(narrow).workers) < len(plan_uniform(wide).workers)
 
 
+def test_no_more_workers_than_were_asked_for():
+    problem = known_problem(fan(32), seconds=1.0, options=PlanOptions(concurrency=16, workers=3))
+    assert len(plan_uniform(problem).workers) <= 3
+
+
 def test_memory_is_paid_for_where_it_makes_the_workflow_shorter():
     slow = known_problem(fan(4), seconds=5.0, exponent=0.0)
     quick = known_problem(fan(4), seconds=5.0, exponent=1.0)

@@ -65,7 +65,7 @@ def _describe(verb: str, action: argparse.Action) -> None:
         action.complete = RUNS  # type: ignore[attr-defined]
     elif "RUN" in metavar and "FILE" in metavar:
         action.complete = RUNS_OR_FILES  # type: ignore[attr-defined]
-    elif "FILE" in metavar:
+    elif "FILE" in metavar or metavar in ("OLD", "NEW"):
         action.complete = shtab.FILE  # type: ignore[attr-defined]
     elif "DIR" in metavar:
         action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]

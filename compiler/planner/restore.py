@@ -7,6 +7,7 @@ still says where everything runs, only its figures are old (W514).
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,8 @@ from compiler.planner.problem import Problem
 from runtime.plan import Entry, EnvClass, flexible_worker
 
 SHOWN_TASKS = 3
+WORKER_ID = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+"""As in a manifest."""
 
 
 def restore_plan(problem: Problem, kept: KeptPlan) -> Plan:
@@ -81,6 +84,9 @@ class _Check:
             message = f"the plan is one of `{kept.name}`, the workflow is `{graph.name}`"
             self._add("name", "", message, "name")
             return
+        for worker in (worker for worker in kept.workers if not WORKER_ID.fullmatch(worker)):
+            message = f"`{worker}` is no worker id: it is of letters, digits, `.`, `_` and `-`"
+            self._add("id", "", message, worker)
         number_of = {graph.name_of(instance): instance for instance in range(len(graph))}
         for name in (name for name in kept.instances if name not in number_of):
             message = f"the workflow has no instance `{name}`"

@@ -53,6 +53,9 @@ def completed(script: Path, folder: Path, *words: str) -> set[str]:
         (["treadle", "completion", ""], {"bash", "zsh", "fish"}),
         (["treadle", "key", ""], {"list", "rotate", "show", "drop"}),
         (["treadle", "validate", "work"], {"workflow.yaml"}),
+        (["treadle", "diff", "work"], {"workflow.yaml"}),
+        (["treadle", "build", "--plan", "work"], {"workflow.yaml"}),
+        (["treadle", "plan", "--compare", "al"], {"all"}),
     ],
 )
 def test_bash_completes(script: Path, tmp_path: Path, words: list[str], offered: set[str]) -> None:

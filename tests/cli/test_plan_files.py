@@ -129,6 +129,11 @@ def _unknown_worker(plan: dict[str, Any]) -> None:
     plan["instances"][0]["worker"] = "w99"
 
 
+def _bad_id(plan: dict[str, Any]) -> None:
+    text = json.dumps(plan).replace('"w0"', '"~w0"')
+    plan.update(json.loads(text))
+
+
 def _no_entry(plan: dict[str, Any]) -> None:
     plan["entries"] = plan["entries"][1:]
 
@@ -150,6 +155,7 @@ def _twice(plan: dict[str, Any]) -> None:
         (_two_sizes, "`f[0]` on it is small"),
         (_too_large, "`h` gets 9,000 MB, it may have 1,024 to 4,096 MB"),
         (_unknown_worker, "`f[0]` is on w99, which is not among `workers`"),
+        (_bad_id, "`~w0` is no worker id"),
         (_no_entry, "starts in no entry, not in one"),
         (_other_workflow, "the plan is one of `other`, the workflow is `flow`"),
         (_twice, "`f[0]` stands twice in the plan"),

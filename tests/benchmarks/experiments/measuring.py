@@ -10,7 +10,6 @@ import json
 import os
 import platform
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -69,11 +68,11 @@ class Bench:
 
 
 def _leave(process: subprocess.Popen[str]) -> None:
-    """Interrupt, so that a run is cancelled and cleaned up; kill what does not go."""
-    process.send_signal(signal.SIGINT)
+    """End a run so that it is cancelled and cleaned up; kill what does not go, or when the user asks again."""
+    process.terminate()  # who was started in the background of a shell heeds no interrupt
     try:
         process.communicate(timeout=LEAVE_S)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
         process.kill()
         process.communicate()
 

@@ -100,7 +100,7 @@ def learn_platform(
         commit_s=max(0.0, _alone(_small(source, "commit"), 0.0) - own_s),
         invoke_s=_alone(_whole(every, "invoke"), DEFAULT_INVOKE_S),
         code_load_s=_alone(_whole(loads, "code cold"), DEFAULT_CODE_S) + added_s,
-        start_work_s=_alone(_whole(every, "start work"), DEFAULT_WORK_S),
+        start_work_s=_alone(_whole(every, "work cold"), DEFAULT_WORK_S),
         setup_cold_s=_alone(_whole(source, "setup cold"), DEFAULT_SETUP_S) + connect_s,
         setup_warm_s=_alone(_whole(source, "setup warm"), 0.0),
         leave_s=leave_s + added_s,

@@ -68,6 +68,7 @@ class Incarnation:
             state="cold" if place.is_cold else "warm",
             sent_at=delivery.sent_at,
             now=world.time.now,
+            start_cpu_s=world.conditions.start_work_s if place.is_cold else 0.0,
         )
         self._notes = Notes()
         self._link = Link(world)

@@ -78,6 +78,7 @@ class Notes:
             errand_s=self.errand_s,
             bytes_in=exchange.bytes_in,
             bytes_out=exchange.bytes_out,
+            start_cpu_s=base.start_cpu_s,
         )
 
     def spans(self, exchange: VirtualExchange) -> tuple[TaskSpan, ...]:
@@ -112,7 +113,9 @@ class Notes:
         )
 
 
-def base_record(env: EnvClass, *, run: str, worker: str, token: str, state: str, sent_at: float, now: float) -> StartUp:
+def base_record(
+    env: EnvClass, *, run: str, worker: str, token: str, state: str, sent_at: float, now: float, start_cpu_s: float
+) -> StartUp:
     """Which invocation it is, at its first line."""
     return StartUp(
         run=run,
@@ -123,6 +126,7 @@ def base_record(env: EnvClass, *, run: str, worker: str, token: str, state: str,
         state=state,
         invoke_time=sent_at,
         start_time=now,
+        start_cpu_s=start_cpu_s,
     )
 
 

@@ -104,7 +104,7 @@ class EnvironmentHistory:
         start launch              a cold one that the launcher called    bytes of the code
         code cold, code warm      loading the user's code                bytes of the code
         setup cold, setup warm    from the first line to the records     none
-        start work                of a cold start, on CPUs               none
+        work cold                 of a cold start, on CPUs               none
         own                       of an invocation, what nothing else    tasks in it
                                   of it explains: the worker's logic
         fetch, hint …             an input's trip, by its source         bytes that the trip brought

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 import pytest
 import redis
 
 from runtime.errors import BundleInvalid
 from runtime.lambda_handler import Environment
+from runtime.measures.measuring import Beginning
 from runtime.pages import env_row
 from runtime.ports import Status
 from tests.contracts.world import ENV, START_S, World, redis_world, store
@@ -43,7 +42,7 @@ def serve(redis_url: str) -> None:
     }
     environment = Environment(variables)
     try:
-        environment.serve(event, 60.0, is_cold=True, first_line=monotonic())
+        environment.serve(event, 60.0, Beginning(is_cold=True))
     finally:
         environment._link.close()
 

@@ -215,7 +215,7 @@ def test_start_ups_are_by_state_and_go_with_the_bytes_of_the_code() -> None:
     kinds = graph.environments[ENV].kinds
     for kind in ("start launch", "start cold", "start warm"):
         assert kinds[kind].near(CODE.code_bytes).count == 1
-    assert kinds["start work"].whole().maximum == 0.125
+    assert kinds["work cold"].whole().maximum == 0.125
     assert kinds["code cold"].whole().maximum == 0.2
     assert kinds["invoke"].whole().maximum == 0.05
     assert "subdag" not in kinds and "code warm" not in kinds

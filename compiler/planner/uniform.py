@@ -27,8 +27,9 @@ from compiler.planner.registry import ON_PINNED, strategy
 CLEARLY = 1.3
 """When so many workers make the workflow longer by this factor, fewer are not tried."""
 
+PROMISING = 6
 FINALISTS = 3
-"""Candidates that are judged in several runs."""
+"""Candidates that are judged in several runs, and those of them that are simulated."""
 
 QUICKER = 0.98
 """A larger size is worth a look when it brings the work down by this factor."""
@@ -52,12 +53,17 @@ def cluster(problem: Problem, judge: Judge, sizes: Sequence[int]) -> Judged:
     workers = len(set(winner.candidate.worker_of))
     for size in sizes[:-1]:
         glanced += [judge.glance(one) for one in candidates(problem, figures, size, workers)]
-    finalists = sorted(glanced, key=lambda one: (one.statistic_s, one.cost_usd))[: FINALISTS - 1]
-    finalists += [] if winner in finalists else [winner]
+    promising = sorted(glanced, key=_quickest)[:PROMISING]
+    finalists = sorted(map(judge.judge, promising), key=_quickest)[: FINALISTS - 1]
+    if all(one.candidate is not winner.candidate for one in finalists):
+        finalists.append(judge.judge(winner))
     if problem.objective.deadline_s is not None or problem.objective.budget_usd is not None:
-        finalists.append(min(glanced, key=lambda one: (one.cost_usd, one.statistic_s)))
-    judged = [judge.judge(one) for one in finalists]
-    return best([judge.simulate(one) for one in judged], problem.objective)
+        finalists.append(judge.judge(min(glanced, key=lambda one: (one.cost_usd, one.statistic_s))))
+    return best([judge.simulate(one) for one in finalists], problem.objective)
+
+
+def _quickest(judged: Judged) -> tuple[float, float]:
+    return judged.statistic_s, judged.cost_usd
 
 
 def _by_workers(problem: Problem, judge: Judge, figures: Figures, size: int) -> Iterator[Judged]:

@@ -100,7 +100,7 @@ class _Search:
         is_small = len(self.problem.graph) <= SMALL
         for name in rivals:
             if is_small or name in QUICK_PLANNERS:
-                yield candidate_of(self.problem, STRATEGIES[name](self.problem), f"as {name} plans it")
+                yield candidate_of(self.problem, NAME, STRATEGIES[name](self.problem), f"as {name} plans it")
 
     # ---- estimates --------------------------------------------------------------------------------------
 
@@ -111,7 +111,9 @@ class _Search:
                 self.found[key] = Found(candidate=one, rough=rough)
 
     def _promising(self, scale: Scale) -> list[Candidate]:
-        """What was estimated, the best by the objective and those that nothing beats in both figures in turn."""
+        """What was estimated: the best by the objective, those that nothing beats in both figures, and the best with
+        more workers than may live at once, in turn. The middle of everything says little of what these are good for.
+        """
 
         def figures(one: Found) -> Figures:
             return scale(_figures(one.rough))
@@ -119,8 +121,10 @@ class _Search:
         known = list(self.found.values())
         by_wish = sorted(known, key=lambda one: preference(figures(one), self.sla))
         front = undominated(known, figures)
-        mixed = [one for pair in zip(by_wish, [*front, *by_wish], strict=False) for one in pair]
-        return [one.candidate for one in dict.fromkeys([*mixed, *by_wish])]
+        concurrency = self.problem.options.concurrency
+        crowds = [one for one in by_wish if len(set(one.candidate.worker_of)) > concurrency]
+        rows = zip(by_wish, [*front, *by_wish], [*crowds, *by_wish], strict=False)
+        return [one.candidate for one in dict.fromkeys([*(one for row in rows for one in row), *by_wish])]
 
     def _scale(self) -> Scale:
         """How far the estimates are off where the judge has seen both."""
@@ -150,9 +154,14 @@ class _Search:
         self._look(self._improved(found, bounded, self.rounds // 2))
 
     def _starts(self, count: int) -> list[Found]:
-        """The best by the objective that differ in what they are estimated to do."""
+        """The best by the objective that differ in what is estimated of them; simulated ones as they were judged."""
         scale = self._scale()
-        known = sorted(self.found.values(), key=lambda one: preference(scale(_figures(one.rough)), self.sla))
+
+        def wish(one: Found) -> tuple[float, ...]:
+            judged = self.judge.of(one.candidate)
+            return preference(scale(_figures(one.rough)) if judged is None else judged.figures, self.sla)
+
+        known = sorted(self.found.values(), key=wish)
         apart = {(round(one.rough.makespan_s, 3), round(one.rough.cost_usd, 7)): one for one in reversed(known)}
         return list(reversed(apart.values()))[:count]
 

@@ -68,7 +68,7 @@ class _Search:
         memory_mb.update(change.sizes)
         used = set(worker_of)
         memory_mb = {worker: size for worker, size in memory_mb.items() if worker in used}
-        candidate = replace(self.best.candidate, worker_of=worker_of, memory_mb=memory_mb)
+        candidate = replace(self.best.candidate, worker_of=worker_of, memory_mb=memory_mb, plan=None)
         rough = self.weights.quick.evaluate(worker_of, memory_mb)
         if (value := self.worth(rough)) < self.value:
             self.best, self.value = Found(candidate=candidate, rough=rough), value

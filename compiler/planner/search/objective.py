@@ -19,6 +19,8 @@ from compiler.manifest.model import Sla
 T = TypeVar("T")
 
 NOISE = 0.01
+EQUAL = 1e-9
+"""Sums in another order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ def lack(figures: Figures, sla: Sla) -> float:
 
 
 def _beyond(value: float, limit: float | None) -> float:
-    if limit is None or value <= limit:
+    if limit is None or value <= limit * (1 + EQUAL):
         return 0.0
     return value / limit - 1 if limit > 0 else inf
 

@@ -13,14 +13,25 @@ from compiler.planner.search.weights import Weights
 STEP = 1.5
 """Numbers of workers that are tried grow by this factor."""
 
+CROWDS = (2, 4)
+"""So many times as many workers as may live at once are tried, too."""
+
 
 def pinned_seeds(weights: Weights) -> Iterator[Candidate]:
-    """Assignments, those first that a large graph should not go without."""
-    counts, sizes = _counts(_most(weights)), weights.sizes
+    """Assignments, those first that a large graph should not go without.
+
+    More workers than may live at once are not lost: they wait for an environment, and whoever is free takes the next,
+    so that one long task holds up nobody who was pinned beside it.
+    """
+    most = _most(weights)
+    counts, sizes = _counts(most), weights.sizes
     fast = sizes[-1]
     yield listed(weights, counts[-1], fast)
     yield in_blocks(weights, counts[-1], fast)
     yield listed(weights, 1, fast)
+    for count in sorted({min(len(weights.problem.graph), most * times) for times in CROWDS} - {most}):
+        yield listed(weights, count, fast)
+        yield in_blocks(weights, count, fast)
     for count in reversed(counts[1:-1]):
         yield listed(weights, count, fast)
         yield in_blocks(weights, count, fast)

@@ -6,13 +6,14 @@ smoothing (Brown 1956), and what each run was off the level before it is a surpr
 promise is the simulated middle at today's level, spread by the surprises: split conformal prediction (Vovk et al. 2005;
 with weights: Tibshirani et al. 2019), whose coverage holds whatever simulation and smoothing get wrong, as long as
 surprises are alike. The pace of smoothing is the one that would have been surprised least: slow where runs vary by
-chance, quick where they drift. With fewer residuals the simulated distribution stays, moved by their middle as far as
-they are to be trusted.
+chance, quick where they drift. With fewer residuals the simulated distribution stays, moved by their middle and
+widened as far as they are to be trusted.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,12 @@ PACES = (0.05, 0.15, 0.3, 0.5)
 DOUBT = 5
 """Runs that count against the few that there are."""
 
+USUAL = 0.1
+"""How far ln(real / simulated) is off as a rule, from one run to the next."""
+
+LEAST = 1e-3
+"""A simulated spread below which nothing is told apart."""
+
 TAIL = 0.05
 """How much of the spread between the middle and the last residual a percentile beyond that adds."""
 
@@ -44,12 +51,22 @@ def recalibrated(problem: Problem, planner: str, outlook: Outlook) -> Outlook:
     if not len(residuals):
         return outlook
     if len(residuals) < SETTLED_RUNS:
-        trust = len(residuals) / (len(residuals) + DOUBT)
-        moved = float(np.exp(trust * np.median(residuals)))
-        return replace(outlook, makespans=outlook.makespans * moved, runs=len(residuals))
+        return replace(outlook, makespans=_moved(outlook.makespans, residuals), runs=len(residuals))
     parts = (np.arange(len(outlook.makespans)) + 0.5) / len(outlook.makespans)
     makespans = outlook.model_s * np.exp(next_residual(residuals, parts))
     return replace(outlook, makespans=makespans, runs=len(residuals))
+
+
+def _moved(makespans: Array, residuals: Array) -> Array:
+    """What was simulated, moved as far as a few residuals are to be trusted, and at least as wide as they let expect:
+    `DOUBT` runs as far off as is usual count beside them."""
+    count = len(residuals)
+    level = float(np.median(residuals)) * count / (count + DOUBT)
+    off = float(np.sum((residuals - level) ** 2))
+    wide = sqrt((DOUBT * USUAL**2 + off) / (DOUBT + count))
+    logs = np.log(makespans)
+    middle, own = float(np.median(logs)), float(logs.std())
+    return np.exp(middle + level + (logs - middle) * max(1.0, wide / max(own, LEAST)))
 
 
 def next_residual(residuals: Array, parts: Array) -> Array:

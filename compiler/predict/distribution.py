@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 SCORES: Array = np.linspace(-3.5, 3.5, 57)
+USUAL, USUAL_COUNT = 0.5, 4
+"""The standard deviation of ln(seconds) that times have as a rule, and the samples that this is worth."""
+
 SMALLEST = 1e-7
 """Seconds or bytes below which nothing is told apart."""
 
@@ -92,14 +95,26 @@ def measured(quantiles: Array, *, centre: float, spread: float, count: float, so
     outside = np.abs(SCORES) > max(reach, 0.5)
     edge = np.clip(SCORES, -max(reach, 0.5), max(reach, 0.5))
     shape = np.where(outside, np.interp(edge, SCORES, shape) + (SCORES - edge), shape)
-    table = centre + spread * _widening(count) * shape
+    table = centre + _doubted(spread, count) * shape
     return Distribution(np.maximum.accumulate(table), count, source)
+
+
+def _doubted(spread: float, count: float) -> float:
+    """The spread of a prediction from so many samples that have this one.
+
+    Of two or three samples Student's t alone says next to nothing: p99 of hours where seconds were met. Times spread
+    somehow like others do, and where that says less (a prior variance of `USUAL`, worth `USUAL_COUNT` samples), it is
+    believed.
+    """
+    if count == inf:
+        return spread
+    known = max(1.0, count - 1)
+    pooled = sqrt((USUAL_COUNT * USUAL**2 + known * spread**2) / (USUAL_COUNT + known))
+    return min(spread * _widening(count), max(spread, pooled) * _widening(count + USUAL_COUNT))
 
 
 def _widening(count: float) -> float:
     """How much more a prediction from so many samples spreads than they do themselves."""
-    if count == inf:
-        return 1.0
     freedom = max(1.0, count - 1)
     return sqrt(1 + 1 / max(1.0, count)) * _student(freedom) / NORMAL.inv_cdf(0.95)
 

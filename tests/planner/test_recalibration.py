@@ -54,6 +54,14 @@ def test_a_few_runs_move_the_promise_part_of_the_way(outlook):
     assert moved.model_s == outlook.model_s
 
 
+def test_a_few_runs_that_were_far_off_widen_the_promise(outlook):
+    sure = replace(outlook, makespans=np.linspace(0.98, 1.02, 200), model_s=1.0)
+    alike = recalibrated(after([run(n, 1.0) for n in range(4)]), "simple", sure)
+    apart = recalibrated(after([run(n, 1.0 + 2 * (n % 2)) for n in range(4)]), "simple", sure)
+    assert sure.quantile(95) < alike.quantile(95) < apart.quantile(95)
+    assert apart.quantile(95) / apart.quantile(50) > 1.5
+
+
 def test_with_enough_runs_the_promise_is_as_wide_as_the_simulation_was_off(outlook):
     random = np.random.default_rng(1)
     runs = [run(n, float(1.5 * np.exp(0.1 * random.standard_normal()))) for n in range(200)]

@@ -55,6 +55,13 @@ def test_few_samples_make_tails_wider() -> None:
     assert few.median == pytest.approx(many.median, rel=0.02)
 
 
+def test_two_samples_that_differ_say_no_nonsense() -> None:
+    """Seconds were met: a high percentile is widened, and no matter of hours."""
+    few, more = of([1.0, 3.0]), of([1.0, 3.0] * 50)
+    assert more.quantile(0.99) < few.quantile(0.99) < 60
+    assert few.quantile(0.99) > 2 * more.quantile(0.99)
+
+
 def test_promise_from_ten_samples_is_kept_as_often_as_it_says() -> None:
     """Of many worlds with ten samples each, the next value is within its p95 in about 95 of 100."""
     random = np.random.default_rng(11)

@@ -89,14 +89,18 @@ class History:
 def load_history(store: HistoryStore, signature: str, fingerprints: Iterable[str]) -> History:
     """What bears on one graph: its own history, that of graphs with functions in common, else of those that ran last.
 
-    The latter tell at least what environments and transfers took. Raises RuntimeFault when the place cannot be used.
+    The latter tell at least what environments and transfers took, and what is wrong with them is not worth a note.
+    Raises RuntimeFault when the place cannot be used.
     """
     wanted = frozenset(fingerprint[:SHORT] for fingerprint in fingerprints)
     heads = store.heads()
     own = [head for head in heads if head.signature == signature]
     others = [head for head in heads if head.signature != signature]
     others.sort(key=lambda head: (not head.functions & wanted, -head.seen_at))
-    return read_graphs(store, [*own, *others[:RELATED_GRAPHS]])
+    near = [*own, *(head for head in others[:RELATED_GRAPHS] if head.functions & wanted)]
+    found = read_graphs(store, near)
+    beside = read_graphs(store, [head for head in others[:RELATED_GRAPHS] if not head.functions & wanted])
+    return History(graphs={**found.graphs, **beside.graphs}, notes=found.notes)
 
 
 def read_graphs(store: HistoryStore, heads: Sequence[Head]) -> History:

@@ -34,6 +34,7 @@ from compiler.cli.plan_pictures import plan_picture, timeline_text
 from compiler.cli.prospects import UNKNOWN, prospect_rows, prospects_json
 from compiler.cli.reports import report_manifest_error
 from compiler.cli.stages import load_plan, load_posed
+from compiler.cli.tables import cut
 from compiler.diagnostics import ManifestError
 from compiler.graph.model import Graph
 from compiler.pipeline import Planned, Posed
@@ -71,6 +72,8 @@ examples:
 """
 
 SHOWN_WORKERS = 40
+UNBOUNDED = 1 << 20
+"""Columns where no terminal is."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -217,18 +220,19 @@ def _show(graph: Graph, plan: Plan, console: Console) -> None:
     for label, text in prospect_rows(graph):
         console.say(f"  {label:<18}{printable(text)}")
     starts = {entry.worker: len(entry.start) for entry in plan.entries}
+    room = console.width if console.out.isatty() else UNBOUNDED
     for worker in sorted(pinned)[:SHOWN_WORKERS]:
         name, tasks = plan.workers[worker], pinned[worker]
-        console.say(
+        line = (
             f"  {name:<12}{plan.env(tasks[0]).name:<28}{len(tasks):>7,} tasks, starts with {starts.get(name, 0):,}: "
             f"{printable(graph.name_of(tasks[0]))} .. {printable(graph.name_of(tasks[-1]))}"
         )
+        console.say(cut(line, room))
     if len(pinned) > SHOWN_WORKERS:
         console.say(f"  … {len(pinned) - SHOWN_WORKERS:,} more workers")
     for entry in [entry for entry in plan.entries if is_flexible(entry.worker)][:SHOWN_WORKERS]:
-        console.say(
-            f"  flexible    {entry.env.name:<28}starts with {len(entry.start):,}: {printable(entry.start[0])} .."
-        )
+        line = f"  flexible    {entry.env.name:<28}starts with {len(entry.start):,}: {printable(entry.start[0])} .."
+        console.say(cut(line, room))
 
 
 def _show_expected(expected: Expectation, console: Console, *, shows_all: bool) -> None:

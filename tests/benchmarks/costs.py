@@ -59,11 +59,23 @@ def _note_nothing(self, *args, **named):
 
 InvocationMetrics.ended = _note_nothing
 """
+UNMETERED = """
+
+def _look_at_nothing(self, *args):
+    return None
+
+
+CpuMeter.begin = CpuMeter.took = _look_at_nothing
+"""
 WITHOUT: Mapping[str, Mapping[str, str]] = {
     "whole": {},
     "without signatures": {"runtime/values/envelope.py": UNSIGNED},
-    "without spans": {"runtime/measures/metrics.py": UNMEASURED},
-    "without both": {"runtime/values/envelope.py": UNSIGNED, "runtime/measures/metrics.py": UNMEASURED},
+    "without spans": {"runtime/measures/metrics.py": UNMEASURED, "runtime/measures/cpu_time.py": UNMETERED},
+    "without both": {
+        "runtime/values/envelope.py": UNSIGNED,
+        "runtime/measures/metrics.py": UNMEASURED,
+        "runtime/measures/cpu_time.py": UNMETERED,
+    },
     "TCP": {},
     "TLS": {},
 }

@@ -15,7 +15,7 @@ from tests.shell import shell_at
 
 WRONG = 'lingr = "1s"\n'
 SAID = "treadle.toml:1: there is no setting `lingr`; did you mean `linger`?"
-BESIDE_FILE: dict[str, tuple[str, ...]] = {"explain": ("FILE", "greet")}
+BESIDE_FILE: dict[str, tuple[str, ...]] = {"diff": ("FILE", "FILE"), "explain": ("FILE", "greet")}
 """The words of verbs that take more than FILE."""
 
 BY_OPTION: dict[str, tuple[str, ...]] = {

@@ -123,6 +123,9 @@ def _is_object_store(address: str) -> bool:
     return os.path.isabs(address)
 
 
+MOST_ROUNDS = 1_000_000
+"""More is no search but a wait without an end."""
+
 OPTIMIZATIONS = ("preload", "prewarm", "task-dup", "stream", "clustering", "delayed-io")
 
 
@@ -149,6 +152,8 @@ class CompileSettings:
     def _mistakes(self) -> Iterator[str]:
         if self.workers is not None and self.workers < 1:
             yield f"`workers` is {self.workers}; a plan needs at least 1"
+        if self.rounds is not None and self.rounds > MOST_ROUNDS:
+            yield f"`rounds` is {self.rounds}; it must be at most {MOST_ROUNDS}"
         if unknown := [name for name in self.optimize.split(",") if name not in ("none", "all", *OPTIMIZATIONS)]:
             yield f"`optimize` names `{unknown[0]}`; there are none, all, {', '.join(OPTIMIZATIONS)}"
         yield from _too_few(self, "max_file_size_bytes", "max_instances")

@@ -11,7 +11,7 @@ from compiler.cli.instances import value_text
 from compiler.graph.model import Graph
 from compiler.manifest.model import Sla
 from compiler.manifest.plain import to_plain
-from runtime.quantities import format_duration
+from runtime.quantities import dollars, format_duration
 
 UNKNOWN = "?"
 """What nobody knows."""
@@ -66,7 +66,7 @@ def _sla_text(sla: Sla) -> str:
     if sla.deadline_s is not None:
         parts.append(f"deadline {format_duration(sla.deadline_s)}")
     if sla.budget_usd is not None:
-        parts.append(f"budget ${sla.budget_usd:g}")
+        parts.append(f"budget {dollars(sla.budget_usd)}")
     return ", ".join(parts)
 
 

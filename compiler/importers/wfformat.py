@@ -4,7 +4,8 @@ What is read, and how:
 - A task is known by its `id` where all have one and no two the same, else by its `name` where that holds, else by its
   name with its position. `parents` and `children` may use either, and say the same thing.
 - `category` groups tasks of one program; without one it is the name without an `_ID…` or a number at its end.
-- `runtimeInSeconds` (`runtime`) and each file's `sizeInBytes` (`size`) are required, finite and not negative.
+- `runtimeInSeconds` (`runtime`) and each file's `sizeInBytes` (`size`) are required, and in the range of
+  what a machine could do (`MOST_S`, `MOST_BYTES`).
 - A file that one task lists twice with one `link` counts once; the larger size of two is taken.
 Every other field is counted and reported: nothing is made of it. All mistakes are told at once.
 """
@@ -12,7 +13,6 @@ Every other field is counted and reported: nothing is made of it. All mistakes a
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +24,7 @@ from compiler.importers.trace import FileKey, Trace, TraceInvalid, TraceTask
 USED = frozenset({"id", "name", "category", "runtimeInSeconds", "runtime", "files", "parents", "children"})
 USED_OF_FILES = frozenset({"link", "name", "path", "sizeInBytes", "size"})
 MAX_TASKS = 200_000
+MOST_S, MOST_BYTES = 10**9, 10**15
 HINT = "traces of WfCommons in WfFormat 1.4 are understood"
 TIMES = ("%Y-%m-%dT%H:%M:%S%z", "%m-%d-%yT%H:%M:%S%z", "%Y%m%dT%H%M%S%z")
 _NUMBERED = re.compile(r"[_.-]?(?:ID)?[0-9]+$", re.IGNORECASE)
@@ -50,7 +51,7 @@ class TraceReader:
             name=str(self._document.get("name") or "trace"),
             tasks=_with_children(tasks, rows, keys, by_name),
             executed_at=_time(workflow.get("executedAt")),
-            makespan_s=float(makespan) if _is_amount(makespan) else None,
+            makespan_s=float(makespan) if _is_amount(makespan, MOST_S) else None,
             unused=_unused(rows),
             notes=tuple(self._notes),
         )
@@ -103,7 +104,7 @@ class TraceReader:
             key=keys[at],
             name=shown,
             category=category if isinstance(category, str) and category else _NUMBERED.sub("", shown) or shown,
-            runtime_s=self._amount(row, ("runtimeInSeconds", "runtime"), where, shown),
+            runtime_s=self._amount(row, ("runtimeInSeconds", "runtime"), where, shown, MOST_S),
             reads=files["input"],
             writes=files["output"],
             parents=tuple(dict.fromkeys(self._named(where, "parents", row, by_name))),
@@ -131,19 +132,19 @@ class TraceReader:
             if link not in found or not isinstance(row.get("name"), str) or not row["name"]:
                 self._bad(f"{place} has no name, or a link that is neither input nor output")
                 continue
-            size = int(self._amount(row, ("sizeInBytes", "size"), place, f"{row['name']} of {task}"))
+            size = int(self._amount(row, ("sizeInBytes", "size"), place, f"{row['name']} of {task}", MOST_BYTES))
             key = (str(row.get("path") or "").strip("/"), row["name"])
             if key in found[link]:
                 self._notes.append(f"{task} lists its {link} {row['name']} more than once: it counts once")
             found[link][key] = max(size, found[link].get(key, 0))
         return found
 
-    def _amount(self, row: Mapping[str, Any], fields: Sequence[str], where: str, what: str) -> float:
+    def _amount(self, row: Mapping[str, Any], fields: Sequence[str], where: str, what: str, most: int) -> float:
         value = next((row[field] for field in fields if field in row), None)
-        if value is not None and _is_amount(value):
+        if value is not None and _is_amount(value, most):
             return float(value)
         said = "is missing" if value is None else f"is {value!r}"
-        self._bad(f"{where}.{fields[0]} of {what} {said}: it is to be a number, not negative")
+        self._bad(f"{where}.{fields[0]} of {what} {said}: it is to be a number of 0 to {most:,}")
         return 0.0
 
     def _bad(self, message: str) -> None:
@@ -212,9 +213,9 @@ def _unused(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def _is_amount(value: Any) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and value >= 0
+def _is_amount(value: Any, most: int) -> bool:
+    """Not NaN either, which is in no range."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= most
 
 
 def _time(text: Any) -> float:

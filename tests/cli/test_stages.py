@@ -183,6 +183,7 @@ def test_plan_is_written_to_a_file(treadle: Treadle, tmp_path: Path) -> None:
     [
         (["--planner", "wukon"], "there is no planner `wukon`; did you mean `wukong`?"),
         (["--workers", "0"], "`workers` is 0"),
+        (["--rounds", "9" * 20], "it must be at most 1000000"),
         (["--workers", "some"], "invalid int value"),
     ],
 )

@@ -105,7 +105,7 @@ def test_two_sizes_of_one_file_are_said_and_what_was_written_counts() -> None:
     assert wiring.notes == ("b reads 99 bytes of v, a wrote 10: what was written counts",)
 
 
-@pytest.mark.parametrize("runtime", [None, -1.0, "5", True, float("nan"), float("inf"), [1]])
+@pytest.mark.parametrize("runtime", [None, -1.0, "5", True, float("nan"), float("inf"), 1e300, 10**400, [1]])
 def test_a_time_that_is_missing_or_no_time_is_a_mistake(runtime: object) -> None:
     (said,) = mistakes(trace_text(task("slow", runtime=runtime)))
     assert said.startswith("workflow.tasks[0].runtimeInSeconds of slow is ")

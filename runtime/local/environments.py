@@ -30,6 +30,7 @@ from runtime.local.runtime_api import RuntimeApi
 from runtime.local.spawner import Launch, Spawner, Watcher, Zygote
 from runtime.local.usage import is_stopped, memory_of, trim_log
 from runtime.local.wire import Reply, Response
+from runtime.measures.spans import FULL_CPU_MB
 
 TAIL_BYTES = 4096
 GRACE_S = 0.5
@@ -197,6 +198,7 @@ class Environment:
     def _variables(self) -> dict[str, str]:
         config, python = self.config, f"python{sys.version_info.major}.{sys.version_info.minor}"
         return {
+            **thread_variables(config.memory_mb),
             **self._site.variables,
             **self._site.links.of(config.variables),
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._api.port}",
@@ -354,3 +356,10 @@ class Environment:
         end = os.fstat(self._log_fd).st_size
         start = max(self._log_start, end - TAIL_BYTES)
         return os.pread(self._log_fd, end - start, start)
+
+
+def thread_variables(memory_mb: int) -> dict[str, str]:
+    """How many threads numerical libraries take, unless the function's own variables say: as many as its memory brings
+    CPUs. Each would else take all the host's, and environments side by side fight for them."""
+    threads = str(max(1, memory_mb // FULL_CPU_MB))
+    return dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)

@@ -9,6 +9,7 @@ import urllib.request
 
 import pytest
 
+from runtime.local.environments import thread_variables
 from tests.local.harness import wait_for
 
 
@@ -126,11 +127,17 @@ def test_an_environment_sees_lambdas_variables_and_nothing_of_the_host(shared, m
     assert variables["GREETING"] == "hello"
     assert variables["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "256"
     assert variables["AWS_LAMBDA_FUNCTION_NAME"] == "echo"
+    assert variables["OMP_NUM_THREADS"] == variables["OPENBLAS_NUM_THREADS"] == "1"
     assert variables["_HANDLER"] == "app.handler"
     assert variables["AWS_REGION"] == "us-east-1"
     assert variables["AWS_ENDPOINT_URL_LAMBDA"] == shared.endpoint
     assert "PYTEST_CURRENT_TEST" not in variables
     assert "USER" not in variables and "PYTHONPATH" not in variables
+
+
+@pytest.mark.parametrize(("memory_mb", "threads"), [(128, "1"), (1769, "1"), (3537, "1"), (3538, "2"), (10240, "5")])
+def test_libraries_take_as_many_threads_as_an_environments_memory_brings_cpus(memory_mb, threads):
+    assert set(thread_variables(memory_mb).values()) == {threads}
 
 
 def test_an_unknown_path_is_not_found(shared):

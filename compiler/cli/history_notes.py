@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from compiler.cli.console import YELLOW, Console
-from compiler.planner.problem import Problem
-from compiler.predict.changes import changed_tasks
 from compiler.rendering.text import prose
+
+if TYPE_CHECKING:
+    from compiler.planner.problem import Problem
 
 SHOWN = 3
 
@@ -14,6 +17,8 @@ def history_notes(problem: Problem) -> list[str]:
     """Lines, none when nobody looked at the history."""
     if not problem.is_learnt:
         return []
+    from compiler.predict.changes import changed_tasks
+
     changed = changed_tasks(problem.predictions)
     return [*problem.predictions.history.notes, *([_changed(changed)] if changed else [])]
 

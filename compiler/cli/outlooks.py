@@ -28,6 +28,7 @@ PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 
 LABEL = 13
 BAR = 24
+BLOCK = "█"
 BEFORE_BAR = 42
 BEFORE_STRETCH = 13
 HINT = "hint"
@@ -89,12 +90,13 @@ def basis(problem: Problem, outlook: Outlook) -> str:
     return "hints and defaults: nothing of this has run so far"
 
 
-def path_lines(path: CriticalPath, makespan_s: float, width: int) -> Iterator[str]:
+def path_lines(path: CriticalPath, makespan_s: float, console: Console) -> Iterator[str]:
     """Where the time of the critical path goes, and the stretches that it takes on one worker after another."""
+    width, block = console.width, BLOCK if console.can_show(BLOCK) else "#"
     for part, name in NAMES.items():
         if seconds := path.seconds.get(part, 0.0):
             share = seconds / makespan_s
-            bar = "█" * round(min(BAR, max(0, width - BEFORE_BAR)) * share)
+            bar = block * round(min(BAR, max(0, width - BEFORE_BAR)) * share)
             yield f"  {name:<20}  {seconds_text(seconds):>9}  {100 * share:>3.0f} %  {bar}".rstrip()
     found = stretches(path)
     for one in found[:SHOWN_STRETCHES]:

@@ -248,7 +248,7 @@ def _show_expected(expected: Expectation, console: Console, *, shows_all: bool) 
         makespan_s = outlook.timeline.makespan_s
         console.say("")
         console.say(console.paint("critical path", BOLD) + f"  {seconds_text(makespan_s)} with each task at its median")
-        for line in path_lines(path, makespan_s, console.width):
+        for line in path_lines(path, makespan_s, console):
             console.say(line)
         console.say("")
         console.say(console.paint("timeline", BOLD))

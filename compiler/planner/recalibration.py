@@ -7,7 +7,8 @@ promise is the simulated middle at today's level, spread by the surprises: split
 with weights: Tibshirani et al. 2019), whose coverage holds whatever simulation and smoothing get wrong, as long as
 surprises are alike. The pace of smoothing is the one that would have been surprised least: slow where runs vary by
 chance, quick where they drift. With fewer residuals the simulated distribution stays, moved by their middle and
-widened as far as they are to be trusted.
+widened as far as they are to be trusted; those of the other planners count then, too, so that planners that are
+compared before they have run are off by the same.
 """
 
 from __future__ import annotations
@@ -48,10 +49,11 @@ TAIL = 0.05
 def recalibrated(problem: Problem, planner: str, outlook: Outlook) -> Outlook:
     """The outlook of a planner's plan as earlier runs of the same workflow let expect it."""
     residuals = residuals_of(problem, planner)
-    if not len(residuals):
-        return outlook
     if len(residuals) < SETTLED_RUNS:
-        return replace(outlook, makespans=_moved(outlook.makespans, residuals), runs=len(residuals))
+        every = residuals_of(problem)
+        return (
+            replace(outlook, makespans=_moved(outlook.makespans, every), runs=len(residuals)) if len(every) else outlook
+        )
     parts = (np.arange(len(outlook.makespans)) + 0.5) / len(outlook.makespans)
     makespans = outlook.model_s * np.exp(next_residual(residuals, parts))
     return replace(outlook, makespans=makespans, runs=len(residuals))
@@ -87,11 +89,11 @@ def _smoothed(values: Array, pace: float) -> tuple[float, Array]:
     return level, surprises[:0:-1]
 
 
-def residuals_of(problem: Problem, planner: str) -> Array:
-    """ln(real / simulated) of this workflow's runs by this planner, over the link that is planned for, newest first;
-    of those that had promised something."""
+def residuals_of(problem: Problem, planner: str = "") -> Array:
+    """ln(real / simulated) of this workflow's runs by this planner ("": any), over the link that is planned for, newest
+    first; of those that had promised something."""
     link = problem.predictions.platform.link
-    known = [run for run in problem.predictions.own_runs if run.planner == planner and run.link == link]
+    known = [run for run in problem.predictions.own_runs if planner in ("", run.planner) and run.link == link]
     told = [run.makespan_s / run.model_s for run in known if run.model_s > 0 and run.makespan_s > 0]
     return np.log(np.array(told, dtype=np.float64))
 

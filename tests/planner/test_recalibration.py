@@ -44,8 +44,16 @@ def after(runs):
 
 
 def test_a_promise_without_earlier_ones_is_the_simulation_s(outlook):
-    others = [run(n, 3.0, planner="wukong") for n in range(30)] + [run(n, 9.0, model_s=0.0) for n in range(30)]
+    others = [run(n, 9.0, model_s=0.0) for n in range(30)]
     assert recalibrated(after(others), "simple", outlook) is outlook
+
+
+def test_planners_that_have_hardly_run_are_off_by_the_same(outlook):
+    problem = after([run(n, 3.0, planner="wukong") for n in range(19)] + [run(19, 3.0)])
+    assert {recalibrated(problem, planner, outlook).quantile(95) for planner in ("simple", "wukong", "dask")} == {
+        recalibrated(problem, "simple", outlook).quantile(95)
+    }
+    assert recalibrated(problem, "dask", outlook).quantile(50) > 2 * outlook.quantile(50)
 
 
 def test_a_few_runs_move_the_promise_part_of_the_way(outlook):

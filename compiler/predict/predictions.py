@@ -153,8 +153,9 @@ class Predictions:
 
     def _weather(self, plan: Plan, count: int, random: np.random.Generator) -> dict[str, Array]:
         """For each function a score of each run, going together as far as they did in runs that had both."""
-        functions = sorted(set(self.fingerprints))
-        first = {self.fingerprints[family]: one.first for family, one in reversed([*enumerate(self.graph.families)])}
+        families = [one for one in enumerate(self.graph.families) if one[1].count]
+        first = {self.fingerprints[number]: family.first for number, family in reversed(families)}
+        functions = sorted(first)
         known = [self.execution(first[name], plan.env(first[name]).memory_mb).weather for name in functions]
         part = common_part(known)
         whole = random.standard_normal(count)

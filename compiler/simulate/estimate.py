@@ -96,7 +96,8 @@ def sample_makespans(
     count = min(references, len(draws))
     simulations = [simulate(workload, conditions, draws.draw(number)) for number in range(count)]
     exact = np.array([simulation.makespan_s for simulation in simulations])
-    if count == len(draws) or count < 2:
+    takes_no_time = not exact.any()
+    if count == len(draws) or count < 2 or takes_no_time:
         return exact
     estimates = [
         Estimate(workload, one, draws, number, task_s=conditions.task_s) for number, one in enumerate(simulations)

@@ -57,8 +57,15 @@ class FileHistory:
         return True
 
     def read(self, signature: str) -> tuple[bytes, ...]:
+        path = self._path(signature, "log")
         with _faults(self.folder):
-            return tuple(_documents(self._path(signature, "log")))
+            documents = tuple(_documents(path))
+            if not _rest(path, documents):
+                return documents
+        with self._locked():  # somebody may be writing the rest
+            documents = tuple(_documents(path))
+            rest = _rest(path, documents)
+            return (*documents, rest) if rest else documents
 
     def rewrite(self, signature: str, change: Rewrite) -> None:
         with self._locked():
@@ -78,12 +85,12 @@ class FileHistory:
 
     def _append(self, signature: str, data: bytes) -> int:
         path = self._path(signature, "log")
-        sizes = [len(document) for document in _documents(path)]
+        documents = tuple(_documents(path))
         with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-            file.seek(sum(sizes) + FRAME.size * len(sizes))
+            file.seek(_length(documents))
             file.truncate()
             file.write(FRAME.pack(MAGIC, len(data)) + data)
-        return len(sizes) + 1
+        return len(documents) + 1
 
     def _rewrite(self, signature: str, change: Rewrite) -> None:
         path = self._path(signature, "log")
@@ -137,6 +144,15 @@ def _documents(path: Path) -> Iterator[bytes]:
             if magic != MAGIC or size > left:
                 return
             yield file.read(size)
+
+
+def _rest(path: Path, documents: Sequence[bytes]) -> bytes:
+    """What follows the whole ones: it cannot be read, and whoever reads should know."""
+    return path.read_bytes()[_length(documents) :] if path.exists() else b""
+
+
+def _length(documents: Sequence[bytes]) -> int:
+    return sum(map(len, documents)) + FRAME.size * len(documents)
 
 
 def _read_head(path: Path) -> tuple[Head | None, list[str]]:

@@ -20,6 +20,24 @@ CASES = [
 ]
 
 
+NOBODY = """\
+spec: 1
+name: nobody
+params: {n: {type: int, default: 0}}
+tasks:
+  nobody: {call: "app:g", foreach: {i: "${{ range(params.n) }}"}, args: ["${{ i }}"]}
+result: ${{ tasks.nobody }}
+"""
+
+
+@pytest.mark.parametrize("planner", sorted(STRATEGIES))
+def test_a_workflow_without_any_instance_is_planned(tmp_path: Path, planner: str) -> None:
+    (tmp_path / "app.py").write_text("def g(value): return value\n")
+    (tmp_path / "workflow.yaml").write_text(NOBODY)
+    planned = plan_workflow(tmp_path / "workflow.yaml", CompileOptions(planner=planner))
+    assert (len(planned.graph), planned.outlook.timeline.makespan_s) == (0, 0)
+
+
 @pytest.mark.parametrize(("path", "planner"), CASES, ids=lambda value: getattr(value, "stem", value))
 def test_every_planner_plans_it(path: Path, planner: str) -> None:
     first, second = (plan_workflow(path, CompileOptions(planner=planner, rounds=3)) for _ in range(2))

@@ -22,12 +22,12 @@ class Cost:
 
 
 def cost_of(timeline: Timeline, prices: Prices) -> Cost:
-    """Everything that the run's invocations would be billed for. A cold start counts from the call on: of what it took
-    nearly everything is the environment's start."""
+    """Everything that the run's invocations would be billed for. A cold start counts from the moment on at which
+    its environment began to be made; what an event waits for one costs nothing."""
     gb_s = usd = 0.0
     for one in timeline.invocations:
         up = one.start_up
-        began = up.invoke_time if up.state == "cold" else up.start_time
+        began = up.given_at if up.state == "cold" else up.start_time
         used = max(0.0, _ended(one) - began) * up.memory_mb / MB_PER_GB
         gb_s += used
         usd += used * prices.gb_second(up.env_class)

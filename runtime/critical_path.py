@@ -136,7 +136,8 @@ class _Walk:
             return cause.ran
         up = ran.invocation.start_up
         part = Part.START_UP_COLD if up.state == "cold" else Part.START_UP_WARM
-        yield self._step(part, "", up.worker, up.invoke_time)
+        yield self._step(part, "", up.worker, up.given_at)
+        yield self._step(Part.QUEUE, "", up.worker, up.invoke_time)
         caller = self._caller(ran.invocation)
         if caller is not None:
             known_at = _known_at(caller, ran.invocation.start_up.invoke_time)

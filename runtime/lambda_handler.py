@@ -29,6 +29,8 @@ from runtime.exchange import Ports
 from runtime.machine.remaining import Deadline, deadline_in
 from runtime.measures.cpu_time import thread_delay_s
 from runtime.measures.measuring import Beginning, cpu_exponent
+from runtime.measures.queueing import VARIABLE as TRACE_VARIABLE
+from runtime.measures.queueing import queue_s_of
 from runtime.pages import decode_subdag
 from runtime.payload import Payload, make_payload, read_payload, stamped
 from runtime.plan import Task
@@ -298,5 +300,11 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, object]:
             os.environ.pop(name, None)
     if "prewarm" in event:
         return {"prewarm": event["prewarm"], "cold": is_cold}
-    beginning = Beginning(first_line=first_line, is_cold=is_cold, start_cpu_s=start_cpu_s, delay_s=delay_s)
+    beginning = Beginning(
+        first_line=first_line,
+        is_cold=is_cold,
+        start_cpu_s=start_cpu_s,
+        delay_s=delay_s,
+        queue_s=queue_s_of(os.environ.get(TRACE_VARIABLE)),
+    )
     return _environment.serve(event, context.get_remaining_time_in_millis() / 1000, beginning)

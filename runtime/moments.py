@@ -20,13 +20,15 @@ from runtime.timeline import InvocationSpans
 
 
 class Part(Enum):
-    """A kind of time. START_UP: from the invocation sent to the handler's first line."""
+    """A kind of time. START_UP: from the invocation sent to the handler's first line, without the wait for an
+    environment (QUEUE) as far as the service tells of it."""
 
     EXECUTION = "execution"
     INPUT_WAIT = "input_wait"
     UPLOAD = "upload"
     COORDINATION = "coordination"
     LOAD = "load"
+    QUEUE = "queue"
     START_UP_COLD = "start_up_cold"
     START_UP_WARM = "start_up_warm"
     IDLE = "idle"
@@ -111,9 +113,10 @@ class _Walk:
     def along(self, invocation: InvocationSpans) -> Iterator[Moment]:
         start = invocation.start_up
         began = max(start.invoke_time, start.start_time)
-        if began > start.invoke_time:
-            state = Part.START_UP_COLD if start.state == "cold" else Part.START_UP_WARM
-            yield Moment(state, "", start.invoke_time, began)
+        state = Part.START_UP_COLD if start.state == "cold" else Part.START_UP_WARM
+        gap = _Gap(start.invoke_time, began)
+        yield from gap.take(Part.QUEUE, "", start.queue_s)
+        yield from gap.take(state, "", gap.left)
         self._cursor, self._begin, self._invoke = began, start.setup_s + start.begin_s, start.invoke_s
         self._load = start.subdag_fetch_s + start.subdag_decode_s + start.code_load_s
         for span in sorted(invocation.spans, key=lambda span: span.started_at):

@@ -227,6 +227,8 @@ def _look(canvas: Canvas, bar: Bar, worker: int | None, width: float) -> dict[st
 
 def _fill(canvas: Canvas, kind: Kind, worker: int | None) -> tuple[str, str]:
     match kind:
+        case Kind.QUEUE:
+            return pattern(canvas, "queue", "M2.5 3 H3.5", PAPER, "#8c9bab", width=1.0), "#c3ccd5"
         case Kind.COLD:
             return pattern(canvas, "cold", "M-1 7 L7 -1 M2 10 L10 2 M-4 4 L4 -4", "#c9d3de", "#52667a"), "#52667a"
         case Kind.WARM:

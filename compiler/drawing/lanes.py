@@ -20,6 +20,7 @@ from runtime.timeline import InvocationSpans, Timeline
 class Kind(Enum):
     """What a bar shows; the value is what a legend calls it."""
 
+    QUEUE = "environment wait"
     COLD = "cold start"
     WARM = "warm start"
     LOAD = "code and SubDag load"
@@ -31,6 +32,7 @@ class Kind(Enum):
 
 
 KINDS = {
+    Part.QUEUE: Kind.QUEUE,
     Part.START_UP_COLD: Kind.COLD,
     Part.START_UP_WARM: Kind.WARM,
     Part.LOAD: Kind.LOAD,

@@ -27,6 +27,7 @@ ROWS = 20
 LEAST_PLOT = 20
 LONGEST_NAME = 24
 UNICODE: Mapping[Kind, str] = {
+    Kind.QUEUE: "·",
     Kind.COLD: "▒",
     Kind.WARM: "░",
     Kind.LOAD: "▓",
@@ -37,6 +38,7 @@ UNICODE: Mapping[Kind, str] = {
     Kind.IDLE: "─",
 }
 ASCII: Mapping[Kind, str] = {
+    Kind.QUEUE: ".",
     Kind.COLD: "%",
     Kind.WARM: ":",
     Kind.LOAD: "+",
@@ -47,6 +49,7 @@ ASCII: Mapping[Kind, str] = {
     Kind.IDLE: "-",
 }
 WORDS: Mapping[Kind, str] = {
+    Kind.QUEUE: "environment wait",
     Kind.COLD: "cold start",
     Kind.WARM: "warm start",
     Kind.LOAD: "load",

@@ -1,8 +1,9 @@
 """What coordination, transfers and starts take, from the history of environments; where there is none, defaults.
 
-Starts: who had to wait for an environment was late for another reason than its start, so the lower part of what was
-measured counts. A launch may also wait for the platform itself, which starts with a run where nobody keeps it: those
-starts are apart. Transfers: large values give the bandwidth, small ones the round trip.
+Starts: a wait for an environment is no part of them where the service tells of it, but none is alone on its machine, so
+the lower part of what was measured counts: the simulator adds queues and company itself. A launch may also wait for the
+platform itself, which starts with a run where nobody keeps it: those starts are apart. Transfers: large values give the
+bandwidth, small ones the round trip.
 """
 
 from __future__ import annotations

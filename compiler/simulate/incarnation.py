@@ -69,6 +69,7 @@ class Incarnation:
             sent_at=delivery.sent_at,
             now=world.time.now,
             start_cpu_s=world.conditions.start_work_s if place.is_cold else 0.0,
+            queue_s=place.queue_s,
         )
         self._notes = Notes()
         self._link = Link(world)

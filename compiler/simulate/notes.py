@@ -79,6 +79,7 @@ class Notes:
             bytes_in=exchange.bytes_in,
             bytes_out=exchange.bytes_out,
             start_cpu_s=base.start_cpu_s,
+            queue_s=base.queue_s,
         )
 
     def spans(self, exchange: VirtualExchange) -> tuple[TaskSpan, ...]:
@@ -114,7 +115,16 @@ class Notes:
 
 
 def base_record(
-    env: EnvClass, *, run: str, worker: str, token: str, state: str, sent_at: float, now: float, start_cpu_s: float
+    env: EnvClass,
+    *,
+    run: str,
+    worker: str,
+    token: str,
+    state: str,
+    sent_at: float,
+    now: float,
+    start_cpu_s: float,
+    queue_s: float,
 ) -> StartUp:
     """Which invocation it is, at its first line."""
     return StartUp(
@@ -127,6 +137,7 @@ def base_record(
         invoke_time=sent_at,
         start_time=now,
         start_cpu_s=start_cpu_s,
+        queue_s=queue_s,
     )
 
 

@@ -32,7 +32,8 @@ class Owner(Protocol):
 
 
 class Place:
-    """One environment. `start` calls back when its process is ready; `loaded` are the modules that it has imported."""
+    """One environment. `start` calls back when its process is ready; `loaded` are the modules that it has imported,
+    `queue_s` is what its latest event waited for it."""
 
     def __init__(
         self,
@@ -45,6 +46,8 @@ class Place:
         start: Callable[[Callable[[], None]], None],
     ) -> None:
         self.number = number
+        self.made_at = time.now
+        self.queue_s = 0.0
         self.config = config
         self.state = State.STARTING
         self.invocations = 0
@@ -63,6 +66,8 @@ class Place:
 
     def deliver(self, invocation: Invocation) -> None:
         self.state, self._current = State.BUSY, invocation
+        made_at = self.made_at if not self.invocations else None
+        self.queue_s = invocation.queue_s(given_at=self._time.now, made_at=made_at)
         self.invocations += 1
         invocation.attempts += 1
         self._serve(self, invocation)

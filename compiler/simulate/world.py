@@ -212,7 +212,7 @@ class World:
             body=b"",
             is_async=True,
             done=lambda _: None,
-            accepted_at=self.time.now,
+            queued_at=self.time.now + self.conditions.deliver_s,
             request_id=str(len(self._on_their_way)),
         )
         self._on_their_way[invocation.request_id] = replace(delivery, sent_at=self.time.now)

@@ -238,6 +238,7 @@ def _invocation_points(one: InvocationSpans, code_bytes: int, first: float) -> I
     is_launch = start_up.state == "cold" and start_up.invoke_time <= first
     yield "start launch" if is_launch else f"start {start_up.state}", code_bytes, start_up.start_up_s
     once = {
+        "queue": (0, start_up.queue_s),
         "work cold": (0, start_up.start_cpu_s),
         f"code {start_up.state}": (code_bytes, start_up.code_load_s * alone),
         f"setup {start_up.state}": (0, start_up.setup_s * alone),

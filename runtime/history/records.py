@@ -100,7 +100,8 @@ class FamilyHistory:
 class EnvironmentHistory:
     """What environments of one class took, by kind. `bytes` is what each kind goes with.
 
-        start cold, start warm    from the call to the first line        bytes of the code
+        queue                     a wait for an environment              none
+        start cold, start warm    from there to the first line           bytes of the code
         start launch              a cold one that the launcher called    bytes of the code
         code cold, code warm      loading the user's code                bytes of the code
         setup cold, setup warm    from the first line to the records     none

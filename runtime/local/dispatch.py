@@ -79,8 +79,8 @@ class Pool:
         return len(self.urgent) + len(self.queued)
 
     def oldest(self) -> float:
-        """When the longest waiting invocation came; only for a pool that has one."""
-        return min(queue[0].accepted_at for queue in (self.urgent, self.queued) if queue)
+        """Since when the longest waiting invocation waits; only for a pool that has one."""
+        return min(queue[0].queued_at for queue in (self.urgent, self.queued) if queue)
 
     def take(self) -> Invocation:
         """Synchronous callers first: they were promised a place."""
@@ -232,6 +232,7 @@ class Dispatcher:
         self._retrying -= 1
         pool = self.pools.get(invocation.function)
         if pool is not None and not self._is_closed:
+            invocation.queued_at = self._timer.time()
             pool.queued.append(invocation)
             self._pump(pool)
 

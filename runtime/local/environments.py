@@ -24,12 +24,14 @@ from runtime.local.invocation import (
     exited,
     response_too_large,
     timed_out,
+    untraced,
 )
 from runtime.local.link.keeper import Links
 from runtime.local.runtime_api import RuntimeApi
 from runtime.local.spawner import Launch, Spawner, Watcher, Zygote
 from runtime.local.usage import is_stopped, memory_of, trim_log
 from runtime.local.wire import Reply, Response
+from runtime.measures.queueing import with_queue
 from runtime.measures.spans import FULL_CPU_MB
 
 TAIL_BYTES = 4096
@@ -96,6 +98,7 @@ class Environment:
         self._invocation: Invocation | None = None
         self._poll: Reply | None = None
         self._is_delivered = False
+        self._given_at = 0.0
         self._delivered_at = 0.0
         self._log_start = 0
         self._log_fd = -1
@@ -113,6 +116,7 @@ class Environment:
         self.state = State.BUSY
         self._invocation = invocation
         self._is_delivered = False
+        self._given_at = self._loop.time()
         if self._poll is not None:
             self._send()
 
@@ -280,12 +284,17 @@ class Environment:
             ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
             ("Lambda-Runtime-Deadline-Ms", str(deadline_ms)),
             ("Lambda-Runtime-Invoked-Function-Arn", invocation.arn),
+            ("Lambda-Runtime-Trace-Id", self._trace(invocation)),
         ]
-        if invocation.trace_id is not None:
-            headers.append(("Lambda-Runtime-Trace-Id", invocation.trace_id))
         if invocation.client_context is not None:
             headers.append(("Lambda-Runtime-Client-Context", invocation.client_context))
         return tuple(headers)
+
+    def _trace(self, invocation: Invocation) -> str:
+        """The caller's trace header, or one that nobody samples, with the time that the event waited."""
+        made_at = self._started_at if not self.invocations else None
+        queue_s = invocation.queue_s(given_at=self._given_at, made_at=made_at)
+        return with_queue(invocation.trace_id or untraced(invocation.request_id), queue_s)
 
     def _finish(self, outcome: Outcome) -> None:
         self._complete(outcome)

@@ -31,19 +31,30 @@ class Outcome:
 
 @dataclass(slots=True, kw_only=True)
 class Invocation:
-    """One event to handle. `done` hears the outcome once; `attempts` counts deliveries of an asynchronous event."""
+    """One event to handle. `done` hears the outcome once; `attempts` counts deliveries of an asynchronous event, which
+    waits for its next one since `queued_at`."""
 
     function: str
     arn: str
     body: bytes
     is_async: bool
     done: Callable[[Outcome], None]
-    accepted_at: float
+    queued_at: float
     client_context: str | None = None
     trace_id: str | None = None
     wants_log: bool = False
     attempts: int = 0
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def queue_s(self, *, given_at: float, made_at: float | None) -> float:
+        """How long it waited for an environment that it was given; `made_at` of a new one, whose start is no wait."""
+        return max(0.0, (given_at if made_at is None else made_at) - self.queued_at)
+
+
+def untraced(request_id: str) -> str:
+    """The trace header of an event that came without one, as Lambda makes it: its root, and not sampled."""
+    digits = request_id.replace("-", "")
+    return f"Root=1-{digits[:8]}-{digits[8:]};Sampled=0"
 
 
 def failure(kind: str, message: str) -> Outcome:

@@ -102,7 +102,7 @@ class InvokeApi:
             body=body,
             is_async=is_async,
             done=done,
-            accepted_at=self._clock(),
+            queued_at=self._clock(),
             client_context=_client_context(request),
             trace_id=request.headers.get("x-amzn-trace-id"),
         )

@@ -21,7 +21,7 @@ from runtime.worker import Worker
 class Beginning:
     """An invocation up to its driver. `first_line` of the handler is on the monotonic clock, `sent_at` on the store's.
 
-    `exponent` is that of `StartUp`. The seconds are those of finding the worker's records and its code.
+    `exponent` and `queue_s` are those of `StartUp`. The seconds are those of finding the worker's records and its code.
     """
 
     first_line: float = field(default_factory=monotonic)
@@ -34,6 +34,7 @@ class Beginning:
     exponent: float = 0.0
     start_cpu_s: float = 0.0
     delay_s: float = 0.0
+    queue_s: float = 0.0
 
 
 def cpu_exponent(variables: Mapping[str, str]) -> float:
@@ -102,4 +103,5 @@ class Measuring:
             exponent=beginning.exponent,
             start_cpu_s=beginning.start_cpu_s,
             delay_s=beginning.delay_s,
+            queue_s=beginning.queue_s,
         )

@@ -1,4 +1,4 @@
-"""How spans travel: batches of one incarnation, JSON text that `schemas/span.json` describes, version 2.
+"""How spans travel: batches of one incarnation, JSON text that `schemas/span.json` describes, version 3.
 
 A batch names its invocation once and has a row per attempt. Points in time are whole microseconds after the
 start-up's `start_time`, durations whole nanoseconds; what a row does not need at its end is left out.
@@ -28,7 +28,7 @@ from runtime.measures.spans import (
     TaskSpan,
 )
 
-SPANS_VERSION = 2
+SPANS_VERSION = 3
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 MAX_NAME = 64 * 1024
 MAX_NUMBER = 2**53

@@ -184,6 +184,8 @@ class StartUp:
     not say; memory of processes that tasks start is not in it.
     `start_cpu_s` is the work of a new environment's process before the first line, `delay_s` what the handler waited
     between its first line and `begin` for a core that others had.
+    `queue_s` went from the event accepted to its delivery to an environment that others had held, or to the begin of
+    the one that was made for it; a service that does not say it, as AWS's, leaves it in the start-up.
     `exponent` says how far memory bounds the CPU share: 1 on Lambda, 0 where every environment has a whole CPU.
     """
 
@@ -215,11 +217,18 @@ class StartUp:
     exponent: float = 0.0
     start_cpu_s: float = 0.0
     delay_s: float = 0.0
+    queue_s: float = 0.0
+
+    @property
+    def given_at(self) -> float:
+        """When there was an environment for it, or one began to be made: between the invocation sent and the first
+        line, whatever clocks say."""
+        return min(self.invoke_time + self.queue_s, max(self.invoke_time, self.start_time))
 
     @property
     def start_up_s(self) -> float:
-        """From the invocation sent to the handler's first line, never less than nothing."""
-        return max(0.0, self.start_time - self.invoke_time)
+        """From there to the handler's first line, never less than nothing."""
+        return max(0.0, self.start_time - self.given_at)
 
     def normalised(self, exec_s: float) -> float:
         """What `exec_s` of this environment would have been at 512 MB; more memory than one vCPU's changes nothing.

@@ -15,7 +15,7 @@ from runtime.costs import Cost, cost_of
 from runtime.display import tame
 from runtime.errors import RuntimeFault
 from runtime.links import NO_LINK
-from runtime.measures.spans import TaskSpan
+from runtime.measures.spans import StartUp, TaskSpan
 from runtime.plan import EnvClass
 from runtime.quantities import dollars, format_duration, format_size, seconds_text
 from runtime.runs.details import Details, details_of
@@ -28,6 +28,8 @@ from runtime.runs.table import details, run_object
 from runtime.timeline import InvocationSpans, Timeline, encode_timeline
 
 SHOWN_FAILURES = 5
+TOLD_S = 0.001
+"""A wait for an environment that is shorter is not worth a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,9 +195,15 @@ def _timeline_lines(timeline: Timeline) -> Iterator[str]:
         start = one.start_up
         yield tame(
             f"{_after(start.invoke_time, timeline)}  {start.worker}, {start.env_class}: {start.state} start-up of "
-            f"{seconds_text(start.start_up_s)}{_ended(one, timeline)}"
+            f"{seconds_text(start.start_up_s)}{_waited(start)}{_ended(one, timeline)}"
         )
         yield from (_span_line(span, timeline) for span in one.spans)
+
+
+def _waited(start: StartUp) -> str:
+    if start.queue_s < TOLD_S:
+        return ""
+    return f" after a wait of {seconds_text(start.queue_s)} for an environment"
 
 
 def _ended(one: InvocationSpans, timeline: Timeline) -> str:

@@ -26,6 +26,7 @@ NAMES = {
     Part.UPLOAD: "upload",
     Part.COORDINATION: "coordination",
     Part.LOAD: "code and SubDag load",
+    Part.QUEUE: "environment wait",
     Part.START_UP_COLD: "start-up, cold",
     Part.START_UP_WARM: "start-up, warm",
     Part.IDLE: "idle",

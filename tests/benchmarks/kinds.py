@@ -20,6 +20,7 @@ KINDS = (
     "makespan",
     "cold",
     "warm",
+    "queue",
     "start cold",
     "start warm",
     *INSIDE,
@@ -56,6 +57,7 @@ def _of_invocation(one: InvocationSpans) -> Iterable[tuple[str, float]]:
 
 def _of_start_up(up: StartUp) -> Iterable[tuple[str, float]]:
     yield up.state, 1
+    yield "queue", up.queue_s
     yield f"start {up.state}", up.start_up_s
     yield "setup", up.setup_s
     yield "begin", up.begin_s

@@ -35,17 +35,20 @@ def wait(seconds, *inputs):
 LIMIT = 4
 GAP_S = 0.2
 """What a simulation puts so far apart happens in that order."""
+QUEUE_S = 0.5
+"""What waits for environments may differ by on a busy machine, in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A workflow, what each of its tasks takes, and the starts that it is made for."""
+    """A workflow, what each of its tasks takes, and the starts that it is made for, in so many `environments`."""
 
     body: str
     seconds: Mapping[str, float]
     starts: Mapping[str, int]
     planner: str = "simple"
     workers: int = LIMIT
+    environments: int = LIMIT
     idle_expiry_s: float = 300.0
 
 
@@ -71,6 +74,14 @@ tasks:
   end: {call: "functions:wait", args: [0.1, "${{ tasks.short }}", "${{ tasks.long }}"]}
 result: ${{ tasks.end }}
 """
+MORE_WORKERS = """
+tasks:
+  a: {call: "functions:wait", args: [1.0], worker: one}
+  b: {call: "functions:wait", args: [2.2], worker: two}
+  c: {call: "functions:wait", args: [0.6, "${{ tasks.a }}"], worker: three}
+  d: {call: "functions:wait", args: [0.5, "${{ tasks.b }}", "${{ tasks.c }}"], worker: four}
+result: ${{ tasks.d }}
+"""
 CASES = {
     "a worker that is needed while its caller goes on, and one that comes back": Case(
         body=CALLER_STAYS,
@@ -83,6 +94,12 @@ CASES = {
     "an environment of its size was idle for too long": Case(
         body=TWO_SIZES, seconds={"a": 0.1, "b": 1.2, "c": 0.1}, starts={"cold": 3}, idle_expiry_s=0.4
     ),
+    "more workers are called than there may be environments": Case(
+        body=MORE_WORKERS,
+        seconds={"a": 1.0, "b": 2.2, "c": 0.6, "d": 0.5},
+        starts={"cold": 1, "warm": 3},
+        environments=1,
+    ),
     "a flexible task goes on where its last parent ends": Case(
         body=LAST_PARENT,
         seconds={"short": 0.3, "long": 1.4, "end": 0.1},
@@ -93,7 +110,7 @@ CASES = {
 
 
 def really(case: Case, build: Build) -> tuple[object, Timeline]:
-    with ensure_stack(LocalSettings(concurrency_limit=LIMIT, idle_expiry_s=case.idle_expiry_s)) as stack:
+    with ensure_stack(LocalSettings(concurrency_limit=case.environments, idle_expiry_s=case.idle_expiry_s)) as stack:
         target = Target(redis_url=stack.redis_url, lambda_endpoint=stack.lambda_endpoint)
         result = launch(build.loaded, target, WorkerSettings(fan_out=LIMIT))
     assert result.timeline is not None
@@ -103,7 +120,7 @@ def really(case: Case, build: Build) -> tuple[object, Timeline]:
 def virtually(case: Case, build: Build) -> Timeline:
     load = Workload(source=build.graph, plan=build.plan)
     conditions = Conditions(
-        concurrency=LIMIT, idle_expiry_s=case.idle_expiry_s, cores=2.0, round_trip_s=0.001, invoke_s=0.005
+        concurrency=case.environments, idle_expiry_s=case.idle_expiry_s, cores=2.0, round_trip_s=0.001, invoke_s=0.005
     )
     draw = Draw(
         exec_s=[case.seconds[name] for name in load.names],
@@ -128,6 +145,11 @@ def who_ran_what(timeline: Timeline) -> list[tuple[str, str, tuple[str, ...]]]:
     return sorted(ran, key=lambda invocation: first[invocation[2][0]])
 
 
+def queue_s(timeline: Timeline) -> float:
+    """What invocations waited for an environment in all, of which small waits on a busy machine are no part."""
+    return sum(one.start_up.queue_s for one in timeline.invocations)
+
+
 def _started(span: object) -> float:
     return span.started_at  # type: ignore[attr-defined,no-any-return]
 
@@ -145,6 +167,7 @@ def test_a_simulation_says_what_the_run_does(name: str, tmp_path: Path, own_home
     for timeline in (real, simulated):
         assert Counter(one.start_up.state for one in timeline.invocations) == case.starts
     assert_spans_agree(case, real, simulated)
+    assert queue_s(real) == pytest.approx(queue_s(simulated), abs=QUEUE_S)
 
 
 def expected(case: Case, build: Build) -> float:

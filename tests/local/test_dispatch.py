@@ -104,7 +104,7 @@ class World:
             body=body,
             is_async=is_async,
             done=lambda outcome: self.outcomes.append((body, outcome.body)),
-            accepted_at=self.clock.time(),
+            queued_at=self.clock.time(),
         )
         self.dispatcher.invoke(invocation)
         return invocation

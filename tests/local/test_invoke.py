@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import urllib.error
 import urllib.request
 
 import pytest
 
 from runtime.local.environments import thread_variables
+from runtime.measures.queueing import queue_s_of
 from tests.local.harness import wait_for
 
 
@@ -58,6 +60,15 @@ def test_the_client_context_reaches_the_handler(shared):
     answer = shared.invoke({"context": 1}, ClientContext=context)
     assert answer["json"]["custom"] == {"k": "v"}
     assert answer["json"]["arn"].endswith(":function:echo")
+
+
+def test_every_event_has_a_trace_header_that_says_how_long_it_waited(shared):
+    def header():
+        return shared.invoke({"env": 1})["json"]["_X_AMZN_TRACE_ID"]
+
+    root, sampled, queued = header().split(";")
+    assert re.fullmatch("Root=1-[0-9a-f]{8}-[0-9a-f]{24}", root) and sampled == "Sampled=0"
+    assert 0.0 <= queue_s_of(header()) < 60.0 and queued.startswith("Queued=")
 
 
 def test_an_exception_of_the_handler_is_a_function_error_with_its_trace(shared):

@@ -92,6 +92,11 @@ def test_a_run_costs_the_memory_of_its_invocations_over_their_time_and_each_requ
     assert cost.usd == pytest.approx(cold_gb_s * 0.00002 + warm_gb_s * 0.00001 + 2 * 0.0000002)
 
 
+def test_a_wait_for_an_environment_costs_nothing_and_the_start_of_one_does() -> None:
+    waited = invocation(start_up(start_time=108.0, queue_s=7.75, ended_at=110.0), span("a", 108.0, 2.0))
+    assert cost_of(timeline(waited), PRICES).gb_s == pytest.approx(2.25 * 1769 / 1024)
+
+
 def test_an_invocation_without_an_end_costs_what_is_known_of_it() -> None:
     killed = invocation(start_up(ended_at=0.0), span("a", 101.0, 2.0), is_complete=False)
     assert cost_of(timeline(killed), PRICES).gb_s == pytest.approx(3.0 * 1769 / 1024)

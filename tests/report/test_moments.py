@@ -25,6 +25,16 @@ def test_moments_follow_one_another_without_gap(seed: int, tasks: int, workers: 
         assert [moment.task for moment in found if moment.part is Part.EXECUTION] == [span.task for span in one.spans]
 
 
+def test_a_wait_for_an_environment_comes_before_its_start_and_is_never_longer_than_both() -> None:
+    start = start_up(start_time=103.0, queue_s=2.5, ended_at=103.0)
+    assert moments_of(invocation(start)).all == (
+        Moment(Part.QUEUE, "", 100.0, 102.5),
+        Moment(Part.START_UP_COLD, "", 102.5, 103.0),
+    )
+    longer = start_up(start_time=101.0, queue_s=2.5, ended_at=101.0)
+    assert moments_of(invocation(longer)).all == (Moment(Part.QUEUE, "", 100.0, 101.0),)
+
+
 def test_a_gap_is_what_the_worker_did_first_then_what_went_on_beside_it() -> None:
     start = start_up(start_time=101.0, begin_s=0.5, code_load_s=1.0, ended_at=110.0)
     found = moments_of(invocation(start, span("a", 105.0, 2.0, wait_inputs_s=1.0, outcome="failed"))).all

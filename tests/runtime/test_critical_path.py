@@ -99,6 +99,24 @@ def test_who_called_a_worker_is_on_the_path_before_its_start():
     assert [task for task, _ in path.tasks] == ["a", "b"]
 
 
+def test_a_wait_for_an_environment_is_on_the_path_between_the_call_and_the_start():
+    first = made({"invoke_time": 10.0, "start_time": 11.0}, span("a", 11.0, 2.0, commit_s=0.5, committed_at=13.5))
+    called = made(
+        {"invoke_time": 13.5, "start_time": 17.5, "queue_s": 3.0},
+        span("b", 17.5, 1.0, commit_s=0.5, committed_at=19.0),
+        worker="w1",
+    )
+    run = timeline(19.0, first, called)
+    path = critical_path(run, {"b": ["a"]})
+    follows_on(path, run)
+    assert path.seconds == {
+        Part.START_UP_COLD: 2.0,
+        Part.EXECUTION: 3.0,
+        Part.COORDINATION: 1.0,
+        Part.QUEUE: 3.0,
+    }
+
+
 def test_clocks_that_disagree_and_lost_records_leave_a_whole_path():
     """A value that came after its consumer began, and a producer of which nobody knows anything."""
     first = made({"invoke_time": 10.0, "start_time": 11.0}, span("a", 11.0, 3.0, committed_at=14.5))

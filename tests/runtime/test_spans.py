@@ -184,9 +184,9 @@ def test_what_is_no_batch_is_a_value_error_and_left_out_of_the_timeline(text: st
 
 
 def test_a_batch_of_a_newer_schema_is_one_clear_message() -> None:
-    with pytest.raises(SchemaVersionUnsupported, match="spans of schema version 3, but this treadle reads version 2"):
-        decode_entry(changed(v=3, spans="whatever"))
-    found = gather([changed(v=3)] * 2)
+    with pytest.raises(SchemaVersionUnsupported, match="spans of schema version 4, but this treadle reads version 3"):
+        decode_entry(changed(v=4, spans="whatever"))
+    found = gather([changed(v=4)] * 2)
     assert not found.invocations and len(found.problems) == 1 and found.problems[0].startswith("2 of the batches")
 
 
@@ -214,7 +214,7 @@ def test_a_damaged_or_newer_timeline_is_one_clear_message() -> None:
         with pytest.raises(TimelineUnreadable, match="is damaged"):
             decode_timeline(bad)
     with pytest.raises(SchemaVersionUnsupported, match="version 9"):
-        decode_timeline(data.replace(b'{"v": 2', b'{"v": 9', 1))
+        decode_timeline(data.replace(b'{"v": 3', b'{"v": 9', 1))
 
 
 def test_times_of_small_environments_are_normalised_by_their_cpu_share() -> None:

@@ -72,6 +72,17 @@ def test_fan_out_beyond_the_limit_comes_in_waves_over_warm_environments(tmp_path
     assert bound.starts["cold"] == 4 and bound.starts["warm"] >= 4
 
 
+def test_a_wait_for_an_environment_is_a_time_of_its_own_and_no_start(tmp_path: Path) -> None:
+    load = workload(tmp_path, FAN, workers=8)
+    bound = simulate(load, replace(STILL, concurrency=4), draw(load, exec_s=1.0, cold_s=0.5, warm_s=0.125)).timeline
+    late = [one.start_up for one in bound.invocations if one.start_up.invoke_time == 0.0][4:]
+    assert [one.state for one in late] == ["warm"] * 4
+    assert [one.queue_s for one in late] == pytest.approx([1.5] * 4, abs=0.1)
+    assert [one.start_up_s for one in late] == pytest.approx([0.125] * 4, abs=0.01)
+    cold = [one.start_up for one in bound.invocations if one.start_up.state == "cold"]
+    assert {(one.queue_s, one.start_up_s) for one in cold} == {(0.0, 0.5)}
+
+
 def test_environments_share_the_cores_of_their_host(tmp_path: Path) -> None:
     load = workload(tmp_path, FAN, workers=8)
     on_two = simulate(load, replace(STILL, cores=2.0), draw(load, exec_s=1.0))

@@ -201,6 +201,7 @@ CODES: Mapping[str, tuple[str, str]] = {
     "W303": ("width-1-foreach", "a loop has one element"),
     "W304": ("huge-fan-in", "a task takes very many inputs"),
     "W408": ("unpinned-requirement", "a requirement has no exact version"),
+    "W502": ("timeout-predicted", "a task is predicted to take longer than its timeout"),
     "W505": ("no-effect-optimization", "an optimization has no effect here"),
     "W506": ("missing-io-hint-under-sla", "an objective is given, and a task has no `io`"),
     "W508": ("payload-over-half", "a payload takes over half of what the target accepts"),

@@ -140,6 +140,17 @@ class Planned:
         """What the plan is expected to do; simulated when it is first looked at."""
         return self.look()
 
+    def doubts(self) -> tuple[Diagnostic, ...]:
+        """What is to be said of the predictions that somebody has looked at, and is not among the warnings so far."""
+        from compiler.planner.promises import check_samples
+
+        if not self.problem.is_learnt:
+            return ()
+        from compiler.planner.timeouts import check_timeouts
+
+        found = (*check_samples(self.problem), *check_timeouts(self.problem, self.plan))
+        return tuple([one for one in found if one not in self.warnings])
+
     def promise(self) -> Promise | None:
         """What a run is promised to do, where that can be told at once: the planner has predicted anyway, or every
         function has run before and the graph is small. Nothing else is simulated for it."""
@@ -313,7 +324,7 @@ def _look(problem: Problem, plan: Plan) -> Outlook:
 def _meeting_objective(posed: Posed, planned: Planned) -> Planned:
     """The same with what is to be said of the objective. Raises ManifestError (E511) when the plan misses it by what
     was measured. An objective without bounds makes nobody predict who has not."""
-    from compiler.planner.promises import Prospect, check_objective, check_samples
+    from compiler.planner.promises import Prospect, check_objective
     from compiler.planner.search.objective import is_bounded
 
     problem, found = planned.problem, tuple[Diagnostic, ...]()
@@ -322,8 +333,7 @@ def _meeting_objective(posed: Posed, planned: Planned) -> Planned:
         found = check_objective(problem, own, lambda: _best(posed, own))
     if _has_errors(found):
         raise ManifestError(found)
-    doubts = check_samples(problem) if problem.is_learnt else ()
-    return replace(planned, warnings=(*planned.warnings, *found, *doubts))
+    return replace(planned, warnings=(*planned.warnings, *found, *planned.doubts()))
 
 
 def _best(posed: Posed, own: Prospect) -> Prospect:

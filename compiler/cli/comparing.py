@@ -23,6 +23,7 @@ from compiler.diagnostics import Diagnostic, ManifestError, Severity
 from compiler.pipeline import Planned, Posed, plan_by
 from compiler.planner.problem import Problem
 from compiler.planner.promises import Prospect, check_objective, check_samples
+from compiler.planner.timeouts import check_timeouts
 from compiler.rendering.json_format import to_json
 from compiler.rendering.text import cells, prose
 from runtime.quantities import dollars, format_size, seconds_text
@@ -130,8 +131,15 @@ def tell_doubts(posed: Posed, contenders: Sequence[Contender], console: Console)
     """What a single plan would be warned of, too: of the history, and of too few samples."""
     if any(one.planned is not None for one in contenders):
         problem = Problem(graph=posed.graph, options=posed.options, learn=posed.learn)
-        show_diagnostics(check_samples(problem), console)
+        show_diagnostics([*check_samples(problem), *_timeouts(contenders)], console)
         tell_history_notes(problem, console)
+
+
+def _timeouts(contenders: Sequence[Contender]) -> list[Diagnostic]:
+    """Each task's once, in the plan in which it takes longest against its timeout first comes."""
+    made = [one.planned for one in contenders if one.planned is not None]
+    found = [one for planned in made for one in check_timeouts(planned.problem, planned.plan)]
+    return list({one.span: one for one in reversed(found)}.values())[::-1]
 
 
 def best_of(contenders: Sequence[Contender]) -> dict[str, set[str]]:

@@ -12,6 +12,7 @@ from compiler.cli.console import Console
 from compiler.cli.history_notes import tell_history_notes
 from compiler.cli.outlooks import is_known
 from compiler.cli.progress import working_line
+from compiler.cli.reports import show_diagnostics
 from compiler.pipeline import Planned
 from compiler.planner.forecast import FamilyForecast, forecast_families
 from compiler.planner.outlook import Outlook
@@ -40,6 +41,7 @@ def expect(planned: Planned, console: Console) -> Expectation:
     """The outlook, where there is something to predict from; what of the history could not be used is said."""
     forecasts = forecast_families(planned.problem, planned.plan)
     tell_history_notes(planned.problem, console)
+    show_diagnostics(planned.doubts(), console)
     if not is_known(planned):
         return Expectation(planned=planned, forecasts=forecasts)
     with working_line(console, f"simulating {len(planned.graph):,} tasks"):

@@ -84,6 +84,7 @@ def load_build(args: argparse.Namespace, console: Console, settings: Settings | 
     refuse_unsupported(planned.graph)
     build = build_workflow(planned, promises=settings.backend == "local")
     tell_history_notes(planned.problem, console)
+    show_diagnostics(planned.doubts(), console)
     return build
 
 

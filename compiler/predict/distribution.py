@@ -74,6 +74,11 @@ class Distribution:
         """At no quantile more than `other`."""
         return replace(self, logs=np.minimum(self.logs, other.logs))
 
+    def at_most(self, value: float) -> Distribution:
+        """Nothing above a value; itself where nothing is."""
+        limit = log(max(value, SMALLEST))
+        return self if self.logs[-1] <= limit else replace(self, logs=np.minimum(self.logs, limit))
+
 
 def around(median: float, spread: float, source: str, *, count: float = 0.0) -> Distribution:
     """Log-normal around a median; `spread` is the standard deviation of the logarithm."""

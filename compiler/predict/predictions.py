@@ -12,7 +12,7 @@ of single tasks, added up, would not give.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil, sqrt
 
@@ -65,9 +65,20 @@ class Predictions:
     sizes: Sequence[tuple[Size, ...]]
     own_runs: Sequence[RunRow] = ()
     _executions: dict[tuple[int, int, int], Execution] = field(default_factory=dict)
+    _attempts: dict[tuple[int, float], Execution] = field(default_factory=dict)
 
     def execution(self, instance: int, memory_mb: int) -> Execution:
-        """The time of an instance in an environment with so much memory."""
+        """The time of an attempt at an instance in an environment with so much memory: none lasts longer than its
+        timeout, however little is known of it."""
+        whole, timeout_s = self.untimed(instance, memory_mb), self.graph.option_of(instance).timeout_s
+        key = id(whole), timeout_s
+        if key not in self._attempts:
+            seconds = whole.seconds.at_most(timeout_s)
+            self._attempts[key] = whole if seconds is whole.seconds else replace(whole, seconds=seconds)
+        return self._attempts[key]
+
+    def untimed(self, instance: int, memory_mb: int) -> Execution:
+        """The same if there was no timeout."""
         family = self.graph.family_of[instance]
         step = _step(self.input_bytes[instance])
         key = (family, memory_mb, step)
@@ -120,8 +131,7 @@ class Predictions:
             own = random.standard_normal(count)
             common = together[self.fingerprints[self.graph.family_of[instance]]]
             shared = execution.shared
-            drawn = execution.seconds.values(sqrt(shared) * common + sqrt(1 - shared) * own)
-            exec_s[instance] = np.minimum(drawn, self._longest_s(instance))
+            exec_s[instance] = execution.seconds.values(sqrt(shared) * common + sqrt(1 - shared) * own)
             cpu_share[instance] = execution.cpu_share
         return Draws(
             exec_s=exec_s,
@@ -136,7 +146,7 @@ class Predictions:
     def middle(self, plan: Plan) -> Draw:
         """A run in which everything takes what it takes in the middle."""
         known = [self.execution(instance, plan.env(instance).memory_mb) for instance in range(len(self.graph))]
-        exec_s = [min(one.seconds.median, self._longest_s(instance)) for instance, one in enumerate(known)]
+        exec_s = [one.seconds.median for one in known]
         return Draw(
             exec_s=exec_s,
             cpu_s=[seconds * one.cpu_share for seconds, one in zip(exec_s, known, strict=True)],
@@ -146,10 +156,6 @@ class Predictions:
             code_load_s=lambda module: self.platform.code_load_s,
             ready_s=self.platform.ready.median,
         )
-
-    def _longest_s(self, instance: int) -> float:
-        """No attempt lasts longer than its timeout, however little is known of it."""
-        return self.graph.option_of(instance).timeout_s
 
     def _weather(self, plan: Plan, count: int, random: np.random.Generator) -> dict[str, Array]:
         """For each function a score of each run, going together as far as they did in runs that had both."""

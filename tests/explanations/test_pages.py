@@ -26,6 +26,7 @@ WITHOUT_EXAMPLE = {
     "E605": "about bundles, plans and payloads of another version",
     "E606": "about bytes that come back from a store",
     "E900": "a bug, which no example shows for long",
+    "W502": "about what earlier runs took, which a manifest does not show",
     "W511": "`validate` makes no plan",
     "W512": "about what earlier runs took, which a manifest does not show",
     "W514": "about a kept plan beside a manifest, which `--plan` names",
@@ -55,8 +56,8 @@ E512 concurrency-limit · E513 not-executable-yet · E514 plan-mismatch
 E601 package-too-large · E602 lock-drift · E603 digest-mismatch · E604 nondeterministic-input
 E605 artifact-schema-version · E606 signature-invalid
 W014 ambiguous-scalar · W301 dead-task · W302 many-sinks · W303 width-1-foreach · W304 huge-fan-in
-W408 unpinned-requirement · W505 no-effect-optimization · W506 missing-io-hint-under-sla
-W508 payload-over-half · W511 sla-guessed · W512 few-samples · W514 stale-plan
+W408 unpinned-requirement · W502 timeout-predicted · W505 no-effect-optimization
+W506 missing-io-hint-under-sla · W508 payload-over-half · W511 sla-guessed · W512 few-samples · W514 stale-plan
 E900 internal-error
 """
 """Codes and slugs as the reference of the language has them."""

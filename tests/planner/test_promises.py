@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from compiler.diagnostics import ManifestError
 from compiler.manifest.model import Sla
 from compiler.pipeline import Posed, solve
+from compiler.planner.bounds import bounds
 from compiler.planner.model import PlanOptions
 from compiler.planner.problem import know_nothing
 from compiler.planner.promises import samples_wanted
+from compiler.planner.quick import Quick
 from tests.factories import make_graph
 from tests.planner.problems import known_problem
 
@@ -101,6 +104,34 @@ def test_a_percentile_alone_makes_nobody_predict(planner: str) -> None:
         planner,
     )
     assert not planned.problem.is_learnt
+
+
+@pytest.mark.parametrize("planner", ["simple", "treadle"])
+def test_a_task_that_takes_longer_than_its_timeout_is_warned_of_once_predictions_are_looked_at(planner: str) -> None:
+    problem = known_problem(GRAPH, seconds={"c": 420.0, "d": 1200.0}, options=OPTIONS)
+    posed = Posed(graph=problem.graph, options=OPTIONS, learn=problem.learn, collect=lambda: pytest.fail("no code"))
+    planned = solve(posed, planner)
+    assert bool(planned.warnings) == planned.is_predicted
+    assert planned.outlook.quantile(50) < 310
+    first, second = [*planned.warnings, *planned.doubts()]
+    assert first.code == second.code == "W502"
+    assert re.fullmatch(r"`c` is predicted to take 7m0\ds, and its timeout is 5m", first.message)
+    assert first.label == "known from 48 samples" and first.hint == "give it time enough, such as `timeout: 15m`"
+    assert second.message.startswith("`d` is predicted to take ")
+    assert second.hint == "split it: no invocation lasts longer than 15m"
+
+
+def test_defaults_are_no_reason_to_doubt_a_timeout() -> None:
+    short = replace(GRAPH, option_table=(replace(GRAPH.option_table[0], timeout_s=0.01),))
+    posed = Posed(graph=short, options=OPTIONS, learn=know_nothing, collect=lambda: pytest.fail("no code"))
+    planned = solve(posed, "treadle")
+    assert planned.problem.is_learnt and not planned.warnings
+
+
+def test_no_estimate_takes_a_task_for_longer_than_its_timeout() -> None:
+    problem = known_problem(GRAPH, seconds=738.0, options=OPTIONS)
+    assert bounds(problem).critical_path_s == pytest.approx(900, rel=0.01)
+    assert max(Quick(problem).seconds(1769)) == pytest.approx(300, rel=0.01)
 
 
 def test_percentiles_want_five_samples_beyond_them() -> None:

@@ -97,6 +97,10 @@ class CompileOptions:
     cores: float = math.inf
     """CPUs that all environments share; inf where each has its own."""
     idle_expiry_s: float = 300.0
+    warm: Mapping[str, int] | None = None
+    """Environments that wait for the run, by class; None where the platform itself starts with it."""
+    warm_since: float = 0.0
+    """When the newest of them was made."""
     link: LinkShape = DIRECT
     """What lies between workers and Redis."""
     recall: Recall | None = None
@@ -355,6 +359,8 @@ def _plan_options(options: CompileOptions) -> PlanOptions:
         rounds=options.rounds,
         cores=options.cores,
         idle_expiry_s=options.idle_expiry_s,
+        warm=options.warm,
+        warm_since=options.warm_since,
     )
 
 
@@ -366,7 +372,8 @@ def _learn(collect: Callable[[], Functions], options: CompileOptions, graph: Gra
     marks, recall = collect().fingerprints, options.recall
     signature = _signature(graph, marks)
     history = History() if recall is None else recall(signature, marks)
-    return predict(graph, marks, history, options.link, signature)
+    known = predict(graph, marks, history, options.link, signature)
+    return known if options.warm is None else known.on_a_kept_platform()
 
 
 def _signature(graph: Graph, marks: Sequence[str]) -> str:

@@ -30,6 +30,7 @@ def outlook_object(problem: Problem, outlook: Outlook) -> dict[str, object]:
         "workers": outlook.workers,
         "cold_starts": outlook.cold,
         "warm_starts": outlook.warm,
+        "warm_environments": outlook.waiting,
         "bytes_moved": outlook.bytes_moved,
         "samples": outlook.samples,
         "runs": problem.predictions.runs,

@@ -75,9 +75,21 @@ def outlook_lines(problem: Problem, outlook: Outlook, console: Console) -> Itera
     )
     machine = dollars(transitions_cost(tasks, profile))
     yield _row("", f"Step Functions would take {machine} for {counted(tasks, 'transition')} alone")
-    yield _row("starts", f"{counted(outlook.workers, 'worker')}, {outlook.cold:,} cold, {outlook.warm:,} warm")
+    starts = f"{counted(outlook.workers, 'worker')}, {outlook.cold:,} cold, {outlook.warm:,} warm"
+    yield _row("starts", starts + _waiting(outlook))
     yield _row("bytes moved", format_size(outlook.bytes_moved))
     yield _row("rests on", basis(problem, outlook))
+
+
+def _waiting(outlook: Outlook) -> str:
+    """What the kept service has for the run."""
+    if not outlook.waiting:
+        return ""
+    return f"; {counted(outlook.waiting, 'environment')} of the kept service {_verb(outlook.waiting)} warm"
+
+
+def _verb(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def basis(problem: Problem, outlook: Outlook) -> str:

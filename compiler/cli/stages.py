@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from compiler.emit.bundle import Build
     from compiler.planner.kept import KeptPlan
     from runtime.history.view import History
+    from runtime.local.idle import WarmPool
 
 MAX_PLAN_SIZE = 256 << 20
 """Bytes of a plan in a file: some hundred for each instance."""
@@ -69,7 +70,7 @@ def load_posed(args: argparse.Namespace, console: Console) -> Posed:
     """What planners are to solve for FILE; raises as `load_graph`."""
     settings = settings_for(args, console.environ)
     refuse_passes(settings)
-    request = read_request(args, console, settings)
+    request = read_plan_request(args, console, settings)
     posed = pose_workflow(request.source, request.options)
     show_diagnostics(posed.warnings, console)
     return posed
@@ -111,6 +112,33 @@ def read_request(args: argparse.Namespace, console: Console, settings: Settings)
     return Request(source=source, options=options)
 
 
+def read_plan_request(args: argparse.Namespace, console: Console, settings: Settings) -> Request:
+    """The same for what is planned: the deployment's kept service is asked once what waits in it."""
+    request = read_request(args, console, settings)
+    pool = _warm_pool(settings)
+    if pool is None:
+        return request
+    return replace(request, options=replace(request.options, warm=pool.idle, warm_since=pool.since))
+
+
+def _warm_pool(settings: Settings) -> WarmPool | None:
+    """None where the platform starts with the run."""
+    from runtime.local.living import find_kept
+
+    local = _local(settings)
+    kept = find_kept(local.deployment) if settings.backend == "local" else None
+    if kept is None:
+        return None
+    from runtime.local.idle import warm_pool
+    from runtime.runs.session import Target
+
+    target = Target(redis_url=kept.redis_url, deployment=local.deployment, link=local.link_shape.text)
+    try:
+        return warm_pool(kept.status(), target.function_prefix)
+    except RuntimeFault:
+        return None
+
+
 def _recall(local: LocalSettings, signature: str, fingerprints: Sequence[str]) -> History:
     """What the deployment's runs have left; nothing but a note where it is out of reach: a plan needs no Redis."""
     from runtime.history.place import open_history
@@ -128,7 +156,7 @@ def _planned(args: argparse.Namespace, console: Console, settings: Settings) -> 
         return _kept(args, console, settings)
     check_planner(settings)
     refuse_passes(settings)
-    request = read_request(args, console, settings)
+    request = read_plan_request(args, console, settings)
     planned = plan_workflow(request.source, request.options)
     show_diagnostics(planned.warnings, console)
     return planned
@@ -140,7 +168,7 @@ def _kept(args: argparse.Namespace, console: Console, settings: Settings) -> Pla
         if option != "--plan" and value is not None:
             raise UsageError(f"--plan and {option} exclude one another")
     kept = load_kept(args.plan_file, console)
-    request = read_request(args, console, settings)
+    request = read_plan_request(args, console, settings)
     planned = keep_to(pose_workflow(request.source, request.options), kept)
     show_diagnostics(planned.warnings, console)
     return planned

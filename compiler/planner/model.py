@@ -5,7 +5,7 @@ What a plan looks like in bytes is `compiler.emit`'s business.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -22,7 +22,8 @@ class PlanOptions:
     `workers` is the number of worker ids that `simple` makes, None for min(8, concurrency). `python` is the
     version in the environments, as "3.11". `rounds` bounds a search, None for what the planner finds right; `seed` is
     that of all that it draws. `cores` are those that all environments share, inf where each has CPUs of its own;
-    `idle_expiry_s` is how long an environment stays warm.
+    `idle_expiry_s` is how long an environment stays warm. `warm` counts those that wait for the run, by class, and
+    `warm_since` is when the newest of them was made; None where the platform itself starts with the run.
     """
 
     concurrency: int = 8
@@ -32,6 +33,8 @@ class PlanOptions:
     seed: int = 0
     cores: float = inf
     idle_expiry_s: float = 300.0
+    warm: Mapping[str, int] | None = None
+    warm_since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

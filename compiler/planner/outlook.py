@@ -30,11 +30,12 @@ least once."""
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outlook:
     """`makespans` is a sample of the makespan's distribution, in seconds, sorted; `model_s` the middle that simulation
-    alone gives. The other figures and `timeline` are
-    those of a run in which everything takes what it takes in the middle.
+    alone gives. The other figures and `timeline` are those of a run in which everything takes what it takes in the
+    middle.
 
     `samples` is the fewest executions that a prediction rests on; 0: something has never run, and what it takes is a
-    hint or a default. `runs` are the earlier runs that have set the makespans right.
+    hint or a default. `runs` are the earlier runs that have set the makespans right. `waiting` environments of the
+    plan's classes are there before the run begins.
     """
 
     makespans: NDArray[np.float64]
@@ -47,6 +48,7 @@ class Outlook:
     bytes_moved: int
     samples: int
     runs: int = 0
+    waiting: int = 0
 
     def quantile(self, percentile: float) -> float:
         """Seconds within which so many of a hundred runs end."""
@@ -82,6 +84,7 @@ def look_ahead(problem: Problem, plan: Plan, *, draws: int = DRAWS, work: int = 
         warm=middle.starts["warm"],
         bytes_moved=_moved(middle.timeline),
         samples=problem.predictions.samples,
+        waiting=sum((problem.options.warm or {}).get(env.name, 0) for env in plan.classes),
     )
 
 

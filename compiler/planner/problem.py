@@ -62,7 +62,11 @@ class Problem:
         """What a run of any plan meets."""
         options = self.options
         return self.predictions.conditions(
-            concurrency=options.concurrency, idle_expiry_s=options.idle_expiry_s, cores=options.cores
+            concurrency=options.concurrency,
+            idle_expiry_s=options.idle_expiry_s,
+            cores=options.cores,
+            warm=options.warm,
+            warm_since=options.warm_since,
         )
 
     @cached_property

@@ -120,6 +120,9 @@ class _Run:
         self.cold = self.warm = self.bytes_moved = self.environments = 0
         self.idle: dict[EnvClass, list[float]] = {env: [] for env in self.price_s}
         self.starting: dict[EnvClass, deque[_Worker]] = {env: deque() for env in self.price_s}
+        for env, pool in self.idle.items():
+            pool.extend([0.0] * min(conditions.warm.get(env.name, 0), conditions.concurrency - self.environments))
+            self.environments += len(pool)
         self.queue: deque[_Worker] = deque()
         self.last, self.last_stored = -1, 0.0
         self.cores = _Cores(conditions.cores, self._plan, self._executed) if conditions.cores < inf else None

@@ -23,7 +23,7 @@ from compiler.graph.model import Graph
 from compiler.planner.model import Plan
 from compiler.predict.distribution import Distribution
 from compiler.predict.execution import Execution, predict_execution
-from compiler.predict.platform import Platform, learn_platform
+from compiler.predict.platform import NO_WAIT, Platform, learn_platform
 from compiler.predict.sizes import Size, hinted_bytes, predict_size
 from compiler.simulate.conditions import Conditions, Draw
 from compiler.simulate.estimate import Array, Draws
@@ -170,8 +170,20 @@ class Predictions:
     def _start(self, env: str, state: str, scores: Array) -> Array:
         return self.platform.start(env, state).values(scores)
 
-    def conditions(self, *, concurrency: int, idle_expiry_s: float = 300.0, cores: float = float("inf")) -> Conditions:
-        """What the plan meets, with the limits that the caller knows."""
+    def on_a_kept_platform(self) -> Predictions:
+        """The same where nobody has to wait for the platform itself."""
+        return replace(self, platform=replace(self.platform, ready=NO_WAIT))
+
+    def conditions(
+        self,
+        *,
+        concurrency: int,
+        idle_expiry_s: float = 300.0,
+        cores: float = float("inf"),
+        warm: Mapping[str, int] | None = None,
+        warm_since: float = 0.0,
+    ) -> Conditions:
+        """What the plan meets, with the limits that the caller knows, and the environments that wait for it."""
         platform = self.platform
         return Conditions(
             concurrency=concurrency,
@@ -189,6 +201,8 @@ class Predictions:
             serialize_bytes_per_s=platform.serialize_bytes_per_s,
             cores=cores,
             link=platform.link,
+            warm=warm or {},
+            is_code_loaded=any(run.at + run.makespan_s >= warm_since for run in self.own_runs),
         )
 
 

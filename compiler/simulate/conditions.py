@@ -5,8 +5,8 @@ Both are plain numbers: where they come from (a target profile, a history, a hin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import inf
 
 from runtime.links import NO_LINK
@@ -26,6 +26,8 @@ class Conditions:
     word to the end of the invocation. `task_s` is what the worker itself spends on a task, `decode_s` on a task's
     record, `serialize_bytes_per_s` on packing and signing a value that leaves it. `commit_s` is what a commit takes
     besides the trip. `link` is the name of it all.
+    `warm` counts by class the environments that are there when the run begins; `is_code_loaded`: the workflow's code is
+    loaded in them.
     """
 
     concurrency: int
@@ -45,6 +47,8 @@ class Conditions:
     decode_s: float = 0.0
     serialize_bytes_per_s: float = inf
     link: str = NO_LINK
+    warm: Mapping[str, int] = field(default_factory=dict)
+    is_code_loaded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

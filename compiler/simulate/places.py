@@ -6,7 +6,7 @@ which it was made, as it may in the service.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -44,6 +44,7 @@ class Place:
         *,
         number: int,
         start: Callable[[Callable[[], None]], None],
+        loaded: Iterable[str] = (),
     ) -> None:
         self.number = number
         self.made_at = time.now
@@ -52,7 +53,7 @@ class Place:
         self.state = State.STARTING
         self.invocations = 0
         self.idle_since = 0.0
-        self.loaded: set[str] = set()
+        self.loaded = set(loaded)
         self._owner = owner
         self._time = time
         self._serve = serve

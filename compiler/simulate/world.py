@@ -143,11 +143,13 @@ class World:
             for slot in workload.graph().slots(instance)
         }
         self._tokens = 0
+        self._is_furnished = False
         self.sizes = _Sizes(workload, draw)
 
     def run(self) -> Simulation:
         for env in self.workload.classes:
             self._dispatcher.configure(function_of(env), reserved=None, retries=None)
+        self._furnish()
         state = rebuild_state(self.workload, fan_out=self.settings.fan_out)
         self.coordinator.rebuild_start()
         self.coordinator.rebuild_part(state.part)
@@ -163,6 +165,17 @@ class World:
     def next_token(self) -> str:
         self._tokens += 1
         return f"{self._tokens:x}"
+
+    def _furnish(self) -> None:
+        """Before anything happens each environment that is there already is made, and serves an event, in no time."""
+        left = self.conditions.concurrency
+        for env in self.workload.classes:
+            count = min(left, self.conditions.warm.get(env.name, 0))
+            left -= count
+            for _ in range(count):
+                self._dispatcher.invoke(self._event(env.name, ""))
+        self.time.run(lambda: not self._dispatcher.is_busy)
+        self._is_furnished = True
 
     # ---- the store --------------------------------------------------------------------------------------
 
@@ -206,19 +219,29 @@ class World:
 
     def invoke(self, delivery: Delivery) -> None:
         """Lambda accepts an event: it comes to an environment, or waits for one."""
-        invocation = Invocation(
-            function=delivery.call.env.name,
+        invocation = self._event(delivery.call.env.name, str(len(self._on_their_way)))
+        invocation.queued_at += self.conditions.deliver_s
+        self._on_their_way[invocation.request_id] = replace(delivery, sent_at=self.time.now)
+        self.time.call_later(self.conditions.deliver_s, self._dispatcher.invoke, invocation)
+
+    def _event(self, function: str, request_id: str) -> Invocation:
+        return Invocation(
+            function=function,
             arn="",
             body=b"",
             is_async=True,
             done=lambda _: None,
-            queued_at=self.time.now + self.conditions.deliver_s,
-            request_id=str(len(self._on_their_way)),
+            queued_at=self.time.now,
+            request_id=request_id,
         )
-        self._on_their_way[invocation.request_id] = replace(delivery, sent_at=self.time.now)
-        self.time.call_later(self.conditions.deliver_s, self._dispatcher.invoke, invocation)
 
     def _make(self, config: FunctionConfig, identity: str, owner: Owner) -> Place:
+        if not self._is_furnished:
+            at_once = partial(self.time.call_later, 0.0)
+            loaded = self.workload.code_of if self.conditions.is_code_loaded else ()
+            return Place(
+                config, owner, self.time, self._serve, number=int(identity), start=at_once, loaded=filter(None, loaded)
+            )
         cold_s, ready_s = self._draw.cold_s(self._env_of[config.name]), max(0.0, self._draw.ready_s - self.time.now)
         work_s = min(cold_s, self.conditions.start_work_s)
 
@@ -228,6 +251,9 @@ class World:
         return Place(config, owner, self.time, self._serve, number=int(identity), start=start)
 
     def _serve(self, place: Place, invocation: Invocation) -> None:
+        if not self._is_furnished:
+            self.time.call_later(0.0, place.returned)
+            return
         delivery = self._on_their_way[invocation.request_id]
         start_s = 0.0 if place.is_cold else self._draw.warm_s(delivery.call.env)
         self.time.call_later(start_s, self._begin, place, delivery)

@@ -11,6 +11,8 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+DISPATCH_S = 0.001
+"""What is shorter is the dispatcher's own work, and no wait."""
 MAX_SYNC_BYTES = 6 * 1024 * 1024
 MAX_ASYNC_BYTES = 1024 * 1024
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
@@ -48,7 +50,8 @@ class Invocation:
 
     def queue_s(self, *, given_at: float, made_at: float | None) -> float:
         """How long it waited for an environment that it was given; `made_at` of a new one, whose start is no wait."""
-        return max(0.0, (given_at if made_at is None else made_at) - self.queued_at)
+        waited_s = (given_at if made_at is None else made_at) - self.queued_at
+        return waited_s if waited_s >= DISPATCH_S else 0.0
 
 
 def untraced(request_id: str) -> str:

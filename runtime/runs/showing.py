@@ -28,8 +28,6 @@ from runtime.runs.table import details, run_object
 from runtime.timeline import InvocationSpans, Timeline, encode_timeline
 
 SHOWN_FAILURES = 5
-TOLD_S = 0.001
-"""A wait for an environment that is shorter is not worth a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,9 +199,7 @@ def _timeline_lines(timeline: Timeline) -> Iterator[str]:
 
 
 def _waited(start: StartUp) -> str:
-    if start.queue_s < TOLD_S:
-        return ""
-    return f" after a wait of {seconds_text(start.queue_s)} for an environment"
+    return f" after a wait of {seconds_text(start.queue_s)} for an environment" if start.queue_s else ""
 
 
 def _ended(one: InvocationSpans, timeline: Timeline) -> str:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 
 import pytest
 
@@ -20,9 +21,11 @@ from compiler.simulate.workload import Workload
 from compiler.simulate.world import simulate
 from runtime.config import LocalSettings, WorkerSettings
 from runtime.launcher import Target, launch
+from runtime.local.idle import WarmPool, warm_pool
 from runtime.local.stack import ensure_stack
 from runtime.timeline import Timeline
 from tests.integration.running import write_workflow
+from tests.local.harness import wait_for
 
 FUNCTIONS = """
 import time
@@ -82,6 +85,25 @@ tasks:
   d: {call: "functions:wait", args: [0.5, "${{ tasks.b }}", "${{ tasks.c }}"], worker: four}
 result: ${{ tasks.d }}
 """
+THREE_AT_ONCE = """
+tasks:
+  a: {call: "functions:wait", args: [0.6], worker: one}
+  b: {call: "functions:wait", args: [0.6], worker: two}
+  c: {call: "functions:wait", args: [0.6], worker: three}
+result: ["${{ tasks.a }}", "${{ tasks.b }}", "${{ tasks.c }}"]
+"""
+FOUR_AT_ONCE = """
+tasks:
+  a: {call: "functions:wait", args: [0.4], worker: one}
+  b: {call: "functions:wait", args: [0.4], worker: two}
+  c: {call: "functions:wait", args: [0.4], worker: three}
+  d: {call: "functions:wait", args: [1.0], worker: four}
+  end:
+    call: "functions:wait"
+    args: [0.1, "${{ tasks.a }}", "${{ tasks.b }}", "${{ tasks.c }}", "${{ tasks.d }}"]
+    worker: four
+result: ${{ tasks.end }}
+"""
 CASES = {
     "a worker that is needed while its caller goes on, and one that comes back": Case(
         body=CALLER_STAYS,
@@ -117,10 +139,16 @@ def really(case: Case, build: Build) -> tuple[object, Timeline]:
     return result.result, result.timeline
 
 
-def virtually(case: Case, build: Build) -> Timeline:
+def virtually(case: Case, build: Build, warm: Mapping[str, int] | None = None) -> Timeline:
     load = Workload(source=build.graph, plan=build.plan)
     conditions = Conditions(
-        concurrency=case.environments, idle_expiry_s=case.idle_expiry_s, cores=2.0, round_trip_s=0.001, invoke_s=0.005
+        concurrency=case.environments,
+        idle_expiry_s=case.idle_expiry_s,
+        cores=2.0,
+        round_trip_s=0.001,
+        invoke_s=0.005,
+        warm=warm or {},
+        is_code_loaded=True,
     )
     draw = Draw(
         exec_s=[case.seconds[name] for name in load.names],
@@ -168,6 +196,26 @@ def test_a_simulation_says_what_the_run_does(name: str, tmp_path: Path, own_home
         assert Counter(one.start_up.state for one in timeline.invocations) == case.starts
     assert_spans_agree(case, real, simulated)
     assert queue_s(real) == pytest.approx(queue_s(simulated), abs=QUEUE_S)
+
+
+def test_a_second_run_finds_the_environments_of_the_first(tmp_path: Path, own_home: None) -> None:
+    """Three environments are left of the first, and four workers are called at once."""
+    case = Case(
+        body=FOUR_AT_ONCE, seconds={"a": 0.4, "b": 0.4, "c": 0.4, "d": 1.0, "end": 0.1}, starts={}, environments=4
+    )
+    build = compile_workflow(write_workflow(tmp_path, case.body, FUNCTIONS), CompileOptions(concurrency=LIMIT))
+    first = compile_workflow(write_workflow(tmp_path / "first", THREE_AT_ONCE, FUNCTIONS), CompileOptions())
+    with ensure_stack(LocalSettings(concurrency_limit=LIMIT)) as stack:
+        target = Target(redis_url=stack.redis_url, lambda_endpoint=stack.lambda_endpoint)
+        assert warm_pool(stack.status(), target.function_prefix) == WarmPool()
+        launch(first.loaded, target, WorkerSettings())
+        wait_for(lambda: sum(warm_pool(stack.status(), target.function_prefix).idle.values()) == 3)
+        pool = warm_pool(stack.status(), target.function_prefix)
+        real = launch(build.loaded, target, WorkerSettings()).timeline
+    assert real is not None and pool.idle == {build.loaded.classes[0].name: 3} and pool.since <= time()
+    simulated = virtually(case, build, pool.idle)
+    starts = [Counter(one.start_up.state for one in timeline.invocations) for timeline in (real, simulated)]
+    assert starts[0] == starts[1] and starts[0]["cold"] == 1
 
 
 def expected(case: Case, build: Build) -> float:

@@ -83,6 +83,19 @@ def test_a_wait_for_an_environment_is_a_time_of_its_own_and_no_start(tmp_path: P
     assert {(one.queue_s, one.start_up_s) for one in cold} == {(0.0, 0.5)}
 
 
+def test_environments_that_are_there_at_the_launch_serve_it_warm(tmp_path: Path) -> None:
+    load = workload(tmp_path, FAN, workers=8)
+    told = draw(load, exec_s=1.0, cold_s=0.5, warm_s=0.125, code_load_s=0.25)
+    (env,) = load.classes
+    cold = simulate(load, STILL, told)
+    some = simulate(load, replace(STILL, warm={env.name: 3, "another": 4}), told)
+    assert (cold.starts["cold"], some.starts["cold"]) == (8, 5)
+    every = simulate(load, replace(STILL, warm={env.name: 99}, is_code_loaded=True), told)
+    assert every.starts["cold"] == 0
+    assert every.makespan_s == pytest.approx(cold.makespan_s - (0.5 - 0.125) - 0.25, abs=0.1)
+    assert min(one.start_up.invoke_time for one in every.timeline.invocations) == 0.0
+
+
 def test_environments_share_the_cores_of_their_host(tmp_path: Path) -> None:
     load = workload(tmp_path, FAN, workers=8)
     on_two = simulate(load, replace(STILL, cores=2.0), draw(load, exec_s=1.0))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from compiler.importers.scales import Scales
+from compiler.importers.timeouts import Timeouts
 from compiler.importers.trace import Trace, Wiring
 from runtime.quantities import format_size
 
@@ -34,12 +35,18 @@ class Account:
     bytes_written: int
     bytes_written_scaled: int
     files_written: int
+    timeouts: int
+    """Programs whose tasks have a timeout of their own."""
+    too_long: int
+    fitting_time_scale: float | None
+    """Where tasks take longer than any invocation lasts: how many, and a scale that leaves them room."""
 
     @classmethod
     def of(cls, trace: Trace, wiring: Wiring, scales: Scales) -> Account:
         seconds = sum(task.runtime_s for task in trace.tasks)
         moved = [one.bytes for one in wiring.transfers]
         written = [size for task in trace.tasks for size in task.writes.values()]
+        timeouts = Timeouts.of(trace, scales)
         outside = [sum(files.values()) for files in wiring.outside.values()]
         return cls(
             tasks=len(trace.tasks),
@@ -56,6 +63,9 @@ class Account:
             bytes_written=sum(written),
             bytes_written_scaled=sum(map(scales.size, written)),
             files_written=len(written),
+            timeouts=len(timeouts.by_category),
+            too_long=timeouts.too_long,
+            fitting_time_scale=timeouts.fitting_scale,
         )
 
 
@@ -69,10 +79,16 @@ def account_lines(trace: Trace, wiring: Wiring, scales: Scales) -> Iterator[str]
     yield f"  waits     {found.controls:>7,}  for a task that gives no file"
     if trace.unused:
         yield f"  not used  {', '.join(f'{field} ({count:,})' for field, count in trace.unused.items())}"
-    notes = [*trace.notes, *wiring.notes]
+    notes = _notes(trace, wiring, scales)
     yield from (f"  note      {note}" for note in notes[:SHOWN_NOTES])
     if len(notes) > SHOWN_NOTES:
         yield f"  note      and {len(notes) - SHOWN_NOTES:,} more, which --json lists"
+
+
+def _notes(trace: Trace, wiring: Wiring, scales: Scales) -> list[str]:
+    """What keeps the manifest from running as it is comes first."""
+    too_long = Timeouts.of(trace, scales).note()
+    return [*([too_long] if too_long else []), *trace.notes, *wiring.notes]
 
 
 def _sizes(size: int, scaled: int) -> str:
@@ -87,5 +103,5 @@ def account_object(trace: Trace, wiring: Wiring, scales: Scales) -> dict[str, ob
         "bytes_scale": scales.bytes,
         "recorded_makespan_s": trace.makespan_s,
         "unused": dict(trace.unused),
-        "notes": [*trace.notes, *wiring.notes],
+        "notes": _notes(trace, wiring, scales),
     }

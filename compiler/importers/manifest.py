@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 from compiler.importers.naming import identifiers, workflow_name
 from compiler.importers.scales import Scales
+from compiler.importers.timeouts import Timeouts
 from compiler.importers.trace import FileKey, Trace, TraceTask, Wiring
+from runtime.quantities import format_duration
 
 FUNCTIONS_HEAD = '''\
 """The programs of a recorded run: each takes as long as it took, reads what it read, and writes as many bytes.
@@ -86,7 +88,9 @@ def functions_text(trace: Trace, names: Names) -> str:
 def manifest_text(trace: Trace, wiring: Wiring, names: Names, scales: Scales, *, source: str) -> str:
     """The manifest. `source` is where the trace came from, for its first line."""
     return (
-        "\n".join([*_head(trace, scales, source), *_tasks(trace, wiring, names), *_outputs(trace, wiring, names)])
+        "\n".join(
+            [*_head(trace, scales, source), *_tasks(trace, wiring, names, scales), *_outputs(trace, wiring, names)]
+        )
         + "\n"
     )
 
@@ -104,7 +108,7 @@ def _head(trace: Trace, scales: Scales, source: str) -> Iterator[str]:
     yield "tasks:"
 
 
-def _tasks(trace: Trace, wiring: Wiring, names: Names) -> Iterator[str]:
+def _tasks(trace: Trace, wiring: Wiring, names: Names, scales: Scales) -> Iterator[str]:
     files: defaultdict[str, list[str]] = defaultdict(list)
     after: defaultdict[str, list[str]] = defaultdict(list)
     for one in wiring.transfers:
@@ -112,17 +116,20 @@ def _tasks(trace: Trace, wiring: Wiring, names: Names) -> Iterator[str]:
         files[one.consumer].append(f"${{{{ tasks.{names.tasks[one.producer]}.{output} }}}}")
     for parent, child in wiring.controls:
         after[child].append(names.tasks[parent])
+    timeouts = Timeouts.of(trace, scales).by_category
     for task in trace.tasks:
-        yield from _task(task, wiring, names, files[task.key], after[task.key])
+        yield f"  {names.tasks[task.key]}:  # {_one_line(task.name)}"
+        yield f"    call: functions:{names.functions[task.category]}"
+        if task.category in timeouts:
+            yield f"    timeout: {format_duration(timeouts[task.category])}"
+        if task.key in after:
+            yield f"    after: [{', '.join(after[task.key])}]"
+        yield from _arguments(task, wiring, names, files[task.key])
 
 
-def _task(task: TraceTask, wiring: Wiring, names: Names, files: list[str], after: list[str]) -> Iterator[str]:
+def _arguments(task: TraceTask, wiring: Wiring, names: Names, files: list[str]) -> Iterator[str]:
     outside = sum(wiring.outside.get(task.key, {}).values())
     outputs = names.outputs[task.key]
-    yield f"  {names.tasks[task.key]}:  # {_one_line(task.name)}"
-    yield f"    call: functions:{names.functions[task.category]}"
-    if after:
-        yield f"    after: [{', '.join(after)}]"
     if outputs:
         yield f"    outputs: [{', '.join(outputs.values())}]"
     yield "    with:"

@@ -116,6 +116,8 @@ IMPORTS: dict[str, tuple[str, ...]] = {
         "runtime.promise",
     ),
     "compiler.importers": (
+        "compiler.manifest.model",
+        "compiler.planner.profile",
         "runtime.bundle",
         "runtime.history",
         "runtime.measures.spans",

@@ -60,6 +60,38 @@ def test_its_history_is_one_of_its_own_functions_without_start_ups(treadle: Trea
     assert graph["makespans"] == [] and all(env["seconds"] == {} for env in graph["environments"])
 
 
+def test_long_tasks_have_a_timeout_of_their_own(treadle: Treadle, tmp_path: Path) -> None:
+    short, long = task("short", runtime=149.0), task("long_1", runtime=20.0, parents=["short"])
+    path = tmp_path / "long.json"
+    path.write_text(trace_text(short, long, task("long_2", runtime=170.5), task("huge", runtime=800.0)))
+    account = treadle("import", "wfformat", path, "-o", "out", "--json").json
+    assert (account["timeouts"], account["too_long"], account["fitting_time_scale"]) == (2, 0, None)
+    rows = treadle("expand", "out/workflow.yaml", "--json").json["instances"]
+    assert {row["name"]: row["timeout_s"] for row in rows} == {
+        "short": 300.0,
+        "long_1": 360.0,
+        "long_2": 360.0,
+        "huge": 900.0,
+    }
+    assert treadle("history", "import", "out/history.bin").code == 0
+    assert "W502" not in treadle("plan", "out/workflow.yaml", "--planner", "simple").err
+    treadle("import", "wfformat", path, "-o", "scaled", "--time-scale", "0.1")
+    assert "timeout:" not in Path("scaled/workflow.yaml").read_text()
+
+
+def test_tasks_that_no_invocation_can_hold_are_told_with_a_scale_that_helps(treadle: Treadle, tmp_path: Path) -> None:
+    path = tmp_path / "huge.json"
+    path.write_text(trace_text(task("a", runtime=2906.7), task("b", runtime=900.0), task("c", runtime=5.0)))
+    done = treadle("import", "wfformat", path, "-o", "out")
+    said = "2 tasks take up to 48m27s, and no invocation lasts longer than 15m: `--time-scale 0.1` leaves them room"
+    assert said in done.out
+    assert treadle("validate", "out/workflow.yaml").code == 0
+    assert treadle("history", "import", "out/history.bin").code == 0
+    assert "`a` is predicted to take" in treadle("plan", "out/workflow.yaml").err
+    account = treadle("import", "wfformat", path, "-o", "scaled", "--time-scale", "0.1", "--json").json
+    assert account["too_long"] == 0 and not account["notes"]
+
+
 def test_names_that_a_manifest_cannot_have_are_changed_and_stay_apart(treadle: Treadle, tmp_path: Path) -> None:
     long = "NFCORE." + "VERY_LONG." * 12
     tasks = [

@@ -77,14 +77,6 @@ tasks:
   end: {call: "functions:wait", args: [0.1, "${{ tasks.short }}", "${{ tasks.long }}"]}
 result: ${{ tasks.end }}
 """
-MORE_WORKERS = """
-tasks:
-  a: {call: "functions:wait", args: [1.0], worker: one}
-  b: {call: "functions:wait", args: [2.2], worker: two}
-  c: {call: "functions:wait", args: [0.6, "${{ tasks.a }}"], worker: three}
-  d: {call: "functions:wait", args: [0.5, "${{ tasks.b }}", "${{ tasks.c }}"], worker: four}
-result: ${{ tasks.d }}
-"""
 THREE_AT_ONCE = """
 tasks:
   a: {call: "functions:wait", args: [0.6], worker: one}
@@ -116,10 +108,10 @@ CASES = {
     "an environment of its size was idle for too long": Case(
         body=TWO_SIZES, seconds={"a": 0.1, "b": 1.2, "c": 0.1}, starts={"cold": 3}, idle_expiry_s=0.4
     ),
-    "more workers are called than there may be environments": Case(
-        body=MORE_WORKERS,
-        seconds={"a": 1.0, "b": 2.2, "c": 0.6, "d": 0.5},
-        starts={"cold": 1, "warm": 3},
+    "a worker is called while another has the one environment that there may be": Case(
+        body=CALLER_STAYS,
+        seconds={"a": 0.4, "long": 1.2, "b": 1.8, "c": 0.1},
+        starts={"cold": 1, "warm": 2},
         environments=1,
     ),
     "a flexible task goes on where its last parent ends": Case(
@@ -163,14 +155,13 @@ def virtually(case: Case, build: Build, warm: Mapping[str, int] | None = None) -
 
 
 def who_ran_what(timeline: Timeline) -> list[tuple[str, str, tuple[str, ...]]]:
-    """By invocation, in the order of their first tasks: worker, state, and tasks in order."""
+    """By invocation, whichever began first: worker, state, and tasks in order."""
     ran = [
         (one.start_up.worker, one.start_up.state, tuple(span.task for span in sorted(one.spans, key=_started)))
         for one in timeline.invocations
         if one.spans
     ]
-    first = {span.task: span.started_at for span in timeline.spans}
-    return sorted(ran, key=lambda invocation: first[invocation[2][0]])
+    return sorted(ran, key=lambda invocation: invocation[2])
 
 
 def queue_s(timeline: Timeline) -> float:
@@ -195,6 +186,7 @@ def test_a_simulation_says_what_the_run_does(name: str, tmp_path: Path, own_home
     for timeline in (real, simulated):
         assert Counter(one.start_up.state for one in timeline.invocations) == case.starts
     assert_spans_agree(case, real, simulated)
+    assert (queue_s(simulated) > 1.0) == (case.environments < 2)
     assert queue_s(real) == pytest.approx(queue_s(simulated), abs=QUEUE_S)
 
 

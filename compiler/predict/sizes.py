@@ -55,7 +55,7 @@ def _learned(relation: Relation, input_bytes: float) -> float:
         return (near if near.count else relation.whole()).quantile(0.5)
     if relation.sums.n >= FEW and (fit.spread <= CLOSE or near.count < ENOUGH_NEAR):
         return fit.at(input_bytes)
-    return near.quantile(0.5)
+    return (near if near.count else relation.whole()).quantile(0.5)
 
 
 def hinted_bytes(hint: IoHint, counted_bytes: float) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy
 import pytest
 
 from tests.exec.commands import PYTHON, Bench
@@ -48,7 +49,6 @@ def test_a_scalar_becomes_its_text(bench: Bench, value: object, text: str) -> No
 
 
 def test_a_number_of_numpys_becomes_its_text(bench: Bench) -> None:
-    numpy = pytest.importorskip("numpy")
     assert bench.run(PYTHON, "-c", SHOW, numpy.int64(5), numpy.float32(0.5), stdout="json") == ["5", "0.5"]
 
 

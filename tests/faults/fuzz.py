@@ -18,11 +18,11 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from compiler.planner.strategies import STRATEGIES
 from tests.contracts.server import client_of, start_server
 from tests.faults.chance import Fault, read_faults
 from tests.faults.planted import PLANTED
 from tests.faults.running import MakeStore, Outcome, run_seed, shrink
-from tests.faults.scenario import PLANNERS
 from tests.faults.stores import MemoryStore, RedisStore
 
 TELL_EVERY_S = 15.0
@@ -59,7 +59,7 @@ def seed_range(text: str) -> range:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=seed_range, default=range(1000), metavar="A:B")
-    parser.add_argument("--planner", choices=PLANNERS, help="in place of the one that a seed draws")
+    parser.add_argument("--planner", choices=sorted(STRATEGIES), help="in place of the one that a seed draws")
     parser.add_argument("--size", type=int, metavar="N", help="only the first N tasks of a seed's DAG")
     parser.add_argument("--only", type=read_faults, metavar="FAULTS", help="these faults and no others")
     parser.add_argument("--store", choices=("memory", "redis"), default="memory")

@@ -12,7 +12,6 @@ from functools import cached_property
 from random import Random
 from typing import TypeVar
 
-from compiler.planner.strategies import STRATEGIES
 from runtime.bundle import LoadedBundle
 from runtime.config import WorkerSettings
 from runtime.plan import Gate, Retry
@@ -21,7 +20,9 @@ from tests.faults.policies import Policies, draw_policies
 from tests.worker.graphs import bundle_of, random_inputs
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 24, 40)
-PLANNERS = tuple(STRATEGIES)
+PLANNERS = ("simple", "wukong")
+"""Those that a seed draws: all pinned, and all flexible. Another may be asked for; it simulates while it plans."""
+
 DEADLY: tuple[Kind, ...] = (
     *("crash", "freeze", "time_up", "rollback", "flush"),
     *("lose_value", "clock_jump", "lose_call", "vanish"),

@@ -101,7 +101,7 @@ def test_imported_run_shows_what_it_showed_where_it_ran(home: Path, tmp_path: Pa
     assert there.json("runs", "import", file, "--deployment", "other") == {"run": run, "is_new": False}
     before = here.json("runs", "show", run, "--timeline")
     after = there.json("runs", "show", run, "--timeline", "--deployment", "other")
-    assert list(after)[:3] == ["run", "makespan_s", "state"]
+    assert list(after)[:4] == ["run", "makespan_s", "cost_usd", "state"]
     assert after["is_imported"] and not before["is_imported"]
     assert {name: value for name, value in after.items() if name not in UNLIKE} == {
         name: value for name, value in before.items() if name not in UNLIKE

@@ -6,6 +6,8 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from dask._task_spec import Task, TaskRef
+from dask.order import order
 
 from compiler.planner.dask import plan_dask
 from compiler.planner.dask_order import dask_order
@@ -65,11 +67,8 @@ def test_the_order_has_producers_first(graph):
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS.keys())
 def test_the_order_holds_about_as_few_values_as_that_of_dask(graph):
     mine = dask_order(graph)
-    spec = pytest.importorskip("dask._task_spec", reason="the extra `bench` is not installed")
-    from dask.order import order
-
     rows = enumerate(graph.in_edges)
-    tasks = {n: spec.Task(n, min, *[spec.TaskRef(one) for one, _ in sources]) for n, sources in rows}
+    tasks = {n: Task(n, min, *[TaskRef(one) for one, _ in sources]) for n, sources in rows}
     theirs = order(tasks)
     assert most_held(graph, mine) <= 1.3 * most_held(graph, sorted(theirs, key=theirs.__getitem__)) + 1
 

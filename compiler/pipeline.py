@@ -116,6 +116,8 @@ class Posed:
     learn: Callable[[Graph], Predictions]
     """Looks the history up once, whoever asks how often."""
     collect: Callable[[], Functions]
+    bears: Callable[[], bool] = lambda: True
+    """Whether the history has anything that bears on the graph: cheaper to ask than `learn`."""
     warnings: tuple[Diagnostic, ...] = ()
 
 
@@ -128,6 +130,7 @@ class Planned:
     problem: Problem
     collect: Callable[[], Functions]
     """The code, collected once."""
+    bears: Callable[[], bool]
     look: Callable[[], Outlook]
     """Simulates the plan, once."""
     warnings: tuple[Diagnostic, ...] = ()
@@ -158,10 +161,12 @@ class Planned:
     def promise(self) -> Promise | None:
         """What a run is promised to do, where that can be told at once: the planner has predicted anyway, or every
         function has run before and the graph is small. Nothing else is simulated for it."""
+        if not self.is_predicted and (len(self.graph) > SMALL or not self.bears()):
+            return None
         from compiler.planner.recalibration import promise_from
 
-        is_known = len(self.graph) <= SMALL and self.problem.predictions.samples > 0
-        return promise_from(self.outlook) if self.is_predicted or is_known else None
+        is_known = self.is_predicted or self.problem.predictions.samples > 0
+        return promise_from(self.outlook) if is_known else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -261,8 +266,15 @@ def pose(graph: Graph, options: CompileOptions, warnings: tuple[Diagnostic, ...]
     from compiler.code.units import collect_functions
 
     collect = cache(lambda: collect_functions(graph))
-    learn = cache(partial(_learn, collect, options))
-    return Posed(graph=graph, options=_plan_options(options), learn=learn, collect=collect, warnings=warnings)
+    recall = cache(partial(_recall, collect, options, graph))
+    return Posed(
+        graph=graph,
+        options=_plan_options(options),
+        learn=cache(partial(_learn, collect, recall, options)),
+        collect=collect,
+        bears=cache(partial(_bears, collect, recall, graph)),
+        warnings=warnings,
+    )
 
 
 @collector_paused()
@@ -287,6 +299,7 @@ def plan_by(posed: Posed, planner: str) -> Planned:
         plan=plan,
         problem=problem,
         collect=posed.collect,
+        bears=posed.bears,
         look=cache(partial(_look, problem, plan)),
         warnings=(*posed.warnings, *unheeded(problem.graph, planner, ALLOWED[planner])),
         is_predicted=problem.is_learnt,
@@ -311,6 +324,7 @@ def keep_to(posed: Posed, kept: KeptPlan) -> Planned:
             plan=plan,
             problem=problem,
             collect=posed.collect,
+            bears=posed.bears,
             look=cache(partial(_look, problem, plan)),
             warnings=(*posed.warnings, *stale),
             is_predicted=bool(kept.outlook),
@@ -364,15 +378,28 @@ def _plan_options(options: CompileOptions) -> PlanOptions:
     )
 
 
-def _learn(collect: Callable[[], Functions], options: CompileOptions, graph: Graph) -> Predictions:
-    """What is known of a graph's functions."""
-    from compiler.predict.predictions import predict
+def _recall(collect: Callable[[], Functions], options: CompileOptions, graph: Graph) -> History:
     from runtime.history.view import History
 
-    marks, recall = collect().fingerprints, options.recall
-    signature = _signature(graph, marks)
-    history = History() if recall is None else recall(signature, marks)
-    known = predict(graph, marks, history, options.link, signature)
+    marks = collect().fingerprints
+    return History() if options.recall is None else options.recall(_signature(graph, marks), marks)
+
+
+def _bears(collect: Callable[[], Functions], recall: Callable[[], History], graph: Graph) -> bool:
+    """Whether the history knows a function, or an earlier version of the workflow, or has something to say."""
+    history = recall()
+    is_named = any(one.workflow == graph.name for one in history.graphs.values())
+    return bool(history.notes) or is_named or any(map(history.functions, collect().fingerprints))
+
+
+def _learn(
+    collect: Callable[[], Functions], recall: Callable[[], History], options: CompileOptions, graph: Graph
+) -> Predictions:
+    """What is known of a graph's functions."""
+    from compiler.predict.predictions import predict
+
+    marks = collect().fingerprints
+    known = predict(graph, marks, recall(), options.link, _signature(graph, marks))
     return known if options.warm is None else known.on_a_kept_platform()
 
 

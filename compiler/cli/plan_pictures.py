@@ -8,7 +8,6 @@ from compiler.cli.console import Console
 from compiler.cli.expectations import Expectation
 from compiler.cli.outlooks import basis, statistics
 from compiler.drawing.figures import figures_of
-from compiler.drawing.picture import picture
 from compiler.drawing.shape import shape_of_graph
 from compiler.drawing.text_timeline import CHARACTERS, timeline_lines
 from compiler.graph.model import Graph
@@ -18,6 +17,8 @@ from runtime.quantities import seconds_text
 
 def plan_picture(planned: Planned, expected: Expectation | None) -> str:
     """The text of an SVG document: the graph with each task's figures, the timeline below where there is one."""
+    from compiler.drawing.picture import picture
+
     problem, plan, shape = planned.problem, planned.plan, shape_of_graph(planned.graph)
     if expected is None:
         return picture(shape, figures_of(shape, plan=plan), subtitles=[f"planner {plan.planner}"])

@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from compiler.cli.arguments import (
     UsageError,
@@ -17,20 +18,11 @@ from compiler.cli.arguments import (
     add_planning,
     add_set,
 )
-from compiler.cli.comparing import (
-    Contender,
-    chosen,
-    comparison_lines,
-    comparison_object,
-    contend,
-    tell_doubts,
-)
 from compiler.cli.console import BOLD, Console, Exit
 from compiler.cli.expectations import Expectation, expect
 from compiler.cli.history_notes import history_notes
 from compiler.cli.outlook_data import forecast_objects, instance_object, outlook_object, path_object
 from compiler.cli.outlooks import counted, forecast_lines, outlook_lines, path_lines
-from compiler.cli.plan_pictures import plan_picture, timeline_text
 from compiler.cli.prospects import UNKNOWN, prospect_rows, prospects_json
 from compiler.cli.reports import report_manifest_error
 from compiler.cli.stages import load_plan, load_posed
@@ -44,6 +36,9 @@ from compiler.rendering.text import printable
 from runtime.errors import RuntimeFault
 from runtime.plan import is_flexible
 from runtime.quantities import seconds_text
+
+if TYPE_CHECKING:
+    from compiler.cli.comparing import Contender
 
 DESCRIPTION = """\
 Plans without building or running: for each task its worker, or that any worker may take it
@@ -105,6 +100,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if args.output:
         _write(Path(args.output), json.dumps(as_json(planned, expected), indent=2, ensure_ascii=False) + "\n")
     if args.picture:
+        from compiler.cli.plan_pictures import plan_picture
+
         _write(Path(args.picture), plan_picture(planned, expected))
     if console.is_json:
         console.json(as_json(planned, expected))
@@ -138,6 +135,8 @@ def _check_together(args: argparse.Namespace) -> None:
 
 
 def _compare(args: argparse.Namespace, console: Console) -> int:
+    from compiler.cli.comparing import chosen, comparison_object, contend, tell_doubts
+
     names = chosen(args.compare)
     posed = load_posed(args, console)
     contenders = contend(posed, names, console)
@@ -152,6 +151,8 @@ def _compare(args: argparse.Namespace, console: Console) -> int:
 
 
 def _show_comparison(posed: Posed, contenders: Sequence[Contender], console: Console) -> None:
+    from compiler.cli.comparing import comparison_lines
+
     console.say(console.paint(posed.graph.name, BOLD) + f"  {counted(len(posed.graph), 'task')}")
     for label, text in prospect_rows(posed.graph):
         console.say(f"  {label:<18}{printable(text)}")
@@ -250,6 +251,8 @@ def _show_expected(expected: Expectation, console: Console, *, shows_all: bool) 
         console.say(console.paint("critical path", BOLD) + f"  {seconds_text(makespan_s)} with each task at its median")
         for line in path_lines(path, makespan_s, console):
             console.say(line)
+        from compiler.cli.plan_pictures import timeline_text
+
         console.say("")
         console.say(console.paint("timeline", BOLD))
         for line in timeline_text(expected.planned.graph, expected, console):

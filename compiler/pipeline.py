@@ -149,10 +149,9 @@ class Planned:
 
     def doubts(self) -> tuple[Diagnostic, ...]:
         """What is to be said of the predictions that somebody has looked at, and is not among the warnings so far."""
-        from compiler.planner.promises import check_samples
-
         if not self.problem.is_learnt:
             return ()
+        from compiler.planner.promises import check_samples
         from compiler.planner.timeouts import check_timeouts
 
         found = (*check_samples(self.problem), *check_timeouts(self.problem, self.plan))

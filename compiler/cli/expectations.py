@@ -7,6 +7,7 @@ figure without a meaning.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from compiler.cli.console import Console
 from compiler.cli.history_notes import tell_history_notes
@@ -15,8 +16,10 @@ from compiler.cli.progress import working_line
 from compiler.cli.reports import show_diagnostics
 from compiler.pipeline import Planned
 from compiler.planner.forecast import FamilyForecast, forecast_families
-from compiler.planner.outlook import Outlook
 from runtime.critical_path import CriticalPath, critical_path
+
+if TYPE_CHECKING:
+    from compiler.planner.outlook import Outlook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

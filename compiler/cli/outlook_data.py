@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from compiler.cli.outlooks import basis, statistics
 from compiler.cli.prospects import objective
 from compiler.planner.cost import transitions_cost
 from compiler.planner.forecast import FamilyForecast, Range, forecast_instance, high_percentile
 from compiler.planner.model import Plan
-from compiler.planner.outlook import Outlook
 from compiler.planner.problem import Problem
 from runtime.critical_path import CriticalPath
 from runtime.timeline import Timeline
+
+if TYPE_CHECKING:
+    from compiler.planner.outlook import Outlook
 
 
 def outlook_object(problem: Problem, outlook: Outlook) -> dict[str, object]:

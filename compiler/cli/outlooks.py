@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from compiler.cli.console import BOLD, Console
 from compiler.cli.prospects import UNKNOWN, objective
@@ -15,13 +16,15 @@ from compiler.manifest.model import Sla
 from compiler.pipeline import Planned
 from compiler.planner.cost import transitions_cost
 from compiler.planner.forecast import FamilyForecast, Range, high_percentile
-from compiler.planner.outlook import Outlook
 from compiler.planner.problem import Problem
 from compiler.rendering.text import printable, wrap
 from runtime.critical_path import CriticalPath, Step
 from runtime.moments import Part
 from runtime.quantities import dollars, format_size, seconds_text
 from runtime.runs.summary_views import NAMES
+
+if TYPE_CHECKING:
+    from compiler.planner.outlook import Outlook
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 """Those that are always shown; the objective's joins them."""

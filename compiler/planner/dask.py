@@ -28,14 +28,12 @@ from compiler.planner.dask_order import dask_order
 from compiler.planner.figures import Figures
 from compiler.planner.model import FLEXIBLE, Plan
 from compiler.planner.problem import Problem
-from compiler.planner.registry import strategy
 from compiler.planner.simple import worker_groups
 
 FEW_DEPENDENCIES = 5
 """`rootish-taskgroup` and `rootish-taskgroup-dependencies` of Dask's configuration."""
 
 
-@strategy("dask")
 def plan_dask(problem: Problem) -> Plan:
     """The strategy."""
     scheduler = _Scheduler(problem)

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from compiler.manifest.model import Sla
 from compiler.planner.model import Plan
 from compiler.planner.problem import Problem
-from compiler.predict.distribution import Distribution
-from compiler.predict.predictions import Predictions
+
+if TYPE_CHECKING:
+    from compiler.predict.distribution import Distribution
+    from compiler.predict.predictions import Predictions
 
 HIGH = 95.0
 """The percentile that stands beside the middle where the objective names none."""

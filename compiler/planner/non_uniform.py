@@ -19,7 +19,6 @@ from compiler.planner.assembly import assemble
 from compiler.planner.judging import Candidate, Judge, Judged
 from compiler.planner.model import Plan
 from compiler.planner.problem import Problem
-from compiler.planner.registry import ON_PINNED, strategy
 from compiler.planner.uniform import candidate_sizes, cluster, reasons
 
 ROUNDS = 64
@@ -35,7 +34,6 @@ ALIKE = 0.001
 """By how much the statistic may differ and still be the same: what the estimate can tell apart."""
 
 
-@strategy("non-uniform", allows=ON_PINNED)
 def plan_non_uniform(problem: Problem) -> Plan:
     """The strategy."""
     judge = Judge(problem)

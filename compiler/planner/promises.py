@@ -13,13 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil
+from typing import TYPE_CHECKING
 
 from compiler.diagnostics import Diagnostic, Span
 from compiler.manifest.model import Sla
 from compiler.manifest.tree import MappingNode, Node
-from compiler.planner.outlook import Outlook
 from compiler.planner.problem import Problem
 from runtime.quantities import dollars, format_duration, seconds_text
+
+if TYPE_CHECKING:
+    from compiler.planner.outlook import Outlook
 
 BEYOND = 5
 """Samples that should lie beyond a percentile: 100 in all for p95, 500 for p99."""

@@ -1,6 +1,6 @@
 """The strategies by name: a plain dict, filled by a decorator.
 
-A strategy is a function from a problem to a plan. A new one is a module with such a function, imported by
+A strategy is a function from a problem to a plan. A new one is a module with such a function, named in
 `compiler.planner.strategies`.
 """
 

@@ -26,12 +26,10 @@ from compiler.planner.entries import make_entries
 from compiler.planner.model import FLEXIBLE, Plan, PlanOptions
 from compiler.planner.pins import user_pins
 from compiler.planner.problem import Problem
-from compiler.planner.registry import ON_PINNED, strategy
 
 DEFAULT_WORKERS = 8
 
 
-@strategy("simple", allows=ON_PINNED)
 def plan_simple(problem: Problem) -> Plan:
     """The strategy; it looks at no prediction."""
     return simple(problem.graph, problem.options)

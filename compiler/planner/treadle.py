@@ -26,7 +26,7 @@ from compiler.manifest.model import Sla
 from compiler.planner.model import Plan
 from compiler.planner.problem import Problem
 from compiler.planner.quick import Quick, Rough
-from compiler.planner.registry import ON_FLEXIBLE, ON_PINNED, STRATEGIES, strategy
+from compiler.planner.registry import STRATEGIES
 from compiler.planner.search.candidate import Candidate, candidate_of
 from compiler.planner.search.judge import Judge, Judged, Scale
 from compiler.planner.search.moves import Found, improve
@@ -54,7 +54,6 @@ SMALL = 3_000
 QUICK_PLANNERS = ("simple", "wukong")
 
 
-@strategy(NAME, allows=(*ON_PINNED, *ON_FLEXIBLE))
 def plan_treadle(problem: Problem) -> Plan:
     """The strategy."""
     return search(problem, [name for name in sorted(STRATEGIES) if name != NAME])

@@ -22,7 +22,6 @@ from compiler.planner.judging import Candidate, Judge, Judged, best
 from compiler.planner.lists import Terms, list_schedule
 from compiler.planner.model import FLEXIBLE, Plan
 from compiler.planner.problem import Problem
-from compiler.planner.registry import ON_PINNED, strategy
 
 CLEARLY = 1.3
 """When so many workers make the workflow longer by this factor, fewer are not tried."""
@@ -38,7 +37,6 @@ MANY_TASKS = 20_000
 """Of so large a graph the numbers of workers are tried by quarter, and not above what may live at once."""
 
 
-@strategy("uniform", allows=ON_PINNED)
 def plan_uniform(problem: Problem) -> Plan:
     """The strategy."""
     found = cluster(problem, Judge(problem), candidate_sizes(problem))

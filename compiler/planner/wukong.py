@@ -14,10 +14,8 @@ from compiler.planner.entries import make_entries
 from compiler.planner.model import FLEXIBLE, Plan, PlanOptions
 from compiler.planner.pins import user_pins
 from compiler.planner.problem import Problem
-from compiler.planner.registry import ON_FLEXIBLE, strategy
 
 
-@strategy("wukong", allows=ON_FLEXIBLE)
 def plan_wukong(problem: Problem) -> Plan:
     """The strategy; it looks at no prediction."""
     return wukong(problem.graph, problem.options)

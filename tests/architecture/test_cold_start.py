@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from tests.architecture.test_imports import CLIENT_SIDE, HEAVY, ROOT, within
 
@@ -49,3 +53,22 @@ def test_validate_loads_only_what_it_checks_with() -> None:
     )
     loaded = json.loads(done.stdout.splitlines()[-1])
     assert not [name for name in loaded if any(within(name, one) for one in NOT_FOR_VALIDATE)]
+
+
+@pytest.mark.parametrize("words", [["plan", "--no-outlook"], ["build", "-o", "made"]], ids=["plan", "build"])
+def test_a_plan_that_asks_no_history_loads_no_predictions(words: list[str], tmp_path: Path) -> None:
+    called = [words[0], str(ROOT / "manifests/hello/workflow.yaml"), *words[1:], "--planner", "simple"]
+    probe = f"import json, sys, compiler.cli; compiler.cli.main({called}); print(json.dumps(sorted(sys.modules)))"
+    env = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", probe],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    loaded = json.loads(done.stdout.splitlines()[-1])
+    assert "compiler.planner.simple" in loaded
+    assert not {"numpy", "redis", "boto3", "compiler.predict.predictions", "compiler.planner.treadle"} & {*loaded}

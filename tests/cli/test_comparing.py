@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from compiler.diagnostics import Diagnostic, ManifestError
-from compiler.planner.registry import STRATEGIES
+from compiler.planner.strategies import STRATEGIES
 from tests.cli.conftest import Treadle
 from tests.cli.remembering import remember
 

@@ -77,8 +77,8 @@ LEVELS = ("syntax", "schema", "graph", "code", "plan")
 class CompileOptions:
     """What the command line decides about a compilation. `set_values` are parameters: texts, or values as they are.
 
-    `concurrency` is the number of environments that may live at once, `workers` the number of worker ids of `simple`
-    (None: min(8, concurrency)), `python` the version in the environments.
+    `concurrency` is the number of environments that may live at once, `workers` the number of worker ids
+    (None: `simple` takes min(8, concurrency), others what they find best), `python` the version in the environments.
     """
 
     set_values: Mapping[str, object] = field(default_factory=dict)
@@ -158,14 +158,13 @@ class Planned:
         return tuple([one for one in found if one not in self.warnings])
 
     def promise(self) -> Promise | None:
-        """What a run is promised to do, where that can be told at once: the planner has predicted anyway, or every
-        function has run before and the graph is small. Nothing else is simulated for it."""
+        """What a run is promised to do, where every function has run before, and that can be told at once: the planner
+        has predicted anyway, or the graph is small. Nothing is simulated for a promise of guesses."""
         if not self.is_predicted and (len(self.graph) > SMALL or not self.bears()):
             return None
         from compiler.planner.recalibration import promise_from
 
-        is_known = self.is_predicted or self.problem.predictions.samples > 0
-        return promise_from(self.outlook) if is_known else None
+        return promise_from(self.outlook) if self.problem.predictions.samples else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -335,7 +334,7 @@ def _look(problem: Problem, plan: Plan) -> Outlook:
     from compiler.planner.outlook import look_ahead
     from compiler.planner.recalibration import recalibrated
 
-    return recalibrated(problem, plan.planner, look_ahead(problem, plan))
+    return recalibrated(problem, plan.planner, problem.outlooks.get(plan) or look_ahead(problem, plan))
 
 
 def _meeting_objective(posed: Posed, planned: Planned) -> Planned:

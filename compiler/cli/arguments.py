@@ -122,9 +122,9 @@ def add_planning(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--planner",
         metavar="NAME",
-        help="simple, dask, uniform, non-uniform, treadle (pinned workers) or wukong (flexible workers)",
+        help="treadle, simple, dask, uniform, non-uniform (pinned workers) or wukong (flexible workers)",
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="worker ids for simple, uniform, non-uniform, dask")
+    parser.add_argument("--workers", type=int, metavar="N", help="as many worker ids as this; wukong has none")
     parser.add_argument("--rounds", type=int, metavar="N", help="steps that a planner which searches may try")
     parser.add_argument("--optimize", metavar="PASSES", help="optimizations of the plan: none is all there is so far")
 

@@ -28,9 +28,13 @@ WORK = 40_000
 """Tasks that these go through for one candidate: of a large graph fewer runs are looked at, whose makespans are the sum
 of so many parts that they hardly differ."""
 
+GUESSED_RUNS = 3
+"""The same where something has never run: guesses are not worth more."""
+
 SIMULATIONS = 4
 SIMULATED = 2_000
-"""Simulations of one candidate, where a graph has no more than so many tasks."""
+"""Simulations of one candidate, and the tasks that they go through at most; a larger graph is not simulated. A graph of
+guesses is simulated in the middle alone."""
 
 ALIKE = 0.02
 """Of candidates whose statistic is so near to the best, the cheapest is the best: an estimate tells no more apart."""
@@ -60,7 +64,9 @@ class Judge:
     def __init__(self, problem: Problem, runs: int = RUNS) -> None:
         self.problem = problem
         self.quick = Quick(problem)
-        count = max(1, min(runs, WORK // max(1, len(problem.graph))))
+        self._is_guessed = not problem.predictions.samples
+        worth = min(runs, GUESSED_RUNS) if self._is_guessed else runs
+        count = max(1, min(worth, WORK // max(1, len(problem.graph))))
         self._runs = _drawn(self.quick, count) if count > 1 else []
 
     def glance(self, candidate: Candidate) -> Judged:
@@ -96,7 +102,8 @@ class Judge:
         if count > SIMULATED:
             return judged
         plan = assemble(problem, "", candidate.worker_of, candidate.memory_mb, [""] * count)
-        outlook = look_ahead(problem, plan, work=SIMULATIONS * count)
+        runs = 1 if self._is_guessed else min(SIMULATIONS, SIMULATED // count)
+        outlook = look_ahead(problem, plan, runs=runs)
         return replace(judged, statistic_s=outlook.statistic(problem.objective), cost_usd=outlook.cost.usd)
 
 

@@ -19,11 +19,12 @@ FLEXIBLE = -1
 class PlanOptions:
     """What every strategy is told. `concurrency` is the number of environments that may live at once.
 
-    `workers` is the number of worker ids that `simple` makes, None for min(8, concurrency). `python` is the
-    version in the environments, as "3.11". `rounds` bounds a search, None for what the planner finds right; `seed` is
-    that of all that it draws. `cores` are those that all environments share, inf where each has CPUs of its own;
-    `idle_expiry_s` is how long an environment stays warm. `warm` counts those that wait for the run, by class, and
-    `warm_since` is when the newest of them was made; None where the platform itself starts with the run.
+    `workers` is the number of worker ids, None for min(8, concurrency) in `simple` and for what others find best.
+    `python` is the version in the environments, as "3.11". `rounds` bounds a search, None for what the planner
+    finds right; `seed` is that of all that it draws. `cores` are those that all environments share, inf where each
+    has CPUs of its own; `idle_expiry_s` is how long an environment stays warm. `warm` counts those that wait for
+    the run, by class, and `warm_since` is when the newest of them was made; None where the platform itself starts
+    with the run.
     """
 
     concurrency: int = 8

@@ -19,7 +19,7 @@ from compiler.planner.assembly import assemble
 from compiler.planner.judging import Candidate, Judge, Judged
 from compiler.planner.model import Plan
 from compiler.planner.problem import Problem
-from compiler.planner.uniform import candidate_sizes, cluster, reasons
+from compiler.planner.uniform import cluster, reasons
 
 ROUNDS = 64
 """Steps that are tried at most, where nobody said how many."""
@@ -37,7 +37,7 @@ ALIKE = 0.001
 def plan_non_uniform(problem: Problem) -> Plan:
     """The strategy."""
     judge = Judge(problem)
-    found = judge.judge(judge.glance(cluster(problem, judge, candidate_sizes(problem)).candidate))
+    found = judge.judge(judge.glance(cluster(problem, judge).candidate))
     search = _Downgrading(problem, judge, found)
     search.run()
     texts = reasons(problem, search.best)

@@ -22,9 +22,15 @@ from runtime.costs import Cost
 from runtime.timeline import Timeline
 
 DRAWS = 200
-WORK = 24_000
-"""Tasks that the simulations of one outlook go through, all together: a large graph is simulated less often, and at
-least once."""
+TASKS_PER_S = 400
+"""Tasks that the simulations of one outlook go through, all together, for each second that the run is predicted to
+take: about a twentieth of it is spent on looking ahead. A graph is simulated at least once, the larger, the less often
+beyond that."""
+
+LEAST_TASKS, MOST_TASKS = 4_000, 24_000
+GUESSED = 4
+GUESSED_TASKS = 4_000
+"""Simulations, and their tasks, where something has never run: guesses are not worth more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,13 +69,15 @@ class Outlook:
         return self.mean if sla.percentile is None else self.quantile(sla.percentile)
 
 
-def look_ahead(problem: Problem, plan: Plan, *, draws: int = DRAWS, work: int = WORK) -> Outlook:
-    """The outlook of one plan; the same for the same seed. Raises `Deadlock` for a plan that cannot end."""
+def look_ahead(problem: Problem, plan: Plan, *, draws: int = DRAWS, runs: int | None = None) -> Outlook:
+    """The outlook of one plan; the same for the same seed. Beside the run in the middle there are `runs` simulations,
+    or as many as are worth it; with less than two the middle has to do. Raises `Deadlock` for a plan that cannot end.
+    """
     workload = Workload(source=problem.graph, plan=plan)
-    references = min(REFERENCES, work // max(1, len(problem.graph)))
     drawn = problem.predictions.draws(plan, draws, problem.options.seed)
     middle_draw = problem.predictions.middle(plan)
     middle = simulate(workload, problem.conditions, middle_draw)
+    references = runs_worth(problem, middle.makespan_s) if runs is None else runs
     if references > 1:
         makespans = sample_makespans(workload, problem.conditions, drawn, references=references)
     else:
@@ -86,6 +94,14 @@ def look_ahead(problem: Problem, plan: Plan, *, draws: int = DRAWS, work: int = 
         samples=problem.predictions.samples,
         waiting=sum((problem.options.warm or {}).get(env.name, 0) for env in plan.classes),
     )
+
+
+def runs_worth(problem: Problem, makespan_s: float) -> int:
+    """How many simulations are worth it for a run of about so many seconds."""
+    count = max(1, len(problem.graph))
+    if not problem.predictions.samples:
+        return min(GUESSED, GUESSED_TASKS // count)
+    return min(REFERENCES, int(min(max(LEAST_TASKS, makespan_s * TASKS_PER_S), MOST_TASKS)) // count)
 
 
 def middle_run(problem: Problem, plan: Plan, workload: Workload | None = None) -> Simulation:

@@ -20,6 +20,9 @@ from compiler.planner.profile import TargetProfile, load_profile
 from runtime.plan import EnvClass
 
 if TYPE_CHECKING:
+    from compiler.planner.judging import Judged
+    from compiler.planner.model import Plan
+    from compiler.planner.outlook import Outlook
     from compiler.predict.predictions import Predictions
     from compiler.simulate.conditions import Conditions
 
@@ -56,6 +59,16 @@ class Problem:
     def is_learnt(self) -> bool:
         """Whether somebody has looked at the predictions."""
         return "predictions" in vars(self)
+
+    @cached_property
+    def outlooks(self) -> dict[Plan, Outlook]:
+        """What a strategy has looked at closely on its way: nobody has to look again."""
+        return {}
+
+    @cached_property
+    def assignments(self) -> dict[str, Judged]:
+        """What a strategy has found, by its name: another one that begins with it need not look for it again."""
+        return {}
 
     @cached_property
     def conditions(self) -> Conditions:

@@ -5,14 +5,15 @@
 2. **A quick estimate** of each assignment; the best of them, and those that nothing is both faster and cheaper than,
    are **simulated** (`search.judge`).
 3. **Local search** (`search.moves`) on the quick estimate, brought to scale by a simulation of where it starts, guided
-   by the critical path, from several starts, `ROUNDS` rounds in all or as many as the options say. What turns out to
-   be beyond a bound is brought back; where no money is spoken of, the fastest is made cheaper.
+   by the critical path, from several starts, `ROUNDS` rounds in all at most or as many as the options say. What turns
+   out to be beyond a bound is brought back; where no money is spoken of, the fastest is made cheaper.
 4. What it found is simulated; the best of everything that was is looked at as closely as any plan, and of these the
    objective chooses (`search.objective`), by the same draws for all.
 
 The other planners' plans are among the candidates, so that none of them is better by what is predicted; the search
-does not live on them (`python -m tests.benchmarks.planners` shows it without). A large graph is searched less: the work
-of every stage is bounded. Unknown times are defaults: what comes out then is a plan for the shape of the graph.
+does not live on them (`python -m tests.benchmarks.planners` shows it without). How far each stage goes is a matter of
+proportion (`search.effort`): the longer the run and the smaller the graph, the further. Unknown times are defaults:
+what comes out then is a plan for the shape of the graph, after a first look.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from compiler.planner.problem import Problem
 from compiler.planner.quick import Quick, Rough
 from compiler.planner.registry import STRATEGIES
 from compiler.planner.search.candidate import Candidate, candidate_of
+from compiler.planner.search.effort import SEARCH, SEEDS, effort_for
 from compiler.planner.search.judge import Judge, Judged, Scale
 from compiler.planner.search.moves import Found, improve
 from compiler.planner.search.objective import NOISE, Figures, choose, is_bounded, lack, preference, undominated
@@ -36,22 +38,18 @@ from compiler.planner.search.weights import Weights
 
 NAME = "treadle"
 ROUNDS = 600
-SEED_WORK = 300_000
-"""Tasks that are placed and estimated for seeds, all together; three seeds are always made."""
-
-SEARCH_WORK = 400_000
-"""Tasks that are estimated in a local search, all together."""
+FIRST_SEEDS, MOST_SEEDS = 3, 200
 
 STARTS = 3
-"""Assignments from which a local search starts."""
+"""Assignments from which a local search starts, where there are `FEW_ROUNDS` for each."""
 
-RICH = 20
-"""Looks from which on every plan of the others gets one; with fewer those that the quick estimate likes do."""
-
-SMALL = 3_000
-"""Tasks up to which every other planner is asked; the quick ones always are."""
+FEW_ROUNDS = 30
 
 QUICK_PLANNERS = ("simple", "wukong")
+"""These are asked about any graph."""
+
+SMALL, SMALL_GUESS = 3_000, 250
+"""Tasks up to which every other planner is asked and its plan looked at; the second where nothing has run."""
 
 
 def plan_treadle(problem: Problem) -> Plan:
@@ -61,28 +59,32 @@ def plan_treadle(problem: Problem) -> Plan:
 
 def search(problem: Problem, rivals: Sequence[str]) -> Plan:
     """The plan, with the plans of these planners among its candidates."""
-    return _Search(problem).run(rivals).plan
+    found = _Search(problem, rivals).run()
+    if found.outlook is not None:
+        problem.outlooks[found.plan] = found.outlook
+    return found.plan
 
 
 class _Search:
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, rivals: Sequence[str]) -> None:
         self.problem = problem
         self.sla = problem.objective
         self.weights = Weights(problem=problem, quick=Quick(problem))
-        self.judge = Judge(problem, NAME)
         self.found: dict[tuple[object, ...], Found] = {}
         self.random = Random(problem.options.seed)
-        self.rounds = min(ROUNDS, self._rounds_within(SEARCH_WORK, 0))
-        if problem.options.rounds is not None:
-            self.rounds = problem.options.rounds
+        self.theirs = list(self._asked(rivals))
+        self.seeds = pinned_seeds(self.weights)
+        self._estimate([*islice(self.seeds, FIRST_SEEDS), *(one for one in self.theirs if one.is_pinned)])
+        quickest = min(one.rough.makespan_s for one in self.found.values())
+        self.effort = effort_for(problem, quickest)
+        self.judge = Judge(problem, NAME, self.effort)
+        rounds = problem.options.rounds
+        self.rounds = self.effort.estimates(SEARCH, 0, ROUNDS) if rounds is None else rounds
 
-    def run(self, rivals: Sequence[str]) -> Judged:
-        theirs = list(self._theirs(rivals))
-        self._estimate(one for one in theirs if one.is_pinned)
-        self._estimate(islice(pinned_seeds(self.weights), self._rounds_within(SEED_WORK, 3)))
+    def run(self) -> Judged:
         judge = self.judge
-        is_rich = judge.left >= RICH
-        judge.look([one for one in theirs if is_rich or not one.is_pinned], len(theirs))
+        self._estimate(islice(self.seeds, self.effort.estimates(SEEDS, 0, MOST_SEEDS)))
+        judge.look([one for one in self.theirs if self.is_small or not one.is_pinned], len(self.theirs))
         judge.look(self._promising(Scale()), max(1, judge.left // 4))
         judge.look(list(flexible_seeds(self.weights, NAME)), max(1, judge.left // 3))
         self._search_on()
@@ -92,14 +94,29 @@ class _Search:
         assert finals, "no candidate can end"
         return choose(finals, lambda one: one.figures, self.sla)
 
-    def _rounds_within(self, work: int, least: int) -> int:
-        return max(least, work // max(1, len(self.problem.graph)))
+    @property
+    def is_small(self) -> bool:
+        return len(self.problem.graph) <= (SMALL if self.problem.predictions.samples else SMALL_GUESS)
 
-    def _theirs(self, rivals: Sequence[str]) -> Iterator[Candidate]:
-        is_small = len(self.problem.graph) <= SMALL
+    def _asked(self, rivals: Sequence[str]) -> Iterator[Candidate]:
         for name in rivals:
-            if is_small or name in QUICK_PLANNERS:
-                yield candidate_of(self.problem, NAME, STRATEGIES[name](self.problem), f"as {name} plans it")
+            if self.is_small or name in QUICK_PLANNERS:
+                found = candidate_of(self.problem, NAME, STRATEGIES[name](self.problem), f"as {name} plans it")
+                yield from self._allowed(found)
+
+    def _allowed(self, theirs: Candidate) -> Iterator[Candidate]:
+        """The same with no worker smaller than may be, if there is such a thing."""
+        if not theirs.is_pinned:
+            if self.problem.options.workers is None:
+                yield theirs
+            return
+        memory_mb, bounds = dict(theirs.memory_mb), self.weights.bounds
+        for instance, worker in enumerate(theirs.worker_of):
+            memory_mb[worker] = max(memory_mb[worker], bounds[instance][0])
+        if memory_mb == theirs.memory_mb:
+            yield theirs
+        elif all(memory_mb[worker] <= bounds[instance][1] for instance, worker in enumerate(theirs.worker_of)):
+            yield replace(theirs, memory_mb=memory_mb, plan=None)
 
     # ---- estimates --------------------------------------------------------------------------------------
 
@@ -138,10 +155,11 @@ class _Search:
 
     def _search_on(self) -> None:
         """Local search from several starts, each by its own scale; what is found beyond a bound is brought back."""
-        for start in self._starts(STARTS):
-            better = self._improved(start, self.sla, self.rounds // (2 * STARTS))
+        starts = self._starts(max(1, min(STARTS, self.rounds // (2 * FEW_ROUNDS))))
+        for start in starts:
+            better = self._improved(start, self.sla, self.rounds // (2 * len(starts)))
             if (judged := self._look(better)) is not None and lack(judged.figures, self.sla):
-                self._look(self._improved(better, self.sla, self.rounds // (2 * STARTS)))
+                self._look(self._improved(better, self.sla, self.rounds // (2 * len(starts))))
 
     def _save(self) -> None:
         """Where nothing is said of money: the cheapest on from the fastest, as long as that takes no longer."""

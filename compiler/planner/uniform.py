@@ -23,6 +23,7 @@ from compiler.planner.lists import Terms, list_schedule
 from compiler.planner.model import FLEXIBLE, Plan
 from compiler.planner.problem import Problem
 
+NAME = "uniform"
 CLEARLY = 1.3
 """When so many workers make the workflow longer by this factor, fewer are not tried."""
 
@@ -39,11 +40,18 @@ MANY_TASKS = 20_000
 
 def plan_uniform(problem: Problem) -> Plan:
     """The strategy."""
-    found = cluster(problem, Judge(problem), candidate_sizes(problem))
-    return assemble(problem, "uniform", found.candidate.worker_of, found.candidate.memory_mb, reasons(problem, found))
+    found = cluster(problem, Judge(problem))
+    return assemble(problem, NAME, found.candidate.worker_of, found.candidate.memory_mb, reasons(problem, found))
 
 
-def cluster(problem: Problem, judge: Judge, sizes: Sequence[int]) -> Judged:
+def cluster(problem: Problem, judge: Judge) -> Judged:
+    """The best assignment of one size; looked for once."""
+    if NAME not in problem.assignments:
+        problem.assignments[NAME] = _cluster(problem, judge, candidate_sizes(problem))
+    return problem.assignments[NAME]
+
+
+def _cluster(problem: Problem, judge: Judge, sizes: Sequence[int]) -> Judged:
     """The best assignment of one of the sizes, the largest of which is tried with any number of workers."""
     figures = Figures(problem)
     glanced = list(_by_workers(problem, judge, figures, sizes[-1]))

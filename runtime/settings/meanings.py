@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 MEANINGS: Mapping[str, str] = {
     "planner": "who decides which worker runs what: `simple`, `wukong`, `uniform`, `non-uniform`, `dask` or `treadle`",
-    "workers": "worker ids that `simple`, `uniform`, `non-uniform` and `dask` may use",
+    "workers": "how many worker ids a plan may have; `wukong` has none",
     "rounds": "steps that a planner which searches may try",
     "optimize": "optimizations of the plan: `none`; others are not executed yet",
     "max_file_size_bytes": "the largest file that a manifest may be, or include",

@@ -9,7 +9,7 @@ from compiler.planner.judging import Judge
 from compiler.planner.model import PlanOptions
 from compiler.planner.non_uniform import plan_non_uniform
 from compiler.planner.outlook import look_ahead
-from compiler.planner.uniform import candidate_sizes, cluster
+from compiler.planner.uniform import cluster
 from tests.factories import graph_of
 from tests.planner.problems import known_problem
 
@@ -37,7 +37,7 @@ def sizes_of(problem, plan):
 
 def start_of(problem):
     judge = Judge(problem)
-    return judge.judge(judge.glance(cluster(problem, judge, candidate_sizes(problem)).candidate))
+    return judge.judge(judge.glance(cluster(problem, judge).candidate))
 
 
 def test_a_worker_that_nobody_waits_for_gets_less_memory_and_the_critical_path_keeps_the_best():

@@ -36,7 +36,7 @@ def test_an_outlook_is_the_same_for_the_same_seed():
 def test_one_simulation_of_a_large_graph_tells_the_spread_of_its_makespan_too(planner):
     problem = Problem(graph=make_tree(64), options=PlanOptions(concurrency=4))
     plan = STRATEGIES[planner](problem)
-    several, one = look_ahead(problem, plan), look_ahead(problem, plan, work=1)
+    several, one = look_ahead(problem, plan, runs=16), look_ahead(problem, plan, runs=1)
     for percentile in (10, 50, 90):
         assert one.quantile(percentile) == pytest.approx(several.quantile(percentile), rel=0.1)
     assert one.timeline == several.timeline

@@ -55,7 +55,7 @@ def test_more_memory_never_predicts_a_longer_run():
     problem = known_problem(chain, seconds=1.0, spread=0.3, exponent=0.7)
     for percentile in (50.0, 95.0):
         found = [
-            look_ahead(problem, assemble(problem, "mine", [0] * 8, {0: size}, [""] * 8), draws=50, work=1)
+            look_ahead(problem, assemble(problem, "mine", [0] * 8, {0: size}, [""] * 8), draws=50, runs=1)
             for size in (1769, 2048, 3538, 10240)
         ]
         assert [one.quantile(percentile) for one in found] == sorted(

@@ -1,8 +1,8 @@
-"""The judge of a search: simulations of candidates within a declared amount of work.
+"""The judge of a search: simulations of candidates, as many as the effort allows.
 
 Many are looked at roughly, with few simulations each; a few, the best of them, as `look_ahead` looks at any plan. All
-are judged by the same draws, so that what is told apart is the plans and not the weather. A graph so large that two
-outlooks are too much work is judged by one run each, in which everything takes what it takes in the middle.
+are judged by the same draws, so that what is told apart is the plans and not the weather. Where that is too much work,
+a rough look is one run, in which everything takes what it takes in the middle; of a large graph there is no other.
 """
 
 from __future__ import annotations
@@ -13,24 +13,20 @@ from statistics import median
 
 from compiler.planner.cost import timeline_cost
 from compiler.planner.model import Plan
-from compiler.planner.outlook import WORK as OUTLOOK_WORK
-from compiler.planner.outlook import look_ahead, middle_run
+from compiler.planner.outlook import Outlook, look_ahead, middle_run, runs_worth
 from compiler.planner.problem import Problem
 from compiler.planner.search.candidate import Candidate, plan_of
+from compiler.planner.search.effort import FINAL, ROUGH, Effort
 from compiler.planner.search.objective import Figures
-from compiler.simulate.estimate import REFERENCES
 from compiler.simulate.world import Deadlock
 
-ROUGH_WORK = 50_000
-"""Tasks that rough looks of one search go through, all together."""
-
-FINAL_WORK = 80_000
-"""The same of final ones."""
-
 ROUGH_RUNS = 4
-ROUGH_MOST, FINAL_MOST = 40, 5
-LEAST = 2
-LARGE = 30_000
+ENOUGH = 12
+"""With fewer rough looks of so many runs, one run each has to do."""
+
+ROUGH_LEAST, ROUGH_MOST = 6, 40
+FINAL_LEAST, FINAL_MOST = 2, 5
+LARGE = 5_000
 """Tasks from which on a candidate is judged by one run."""
 
 
@@ -39,17 +35,20 @@ class Judged:
     candidate: Candidate
     plan: Plan
     figures: Figures
+    outlook: Outlook | None = None
+    """Where it was looked at closely."""
 
 
 class Judge:
     """One search's. `left` rough looks may still be taken."""
 
-    def __init__(self, problem: Problem, planner: str) -> None:
-        self._problem, self._planner = problem, planner
-        self._count = max(1, len(problem.graph))
-        self._is_large = self._count > LARGE
-        self._rough_runs = max(1, min(ROUGH_RUNS, OUTLOOK_WORK // self._count // 4))
-        self.left = _times(ROUGH_WORK, self._cost(self._rough_runs), ROUGH_MOST)
+    def __init__(self, problem: Problem, planner: str, effort: Effort) -> None:
+        self._problem, self._planner, self._effort = problem, planner, effort
+        self._is_large = len(problem.graph) > LARGE
+        are_enough = effort.simulations(ROUGH, 0, ENOUGH, ROUGH_RUNS + 1) == ENOUGH
+        self._rough_runs = ROUGH_RUNS if are_enough else 1
+        least = FINAL_LEAST if self._is_large else ROUGH_LEAST
+        self.left = effort.simulations(ROUGH, least, ROUGH_MOST, _simulated(self._rough_runs))
         self._known: dict[tuple[object, ...], Judged | None] = {}
 
     @property
@@ -74,33 +73,31 @@ class Judge:
     def finals(self, rank: Callable[[Figures], tuple[float, ...]]) -> list[Judged]:
         """The best of those, looked at as closely as any plan is."""
         best = sorted(self.found, key=lambda one: rank(one.figures))
-        if self._is_large:
+        runs = runs_worth(self._problem, best[0].figures.seconds) if best else 0
+        if runs <= self._rough_runs == 1 or self._is_large:
             return best
-        runs = max(1, min(REFERENCES, OUTLOOK_WORK // self._count))
-        close = [self._judged(one.candidate, runs) for one in best[: _times(FINAL_WORK, self._cost(runs), FINAL_MOST)]]
+        count = self._effort.simulations(FINAL, FINAL_LEAST, FINAL_MOST, _simulated(runs))
+        close = [self._judged(one.candidate, None) for one in best[:count]]
         return [one for one in close if one is not None]
 
-    def _cost(self, runs: int) -> int:
-        """Tasks that one look goes through."""
-        return self._count * (1 if self._is_large else runs + 1)
-
-    def _judged(self, candidate: Candidate, runs: int) -> Judged | None:
+    def _judged(self, candidate: Candidate, runs: int | None) -> Judged | None:
         problem = self._problem
         plan = plan_of(problem, self._planner, candidate)
         try:
             if self._is_large:
                 timeline = middle_run(problem, plan).timeline
                 figures = Figures(seconds=timeline.makespan_s, usd=timeline_cost(timeline, problem.profile).usd)
-            else:
-                outlook = look_ahead(problem, plan, work=runs * self._count)
-                figures = Figures(seconds=outlook.statistic(problem.objective), usd=outlook.cost.usd)
+                return Judged(candidate=candidate, plan=plan, figures=figures)
+            outlook = look_ahead(problem, plan, runs=runs)
         except Deadlock:
             return None
-        return Judged(candidate=candidate, plan=plan, figures=figures)
+        figures = Figures(seconds=outlook.statistic(problem.objective), usd=outlook.cost.usd)
+        return Judged(candidate=candidate, plan=plan, figures=figures, outlook=None if runs else outlook)
 
 
-def _times(work: int, each: int, most: int) -> int:
-    return min(most, max(LEAST, work // each))
+def _simulated(runs: int) -> int:
+    """Simulations that a look with so many runs takes."""
+    return runs + 1 if runs > 1 else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from random import Random
 
 from compiler.planner.quick import Rough
@@ -38,6 +39,8 @@ class _Search:
         self.weights, self.best, self.worth, self.random = weights, start, worth, random
         self.value = worth(start.rough)
         self.pins = weights.problem.pins
+        asked = weights.problem.options.workers
+        self.most = inf if asked is None else max(asked, len(set(start.candidate.worker_of)) - len(self.pins[0]))
         self.free = [n for n in range(len(self.pins[1])) if not weights.problem.is_pinned(n)]
         self._look()
 
@@ -93,7 +96,7 @@ class _Search:
     def opened(self, instances: Sequence[int], like: int) -> _Change | None:
         """A change that brings these, all of one worker, to a new one of its size."""
         going = [one for one in instances if not self.weights.problem.is_pinned(one)]
-        if not going or like < len(self.pins[0]):
+        if not going or like < len(self.pins[0]) or len(self.own) >= self.most:
             return None
         return _Change(moved=tuple((one, self.fresh) for one in going), sizes=((self.fresh, self.memory_mb[like]),))
 

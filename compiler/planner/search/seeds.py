@@ -29,7 +29,7 @@ def pinned_seeds(weights: Weights) -> Iterator[Candidate]:
     yield listed(weights, counts[-1], fast)
     yield in_blocks(weights, counts[-1], fast)
     yield listed(weights, 1, fast)
-    for count in sorted({min(len(weights.problem.graph), most * times) for times in CROWDS} - {most}):
+    for count in _crowds(weights, most):
         yield listed(weights, count, fast)
         yield in_blocks(weights, count, fast)
     for count in reversed(counts[1:-1]):
@@ -42,7 +42,9 @@ def pinned_seeds(weights: Weights) -> Iterator[Candidate]:
 
 
 def flexible_seeds(weights: Weights, planner: str) -> Iterator[Candidate]:
-    """Plans whose workers are found at run time."""
+    """Plans whose workers are found at run time; none where the user says how many there are."""
+    if weights.problem.options.workers is not None:
+        return
     roots, concurrency = len(weights.quick.roots), weights.problem.options.concurrency
     entries = _counts(max(1, min(roots, concurrency - 1)))
     for size in reversed(weights.sizes):
@@ -53,9 +55,17 @@ def flexible_seeds(weights: Weights, planner: str) -> Iterator[Candidate]:
 
 
 def _most(weights: Weights) -> int:
-    """As many workers as may live at once, besides the user's own; no more than tasks."""
-    problem = weights.problem
-    return max(1, min(problem.options.concurrency - len(problem.pins[0]), len(problem.graph)))
+    """As many workers as the user says, or as may live at once besides the user's own; no more than tasks."""
+    problem, asked = weights.problem, weights.problem.options.workers
+    wanted = problem.options.concurrency - len(problem.pins[0]) if asked is None else asked
+    return max(1, min(wanted, len(problem.graph)))
+
+
+def _crowds(weights: Weights, most: int) -> list[int]:
+    """More than may live at once."""
+    if weights.problem.options.workers is not None:
+        return []
+    return sorted({min(len(weights.problem.graph), most * times) for times in CROWDS} - {most})
 
 
 def _counts(most: int) -> list[int]:

@@ -82,7 +82,7 @@ class CompileOptions:
     """
 
     set_values: Mapping[str, object] = field(default_factory=dict)
-    planner: str = "simple"
+    planner: str = "treadle"
     workers: int | None = None
     concurrency: int = 8
     max_instances: int = DEFAULT_MAX_INSTANCES

@@ -137,7 +137,7 @@ class CompileSettings:
     planner that searches finds right. `optimize` is "none", "all", or names of `OPTIMIZATIONS` with commas.
     """
 
-    planner: str = "simple"
+    planner: str = "treadle"
     workers: int | None = field(
         default=None, metadata={"unset": "`simple`: 8, or concurrency_limit if that is less; others choose"}
     )

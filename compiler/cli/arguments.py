@@ -122,7 +122,7 @@ def add_planning(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--planner",
         metavar="NAME",
-        help="treadle, simple, dask, uniform, non-uniform (pinned workers) or wukong (flexible workers)",
+        help="treadle (default), simple, dask, uniform, non-uniform (pinned workers) or wukong (flexible workers)",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="as many worker ids as this; wukong has none")
     parser.add_argument("--rounds", type=int, metavar="N", help="steps that a planner which searches may try")

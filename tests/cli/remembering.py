@@ -27,7 +27,7 @@ def remember(
     change: Change = bytes,
 ) -> None:
     """The tasks in `runs` took these seconds, run after run, and gave 1,000 bytes; `change` is made to what is kept."""
-    planned = plan_workflow(manifest, CompileOptions())
+    planned = plan_workflow(manifest, CompileOptions(planner="simple"))
     graph, marks = planned.graph, planned.collect().fingerprints
     known = {one.task: mark for one, mark in zip(graph.families, marks, strict=True)} | dict(fingerprints or {})
     names = [graph.name_of(instance) for instance in range(len(graph))]

@@ -50,14 +50,14 @@ def test_what_has_run_is_predicted(treadle: Treadle, diamond: Path) -> None:
 
 
 def test_what_nobody_knows_is_a_question_mark_and_never_nothing(treadle: Treadle, diamond: Path) -> None:
-    shown = treadle("plan", diamond).out
+    shown = treadle("plan", diamond, "--planner", "simple").out
     assert "makespan ?, cost ? (no run has been measured)" in shown
     assert "critical path" not in shown
     remember(diamond, {"a": TEN})
-    shown = treadle("plan", diamond).out
+    shown = treadle("plan", diamond, "--planner", "simple").out
     assert "makespan ?, cost ? (3 of 4 tasks have never run)" in shown
     assert "10 samples" in shown
-    data = treadle("plan", diamond, "--json").json
+    data = treadle("plan", diamond, "--planner", "simple", "--json").json
     assert data["outlook"] is None
     assert [one["median_s"] is None for one in data["tasks"]] == [False, True, True, True]
     assert [one["input_bytes"] is None for one in data["tasks"]] == [False, False, False, True]
@@ -100,7 +100,7 @@ def test_long_lists_are_cut_and_tasks_shows_all(treadle: Treadle, tmp_path: Path
 
 
 def test_a_plan_is_drawn_with_and_without_a_history(treadle: Treadle, diamond: Path, tmp_path: Path) -> None:
-    assert treadle("plan", diamond, "--picture", tmp_path / "unknown.svg").code == 0
+    assert treadle("plan", diamond, "--planner", "simple", "--picture", tmp_path / "unknown.svg").code == 0
     assert "nothing is known of its time" in (tmp_path / "unknown.svg").read_text()
     remember(diamond, {"a": TEN, "b": TEN, "c": TEN, "d": TEN})
     shown = treadle("plan", diamond, "--picture", tmp_path / "known.svg").out
@@ -130,7 +130,7 @@ def test_a_history_that_cannot_be_read_is_left_out_and_said_once(
         called = treadle(*verb, diamond)
         assert called.code == 0
         assert called.err.count(said) == 1
-    assert "makespan ?" in treadle("plan", diamond).out
+    assert "makespan ?" in treadle("plan", diamond, "--planner", "simple").out
     (note,) = treadle("plan", diamond, "--json").json["history_notes"]
     assert said in note
 

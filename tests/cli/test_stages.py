@@ -148,7 +148,7 @@ def test_large_drawing_collapses_and_says_so(treadle: Treadle) -> None:
 
 
 def test_plan_pins_or_leaves_flexible(treadle: Treadle) -> None:
-    simple = treadle("plan", TREE, "--workers", "3", "--json").json
+    simple = treadle("plan", TREE, "--planner", "simple", "--workers", "3", "--json").json
     assert {one["worker"] for one in simple["instances"]} == {"w0", "w1", "w2"}
     wukong = treadle("plan", TREE, "--planner", "wukong", "--json").json
     assert {one["worker"] for one in wukong["instances"]} == {None}
@@ -161,11 +161,11 @@ def test_plan_shows_the_objective_and_what_is_not_executed_yet(treadle: Treadle,
         "spec: 1\nname: later\nsla: {percentile: 95, deadline: 90s, budget: $2}\n"
         'tasks:\n  a: {call: "functions:f", cache: true, io: none}\nresult: ${{ tasks.a }}\n'
     )
-    shown = treadle("plan", "later.yaml").out
+    shown = treadle("plan", "later.yaml", "--planner", "simple").out
     assert "objective         p95, deadline 1m30s, budget $2" in shown
     assert "makespan ?, cost ?" in shown
     assert "not executed yet  cache (line 5)" in shown
-    data = treadle("plan", "later.yaml", "--json").json
+    data = treadle("plan", "later.yaml", "--planner", "simple", "--json").json
     assert data["sla"] == {"objective": "p95", "percentile": 95, "deadline_s": 90.0, "budget_usd": 2.0}
     assert data["outlook"] is data["critical_path"] is None
     assert data["not_executed_yet"] == [{"feature": "cache", "file": "later.yaml", "line": 5}]

@@ -30,7 +30,7 @@ def test_defaults_hold_when_nothing_is_set() -> None:
 
 def test_defaults_are_those_that_were_settled() -> None:
     compiling, worker, local = CompileSettings(), WorkerSettings(), LocalSettings()
-    assert (compiling.planner, compiling.workers) == ("simple", None)
+    assert (compiling.planner, compiling.workers) == ("treadle", None)
     assert (compiling.max_file_size_bytes, compiling.max_instances) == (16 * 2**20, 200_000)
     assert (worker.lease_s, worker.renew_s, worker.linger_s) == (10, 2.5, 0.05)
     assert (worker.deadline_s, worker.life_s) == (24 * 3600, 48 * 3600)

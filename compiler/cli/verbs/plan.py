@@ -47,16 +47,17 @@ runs took: the makespan with its percentiles, the cost, the critical path, and e
 known from. What nobody can know so far is a question mark."""
 EPILOG = """\
 planners:
+  treadle      the default: searches (--rounds) for the best makespan, or for the cheapest plan within deadline
+               and budget
   simple       pins tasks to a few worker ids (--workers), data stays where it is needed; asks no history
   wukong       flexible workers: whoever finishes last at a fan-in goes on, fan-outs are delegated; asks no history
   uniform      one size of memory; clusters by what tasks and transfers took, and as many workers as pay
   non-uniform  as uniform, then less memory for workers off the critical path (--rounds)
   dask         what Dask's scheduler would do, to compare with
-  treadle      searches (--rounds) for the best makespan, or for the cheapest plan within deadline and budget
 
 examples:
   treadle plan workflow.yaml
-  treadle plan workflow.yaml --planner treadle
+  treadle plan workflow.yaml --planner wukong
   treadle plan workflow.yaml --workers 4 --explain
   treadle plan workflow.yaml --link lambda            as a run over that link is expected to go
   treadle plan workflow.yaml --tasks                  every task's predictions

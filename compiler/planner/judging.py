@@ -98,7 +98,7 @@ class Judge:
         from compiler.planner.outlook import look_ahead
 
         problem, candidate = self.problem, judged.candidate
-        count = len(problem.graph)
+        count = max(1, len(problem.graph))
         if count > SIMULATED:
             return judged
         plan = assemble(problem, "", candidate.worker_of, candidate.memory_mb, [""] * count)

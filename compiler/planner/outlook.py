@@ -29,7 +29,7 @@ beyond that."""
 
 LEAST_TASKS, MOST_TASKS = 4_000, 24_000
 GUESSED = 4
-GUESSED_TASKS = 4_000
+GUESSED_TASKS = 2_000
 """Simulations, and their tasks, where something has never run: guesses are not worth more."""
 
 

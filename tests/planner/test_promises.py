@@ -11,10 +11,13 @@ from compiler.diagnostics import ManifestError
 from compiler.manifest.model import Sla
 from compiler.pipeline import Posed, solve
 from compiler.planner.bounds import bounds
-from compiler.planner.model import PlanOptions
-from compiler.planner.problem import know_nothing
+from compiler.planner.model import Plan, PlanOptions
+from compiler.planner.problem import Problem, know_nothing
 from compiler.planner.promises import samples_wanted
 from compiler.planner.quick import Quick
+from compiler.planner.registry import ALLOWED
+from compiler.planner.simple import plan_simple
+from compiler.planner.strategies import STRATEGIES
 from tests.factories import make_graph
 from tests.planner.problems import known_problem
 
@@ -50,12 +53,15 @@ def test_a_budget_below_the_cost_is_refused() -> None:
     assert "is predicted to cost $0.00" in text and "and the budget is $0.00000100" in text
 
 
-def test_who_misses_a_deadline_that_another_planner_meets_is_told_of_that_plan() -> None:
-    one_worker = PlanOptions(concurrency=4, rounds=20, workers=1)
+def test_who_misses_a_deadline_that_another_planner_meets_is_told_of_that_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    def on_one_worker(problem: Problem) -> Plan:
+        return plan_simple(replace(problem, options=replace(problem.options, workers=1)))
+
+    monkeypatch.setitem(STRATEGIES, "lazy", on_one_worker)
+    monkeypatch.setitem(ALLOWED, "lazy", ())
     posed = posed_by(Sla(percentile=95.0, deadline_s=4.5))
-    slow = Posed(graph=posed.graph, options=one_worker, learn=posed.learn, collect=posed.collect)
     with pytest.raises(ManifestError) as raised:
-        solve(slow, "simple")
+        solve(posed, "lazy")
     (found,) = raised.value.diagnostics
     assert found.hint is not None and found.hint.startswith("plan with `--planner treadle`: 4.")
     assert solve(posed, "treadle").outlook.quantile(95) <= 4.5

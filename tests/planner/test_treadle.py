@@ -10,10 +10,12 @@ from compiler.manifest.model import Sla
 from compiler.planner.model import PlanOptions
 from compiler.planner.outlook import look_ahead
 from compiler.planner.problem import Problem
+from compiler.planner.search.effort import effort_for
 from compiler.planner.strategies import STRATEGIES
 from compiler.planner.treadle import search
 from compiler.planner.validate import validate_plan
 from tests.factories import make_graph
+from tests.planner.problems import known_problem
 
 
 def problem_of(graph, sla=None, **options):
@@ -73,3 +75,27 @@ def test_pins_and_sizes_of_the_user_are_kept():
 def test_one_task_is_planned():
     problem = problem_of(make_graph("a"))
     validate_plan(problem, search(problem, []))
+
+
+def test_nothing_gets_less_memory_than_its_class_unless_a_bound_asks_for_it():
+    graph = make_graph("a->b,c b->d c->d")
+    classes = Problem(graph=graph).classes
+    plan = STRATEGIES["treadle"](problem_of(graph))
+    assert all(plan.env(n).memory_mb >= classes[0][classes[1][n]].memory_mb for n in range(len(graph)))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_there_are_no_more_workers_than_the_user_says(graph, workers):
+    plan = STRATEGIES["treadle"](problem_of(graph, workers=workers))
+    assert -1 not in plan.worker_of
+    assert len(set(plan.worker_of)) <= workers
+
+
+def test_effort_follows_what_there_is_to_gain_where_something_is_known():
+    problem = known_problem(make_graph("a->b"), seconds={"a": 1.0, "b": 1.0}, options=PlanOptions(concurrency=4))
+    efforts = [effort_for(problem, makespan_s).seconds for makespan_s in (1.0, 30.0, 10_000.0)]
+    assert efforts == sorted(set(efforts))
+    guessed = Problem(graph=problem.graph)
+    assert effort_for(guessed, 1.0) == effort_for(guessed, 10_000.0)
+    stated = replace(problem, options=replace(problem.options, rounds=10**6))
+    assert effort_for(stated, 1.0).seconds > efforts[0]

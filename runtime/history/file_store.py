@@ -21,7 +21,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runtime.errors import RuntimeFault
-from runtime.history.store import KEPT_GRAPHS, KEPT_MARKS, Head, Rewrite, folded, is_long
+from runtime.history.records import merge_graphs
+from runtime.history.store import KEPT_GRAPHS, KEPT_MARKS, Documents, Head, Rewrite, folded, is_long
 
 FRAME = struct.Struct(">4sQ")
 MAGIC = b"doc\n"
@@ -40,8 +41,18 @@ class FileHistory:
 
     def heads(self) -> list[Head]:
         with _faults(self.folder):
-            found = [_read_head(path)[0] for path in self.folder.glob("*.json")]
-        return sorted((head for head in found if head), key=lambda head: (-head.seen_at, head.signature))
+            signatures = sorted({path.stem for ending in ("json", "log") for path in self.folder.glob(f"*.{ending}")})
+            found = [self._head(signature) for signature in signatures if NAME.fullmatch(signature)]
+        return sorted(found, key=lambda head: (-head.seen_at, head.signature))
+
+    def _head(self, signature: str) -> Head:
+        """One that is damaged or gone is made of the documents; of a workflow without a name where these are, too."""
+        head, _ = _read_head(self._path(signature, "json"))
+        if head is None:
+            graphs = Documents.of(signature, tuple(_documents(self._path(signature, "log")))).graphs
+            unknown = Head(signature=signature, workflow="a workflow", seen_at=0.0, functions=frozenset())
+            head = Head.of(merge_graphs(graphs)) if graphs else unknown
+        return head
 
     def add(self, head: Head, mark: str, data: bytes) -> bool:
         with self._locked():

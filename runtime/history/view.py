@@ -108,7 +108,10 @@ def read_graphs(store: HistoryStore, heads: Sequence[Head]) -> History:
     graphs: dict[str, GraphHistory] = {}
     notes: list[str] = []
     for head in heads:
-        found = Documents.of(head.signature, store.read(head.signature))
+        documents = store.read(head.signature)
+        found = Documents.of(head.signature, documents)
+        if not documents:
+            notes.append(f"the history of {head.workflow} ({head.signature[:8]}) is lost: nothing is left but its name")
         if found.graphs:
             graphs[head.signature] = merge_graphs(found.graphs)
         notes += _notes(head, found)

@@ -250,15 +250,26 @@ class TestFiles:
             assert told <= kept <= told + seed + 1 and len(found.notes) <= 1
         assert add(store, runs(1)[0], "one more")
 
-    def test_a_head_that_was_lost_comes_back_with_the_next_run(self, tmp_path: Path) -> None:
+    def test_a_head_that_was_lost_is_made_of_what_is_left(self, tmp_path: Path) -> None:
         store = FileHistory(folder=tmp_path)
         first, second = runs(2)
         add(store, first)
         (tmp_path / f"{SHAPE.signature}.json").write_text("{")
-        assert store.heads() == []
+        (found,) = store.heads()
+        assert (found.signature, found.workflow) == (SHAPE.signature, "flow")
         add(store, second)
         assert whole(store) == merge_graphs([first, second])
         assert len(store.heads()) == 1
+
+    def test_documents_that_were_lost_are_missed(self, tmp_path: Path) -> None:
+        store = FileHistory(folder=tmp_path)
+        add(store, runs(1)[0])
+        (tmp_path / f"{SHAPE.signature}.log").write_bytes(b"")
+        (note,) = read_graphs(store, store.heads()).notes
+        assert note.startswith("the history of flow") and "is lost" in note
+        (tmp_path / f"{SHAPE.signature}.json").write_text("{")
+        (note,) = read_graphs(store, store.heads()).notes
+        assert "is lost" in note
 
     def test_a_place_that_cannot_be_used_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "history").write_text("in the way")

@@ -35,9 +35,12 @@ from runtime.plan import iter_refs
 BYTES_STEP = 1.5
 """Tasks whose input bytes differ by less than this factor are predicted alike."""
 
-ROOM = 1.5
+ROOM = 2.0
 MB_STEP = 64
-"""An environment gets half as much memory again as the most that was seen, in steps."""
+LEAST_MB = 512
+ENOUGH_PEAKS = 10
+"""Where so many invocations were looked at, twice the most memory that was seen is enough, in steps, and `LEAST_MB` at
+least: the next input may be larger, and who runs out of memory is killed."""
 
 ENOUGH_OWN = 4
 """So many executions of a task are enough to look at it alone, and not at all that call its function."""
@@ -113,8 +116,10 @@ class Predictions:
         measured it."""
         ran_in = self.history.functions(self.fingerprints[family])
         peaks = [self.history.environments[env].peak_memory_mb for env in ran_in if env in self.history.environments]
-        highest = max((peak.quantile(1.0) for peak in peaks if peak.count), default=0.0)
-        return None if not highest else ceil(highest * ROOM / MB_STEP) * MB_STEP
+        if sum(peak.count for peak in peaks) < ENOUGH_PEAKS:
+            return None
+        highest = max(peak.quantile(1.0) for peak in peaks if peak.count)
+        return max(LEAST_MB, ceil(highest * ROOM / MB_STEP) * MB_STEP)
 
     def bytes_of(self, instance: int, output: int) -> int:
         """The size of an output (-1: the only one, or all of them)."""

@@ -61,13 +61,15 @@ def test_every_trip_of_a_worker_takes_the_link_s_time(bench, build):
 
 
 def test_runs_over_different_links_share_no_environment(bench, build):
-    def environments(link: str) -> set[int]:
-        before = bench.stack.status()["functions"]
-        over(bench, build, link)
-        after = bench.stack.status()["functions"]
-        return {one["name"] for one in after if one not in before}  # type: ignore[union-attr]
+    def invoked() -> dict[str, int]:
+        return {one["name"]: one["invocations"] for one in bench.stack.status()["functions"]}
 
-    assert not environments("none") & environments(LINK)
+    def functions(link: str) -> set[str]:
+        before = invoked()
+        over(bench, build, link)
+        return {name for name, count in invoked().items() if count > before.get(name, 0)}
+
+    assert not functions("none") & functions(LINK)
     assert [one["link"] for one in links(bench)] == [LINK]
 
 

@@ -47,8 +47,7 @@ runs took: the makespan with its percentiles, the cost, the critical path, and e
 known from. What nobody can know so far is a question mark."""
 EPILOG = """\
 planners:
-  treadle      the default: searches (--rounds) for the best makespan, or for the cheapest plan within deadline
-               and budget
+  treadle      the default: searches (--rounds) for the best makespan, or the cheapest within deadline and budget
   simple       pins tasks to a few worker ids (--workers), data stays where it is needed; asks no history
   wukong       flexible workers: whoever finishes last at a fan-in goes on, fan-outs are delegated; asks no history
   uniform      one size of memory; clusters by what tasks and transfers took, and as many workers as pay

@@ -20,10 +20,10 @@ from compiler.cli.prospects import UNKNOWN, objective
 from compiler.cli.reports import show_diagnostics
 from compiler.cli.tables import table
 from compiler.diagnostics import Diagnostic, ManifestError, Severity
-from compiler.pipeline import Planned, Posed, plan_by
 from compiler.planner.problem import Problem
 from compiler.planner.promises import Prospect, check_objective, check_samples
 from compiler.planner.timeouts import check_timeouts
+from compiler.planning import Planned, Posed, plan_by
 from compiler.rendering.json_format import to_json
 from compiler.rendering.text import cells, prose
 from runtime.quantities import dollars, format_size, seconds_text

@@ -14,8 +14,8 @@ from compiler.cli.history_notes import tell_history_notes
 from compiler.cli.outlooks import is_known
 from compiler.cli.progress import working_line
 from compiler.cli.reports import show_diagnostics
-from compiler.pipeline import Planned
 from compiler.planner.forecast import FamilyForecast, forecast_families
+from compiler.planning import Planned
 from runtime.critical_path import CriticalPath, critical_path
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from compiler.cli.console import BOLD, Console
 from compiler.cli.prospects import UNKNOWN, objective
 from compiler.cli.tables import table
 from compiler.manifest.model import Sla
-from compiler.pipeline import Planned
 from compiler.planner.cost import transitions_cost
 from compiler.planner.forecast import FamilyForecast, Range, high_percentile
 from compiler.planner.problem import Problem
+from compiler.planning import Planned
 from compiler.rendering.text import printable, wrap
 from runtime.critical_path import CriticalPath, Step
 from runtime.moments import Part

@@ -11,7 +11,7 @@ from compiler.drawing.figures import figures_of
 from compiler.drawing.shape import shape_of_graph
 from compiler.drawing.text_timeline import CHARACTERS, timeline_lines
 from compiler.graph.model import Graph
-from compiler.pipeline import Planned
+from compiler.planning import Planned
 from runtime.quantities import seconds_text
 
 

@@ -12,9 +12,9 @@ from compiler.cli.instances import slot_of
 from compiler.cli.results import is_bundle
 from compiler.cli.stages import MAX_PLAN_SIZE, load_plan
 from compiler.manifest.source import read_source
-from compiler.pipeline import Planned
 from compiler.planner.differences import Place, Snapshot
 from compiler.planner.kept import KeptPlan, is_plan_document, parse_kept
+from compiler.planning import Planned
 from runtime.bundle import LoadedBundle, load_bundle
 from runtime.promise import Promise, read_promise
 

@@ -17,17 +17,8 @@ from compiler.diagnostics import Diagnostic, ManifestError
 from compiler.graph.model import Graph
 from compiler.manifest.model import Source
 from compiler.manifest.source import read_source
-from compiler.pipeline import (
-    CompileOptions,
-    Planned,
-    Posed,
-    build_workflow,
-    examine,
-    keep_to,
-    plan_workflow,
-    pose_workflow,
-    refuse_unsupported,
-)
+from compiler.pipeline import CompileOptions, build_workflow, examine, plan_workflow, pose_workflow, refuse_unsupported
+from compiler.planning import Planned, Posed, keep_to
 from runtime.config import CompileSettings, LocalSettings
 from runtime.errors import RuntimeFault
 from runtime.settings.layers import Settings

@@ -124,13 +124,19 @@ IMPORTS: dict[str, tuple[str, ...]] = {
         "runtime.timeline",
         *VOCABULARY,
     ),
-    "compiler.pipeline": (
-        "compiler",
-        "runtime.bundle",
+    "compiler.findings": ("compiler.diagnostics",),
+    "compiler.planning": (
+        "compiler.code",
+        "compiler.emit.signature",
+        "compiler.findings",
+        "compiler.graph",
+        "compiler.planner",
+        "compiler.predict",
         "runtime.history.view",
         "runtime.values.collector",
-        *VOCABULARY,
+        *FRONT,
     ),
+    "compiler.pipeline": ("compiler", "runtime.bundle", "runtime.values.collector", *VOCABULARY),
     "compiler.cli": ("compiler", "runtime"),
     "runtime": ("runtime",),
 }
@@ -145,6 +151,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "runtime.errors": ("runtime.plan", "runtime.ports", "runtime.worker"),
     "runtime.backends": ("runtime.launcher", "runtime.local", "runtime.worker", "runtime.driver"),
     "compiler.pipeline": ("compiler.cli", "runtime.launcher", "runtime.local", "runtime.backends"),
+    "compiler.planning": ("compiler.cli", "compiler.pipeline", "runtime.launcher", "runtime.local", "runtime.backends"),
 }
 """Prefix of a module -> prefixes that it never imports, whatever the other table says."""
 

@@ -9,7 +9,6 @@ import pytest
 
 from compiler.diagnostics import ManifestError
 from compiler.manifest.model import Sla
-from compiler.pipeline import Posed, solve
 from compiler.planner.bounds import bounds
 from compiler.planner.model import Plan, PlanOptions
 from compiler.planner.problem import Problem, know_nothing
@@ -18,6 +17,7 @@ from compiler.planner.quick import Quick
 from compiler.planner.registry import ALLOWED
 from compiler.planner.simple import plan_simple
 from compiler.planner.strategies import STRATEGIES
+from compiler.planning import Posed, solve
 from tests.factories import make_graph
 from tests.planner.problems import known_problem
 

@@ -29,9 +29,9 @@ from compiler.cli.stages import load_plan, load_posed
 from compiler.cli.tables import cut
 from compiler.diagnostics import ManifestError
 from compiler.graph.model import Graph
-from compiler.pipeline import Planned, Posed
 from compiler.planner.kept import kept_document
 from compiler.planner.model import FLEXIBLE, Plan
+from compiler.planning import Planned, Posed
 from compiler.rendering.text import printable
 from runtime.errors import RuntimeFault
 from runtime.plan import is_flexible

@@ -10,20 +10,20 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from compiler.emit.bundle import Build
 from runtime.backends.batch import read_value, write_value
+from runtime.config import WorkerSettings
 from runtime.errors import RuntimeFault
 from runtime.ports import Reference
 from runtime.runs.signing_keys import load_keys
 from runtime.values.envelope import Codec, Kind, Place, seal
 from runtime.values.trust import Trust
 from tests.faults.workloads import SHORT_LEASES, small_bench
-from tests.integration.gate import WAIT
+from tests.integration.gate import WAIT, meanwhile
 from tests.integration.running import DEPLOYMENT, Bench, compile_at, wait_for, write_workflow
 from tests.integration.test_faults import while_the_gate_is_closed
 
@@ -57,9 +57,31 @@ tasks:
     args: ["${{ tasks.early if i % 2 else tasks.other }}", "${{ tasks.gate }}"]
 result: ["${{ tasks.late }}"]
 """
+HEARING = """
+params: {folder: {type: str}}
+tasks:
+  gate: {call: "functions:wait", args: ["${{ params.folder }}"], worker: blue}
+  early: {call: "functions:once_it_waits", args: ["${{ params.folder }}"], worker: red}
+  heard: {call: "measuring:measure", args: ["${{ tasks.early }}", "${{ tasks.gate }}"], worker: red}
+  late: {call: "measuring:measure", args: ["${{ tasks.early }}", "${{ tasks.gate }}"], worker: green}
+result: ["${{ tasks.early }}", "${{ tasks.heard }}", "${{ tasks.late }}"]
+"""
+LISTENING = WorkerSettings(fan_out=4, deadline_s=120.0, linger_s=60.0)
+"""While any worker of a run waits for an environment, others hardly linger. `red` ends `early` when the gate's task
+runs on `blue`, and `green` is called after the gate: `red` surely lingers, and hears hints, while the gate is closed.
+"""
+
 FUNCTIONS = (
     WAIT
     + """
+
+def once_it_waits(folder):
+    give_up = time.monotonic() + 60
+    while not pathlib.Path(folder, "begun").exists():
+        assert time.monotonic() < give_up, "nobody waits at the gate"
+        time.sleep(0.005)
+    return "early"
+
 
 def make(size):
     return bytes(size)
@@ -175,10 +197,6 @@ def another_input(bench: Bench, prefix: str, bomb: bytes) -> None:
     bench.client.hset(prefix + "inputs", "data", bench.client.hget(prefix + "inputs", "more") or b"")
 
 
-def bomb_in_a_hint(bench: Bench, prefix: str, bomb: bytes) -> None:
-    bench.client.xadd(prefix + "hint:red", {"gate": bomb})
-
-
 SMALL = (
     bare_bomb,
     bomb_of_another_signer,
@@ -192,7 +210,6 @@ SMALL = (
     header_of_another_codec,
     bomb_as_an_input,
     another_input,
-    bomb_in_a_hint,
     bomb_as_code,
 )
 
@@ -231,15 +248,15 @@ def refuse(bench: Bench, build: Build, folder: Path, attack: Attack) -> RuntimeF
         pytest.raises(RuntimeFault) as fault,
         while_the_gate_is_closed(folder, bench, lambda prefix: attack(bench, prefix, bomb)),
     ):
-        bench.run(
-            build,
-            replace(SHORT_LEASES, linger_s=30.0 if attack is bomb_in_a_hint else 0.05),
-            inputs=INPUTS if build.loaded.inputs else None,
-        )
-    assert "E606" in f"{fault.value.code} {fault.value.message}"
-    assert fault.value.hint
-    assert not (folder / "exploded").exists()
+        bench.run(build, SHORT_LEASES, inputs=INPUTS if build.loaded.inputs else None)
+    check_refused(fault.value, folder)
     return fault.value
+
+
+def check_refused(fault: RuntimeFault, folder: Path) -> None:
+    assert "E606" in f"{fault.code} {fault.message}"
+    assert fault.hint
+    assert not (folder / "exploded").exists()
 
 
 @pytest.mark.parametrize("attack", SMALL, ids=lambda attack: attack.__name__)
@@ -259,6 +276,43 @@ def test_a_bomb_in_place_of_pages_is_refused(bench: Bench, tmp_path: Path) -> No
 
     fault = refuse(bench, gated(tmp_path, PAGED, size=40, planner="wukong"), tmp_path, attack)
     assert "for page " in f"{fault.code} {fault.message}"
+
+
+def test_a_bomb_whispered_to_a_worker_that_listens_is_refused(bench: Bench, tmp_path: Path) -> None:
+    def whisper() -> None:
+        """The gate opens when the run has ended: nothing but the hint can have ended it."""
+        wait_for(lambda: keys_with(bench, "early"), "the early value")
+        (prefix,) = keys_with(bench, "early")
+        bench.client.xadd(prefix + "hint:red", {"gate": pickle.dumps(Bomb(tmp_path))})
+        wait_for(lambda: bench.client.hget(prefix + "meta", "state") != b"run", "the end of the run")
+
+    with pytest.raises(RuntimeFault) as fault, meanwhile(tmp_path, whisper):
+        bench.run(hearing(tmp_path), LISTENING)
+    check_refused(fault.value, tmp_path)
+
+
+def test_a_bomb_whispered_to_a_worker_that_is_not_there_is_read_by_nobody(bench: Bench, tmp_path: Path) -> None:
+    def whisper() -> None:
+        wait_for(lambda: keys_with(bench, "early"), "the early value")
+        (prefix,) = keys_with(bench, "early")
+        bench.client.xadd(prefix + "hint:green", {"gate": pickle.dumps(Bomb(tmp_path))})
+
+    with meanwhile(tmp_path, whisper):
+        result = bench.run(hearing(tmp_path), LISTENING)
+    assert result.result == ["early", 5, 5]
+    assert not (tmp_path / "exploded").exists()
+
+
+def hearing(folder: Path) -> Build:
+    path = write_workflow(folder, HEARING, FUNCTIONS)
+    (folder / "measuring.py").write_text(MEASURING)
+    return compile_at(path, "simple", folder=str(folder))
+
+
+def keys_with(bench: Bench, slot: str) -> list[str]:
+    """The prefixes of runs that go on and have stored `slot`."""
+    outs = [key for key in bench.left_keys() if key.endswith(":out")]
+    return [key.removesuffix("out") for key in outs if bench.client.hexists(key, slot)]
 
 
 def test_rubbish_that_is_not_signed_is_passed_over(bench: Bench, tmp_path: Path) -> None:

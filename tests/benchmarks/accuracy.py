@@ -5,7 +5,7 @@
 
 Every workflow is run `--runs` + `--check` times for real, each time on a service of its own, as `treadle run` does:
 every environment begins cold. Of the first runs the history is made from which the makespan and the span kinds are
-predicted; with the others they are compared. A trace is a file in WfFormat 1.4, imported with its times and bytes
+predicted; with the others they are compared. A trace is a file in WfFormat, imported with its times and bytes
 scaled so that a run takes about a second.
 
 Timelines are kept in `--folder` (a temporary one when none is named): what is there is not run again, so a stopped

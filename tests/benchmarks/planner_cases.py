@@ -71,7 +71,7 @@ def learned_history(name: str, build: Build, folder: Path, args: argparse.Namesp
 
 
 def traces(paths: Sequence[Path], folder: Path, args: argparse.Namespace) -> Iterator[Case]:
-    """Recorded runs in WfFormat 1.4."""
+    """Recorded runs in WfFormat."""
     for path in paths:
         own = folder / path.stem
         with redirect_stdout(io.StringIO()):

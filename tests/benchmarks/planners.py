@@ -4,7 +4,7 @@
         [--percentile 95] [--environments 16] [--link lambda] [--cores N] [--only NAME…] [--rounds N] [--fresh SEED]
 
 `--examples` are folders of `manifests/`, by comma, or `all`: they are run `--runs` times for real first, on a local
-service, and these runs are kept in `--folder`. `--traces` is a folder of recorded runs in WfFormat 1.4. Everything else
+service, and these runs are kept in `--folder`. `--traces` is a folder of recorded runs in WfFormat. Everything else
 is simulated: `--environments` with CPUs of their own, as on Lambda (`--cores` to share), over `--link`.
 
 For each workflow a row for each planner: the makespan at p50 and at the objective's percentile, cost, workers, cold
@@ -196,7 +196,7 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    own.add_argument("--traces", type=Path, metavar="FOLDER", help="recorded runs in WfFormat 1.4")
+    own.add_argument("--traces", type=Path, metavar="FOLDER", help="recorded runs in WfFormat")
     own.add_argument("--examples", default="", help="folders of manifests/ by comma, or all")
     own.add_argument("--folder", type=Path, help="where real runs are kept")
     own.add_argument("--runs", type=int, default=3, help="real runs of each example")

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.traces FOLDER [--work-s 4] [--bytes 5e7] [--planner simple] [--environments 4]
 
-FOLDER holds traces in WfFormat 1.4. Each is scaled so that its tasks take `--work-s` seconds together and read
+FOLDER holds traces in WfFormat. Each is scaled so that its tasks take `--work-s` seconds together and read
 `--bytes` at most, and is run once on the local service. Printed: what was recorded, what a run of the manifest is to
 take (its critical path, and its work over the environments: no run is shorter), and what it took. A run whose spans
 show less time or fewer bytes than its manifest says is marked: nothing may be lost on the way.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,7 +124,7 @@ def test_all_mistakes_are_told_at_once_with_their_places() -> None:
         )
     )
     assert len(found) == 5
-    assert "workflow.tasks[0].files[0].sizeInBytes of v of a is -5" in found[0]
+    assert any("workflow.tasks[0].files[0].sizeInBytes of v of a is -5" in said for said in found)
     assert "workflow.tasks[1].parents: there is no task `nobody`" in found
     assert any(said.startswith("workflow.tasks[2].files[0]") for said in found)
 
@@ -138,7 +142,8 @@ def test_a_circle_is_named() -> None:
         ("{", "it is not JSON"),
         ("[]", "it has no `workflow`"),
         ('{"workflow": 3}', "it has no `workflow`"),
-        (trace_text(task("a"), version="1.5"), "its schemaVersion is '1.5', not '1.4'"),
+        (trace_text(task("a"), version="1.7"), "its schemaVersion is '1.7'"),
+        ('{"workflow": {"tasks": []}}', "it has no schemaVersion"),
         (trace_text(), "workflow.tasks is no list of tasks"),
         (trace_text(task("")), "workflow.tasks[0] has no name"),
         ("[" * 100_000, "it is not JSON"),
@@ -146,6 +151,86 @@ def test_a_circle_is_named() -> None:
 )
 def test_what_is_no_trace_is_refused(text: str, said: str) -> None:
     assert mistakes(text)[0].startswith(said)
+
+
+def split(tasks: Any, files: Any = None, execution: Any = None) -> str:
+    """A trace in the layout of 1.5."""
+    return json.dumps(
+        {
+            "name": "flow",
+            "schemaVersion": "1.5",
+            "workflow": {
+                "specification": {"tasks": tasks, **({} if files is None else {"files": files})},
+                **({} if execution is None else {"execution": {"tasks": execution}}),
+            },
+        }
+    )
+
+
+def row(key: str, reads: Sequence[str] = (), writes: Sequence[str] = (), parents: Sequence[str] = ()) -> dict[str, Any]:
+    return {"name": "run", "id": key, "parents": [*parents], "inputFiles": [*reads], "outputFiles": [*writes]}
+
+
+def took(key: str, runtime: object = 1.5) -> dict[str, Any]:
+    return {"id": key, "runtimeInSeconds": runtime, "coreCount": 2}
+
+
+def test_tasks_files_and_times_on_three_lists_are_one_trace() -> None:
+    """In the layout since 1.5; of names that several tasks have their ids are shown."""
+    text = split(
+        [row("run_1", writes=["o/x"]), row("run_2", ["o/x", "db", "p/x"], parents=["run_1"])],
+        [{"id": "o/x", "sizeInBytes": 7}, {"id": "db", "sizeInBytes": 9}, {"id": "p/x", "sizeInBytes": 1}],
+        [took("run_2", 2), took("run_1", 1)],
+    )
+    trace = read_wfformat(text)
+    wiring = wire(trace)
+    assert [(one.key, one.name, one.category, one.runtime_s) for one in trace.tasks] == [
+        ("run_1", "run_1", "run", 1.0),
+        ("run_2", "run_2", "run", 2.0),
+    ]
+    assert edges(wiring) == [("run_1", "o/x", "run_2")] and wiring.transfers[0].bytes == 7
+    assert wiring.outside == {"run_2": {("", "db"): 9, ("", "p/x"): 1}}, "an id is the whole of a file's name"
+    assert trace.unused == {"coreCount": 2} and not wiring.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (split([row("a")]), "it has no `workflow.execution`: what its tasks took was not recorded"),
+        (split([row("a"), row("b")], [], [took("a")]), "SPEC.tasks[1]: workflow.execution.tasks has no `b`"),
+        (split([row("a")], [], [took("a"), took("c")]), "workflow.execution.tasks[1].id: there is no task `c` in SPEC"),
+        (split([row("a"), row("a")], [], [took("a")]), "SPEC.tasks[1].id is `a`, as that of SPEC.tasks[0]"),
+        (
+            split([row("a", ["x"])], None, [took("a")]),
+            "SPEC.tasks[0].inputFiles[0]: there is no file `x` in SPEC.files",
+        ),
+        (
+            split([row("a", ["x"])], [{"id": "x", "sizeInBytes": -1}], [took("a")]),
+            "SPEC.files[0].sizeInBytes of x is -1: it is to be a number of 0 to 1,000,000,000,000,000",
+        ),
+        (
+            split([row("a")], [], [took("a", None)]),
+            "workflow.execution.tasks[0].runtimeInSeconds of a is missing: it is to be a number of 0 to 1,000,000,000",
+        ),
+        (split([row("a", parents=["b"])], [], [took("a")]), "SPEC.tasks[0].parents: there is no task `b`"),
+        (split([], [], [took("a")]), "SPEC.tasks is no list of tasks"),
+        (split([row("a")], [3], [took("a")]), "SPEC.files is no list of files"),
+    ],
+)
+def test_what_the_three_lists_do_not_agree_on_is_told_once_with_its_place(text: str, said: str) -> None:
+    assert mistakes(text) == (said.replace("SPEC", "workflow.specification"),)
+
+
+def test_a_child_that_is_no_task_is_noted_and_one_that_may_be_several_is_a_mistake() -> None:
+    trace, _ = wired(task("a", children=["x"]))
+    assert trace.notes == ("a has the child `x`, which is no task of the trace",)
+    (said,) = mistakes(trace_text(task("a", children=["b"]), task("b"), task("b")))
+    assert said == "workflow.tasks[0].children: `b` may be any of 2 tasks"
+
+
+def test_a_program_whose_name_several_tasks_have_keeps_the_number_in_it() -> None:
+    trace, _ = wired(task("bowtie2", id="1"), task("bowtie2", id="2"), task("fold_7", id="3"))
+    assert [one.category for one in trace.tasks] == ["bowtie2", "bowtie2", "fold"]
 
 
 NAMES = st.sampled_from(["x", "y", "z", "p/x", "q/x"])

@@ -24,7 +24,7 @@ Beside it stand the functions, the run as a timeline (schemas/span), and its his
 What becomes of every task, second and byte is printed, and what the trace leaves open is decided by written rules."""
 EPILOG = """\
 formats:
-  wfformat   WfCommons, WfFormat 1.4 (https://wfcommons.org)
+  wfformat   WfCommons, WfFormat 1.0 to 1.6 (https://wfcommons.org)
 
 examples:
   treadle import wfformat montage.json -o montage

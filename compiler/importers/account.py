@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from compiler.importers.scales import Scales
 from compiler.importers.timeouts import Timeouts
 from compiler.importers.trace import Trace, Wiring
+from compiler.importers.volumes import Volumes
 from runtime.quantities import format_size
 
 SHOWN_NOTES = 12
@@ -40,13 +41,16 @@ class Account:
     too_long: int
     fitting_time_scale: float | None
     """Where tasks take longer than any invocation lasts: how many, and a scale that leaves them room."""
+    too_large: int
+    fitting_bytes_scale: float | None
+    """Where tasks have files of more than any environment holds: as many, and such a scale."""
 
     @classmethod
     def of(cls, trace: Trace, wiring: Wiring, scales: Scales) -> Account:
         seconds = sum(task.runtime_s for task in trace.tasks)
         moved = [one.bytes for one in wiring.transfers]
         written = [size for task in trace.tasks for size in task.writes.values()]
-        timeouts = Timeouts.of(trace, scales)
+        timeouts, volumes = Timeouts.of(trace, scales), Volumes.of(trace, scales)
         outside = [sum(files.values()) for files in wiring.outside.values()]
         return cls(
             tasks=len(trace.tasks),
@@ -66,6 +70,8 @@ class Account:
             timeouts=len(timeouts.by_category),
             too_long=timeouts.too_long,
             fitting_time_scale=timeouts.fitting_scale,
+            too_large=volumes.too_large,
+            fitting_bytes_scale=volumes.fitting_scale,
         )
 
 
@@ -87,8 +93,8 @@ def account_lines(trace: Trace, wiring: Wiring, scales: Scales) -> Iterator[str]
 
 def _notes(trace: Trace, wiring: Wiring, scales: Scales) -> list[str]:
     """What keeps the manifest from running as it is comes first."""
-    too_long = Timeouts.of(trace, scales).note()
-    return [*([too_long] if too_long else []), *trace.notes, *wiring.notes]
+    hindering = filter(None, (Timeouts.of(trace, scales).note(), Volumes.of(trace, scales).note()))
+    return [*hindering, *trace.notes, *wiring.notes]
 
 
 def _sizes(size: int, scaled: int) -> str:

@@ -128,8 +128,9 @@ class _Wiring:
     def _count_undeclared(self, connected: Iterable[tuple[str, str]]) -> None:
         undeclared = [pair for pair in connected if pair[0] not in self._tasks[pair[1]].parents]
         if undeclared:
-            pairs = "1 pair" if len(undeclared) == 1 else f"{len(undeclared):,} pairs"
-            self._notes.append(f"{pairs} of tasks are connected by files alone: their edges are kept")
+            one = len(undeclared) == 1
+            pairs = "1 pair of tasks is" if one else f"{len(undeclared):,} pairs of tasks are"
+            self._notes.append(f"{pairs} connected by files alone: {'its' if one else 'their'} edges are kept")
 
     def _order(self) -> tuple[str, ...]:
         try:

@@ -6,7 +6,6 @@ the manifest as they were recorded; the params `time_scale` and `bytes_scale` sa
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -144,13 +143,20 @@ def _arguments(task: TraceTask, wiring: Wiring, names: Names, files: list[str]) 
 
 
 def _outputs(trace: Trace, wiring: Wiring, names: Names) -> Iterator[str]:
-    """What nobody reads is what the run was for; without any, what the last tasks give."""
+    """What the run was for: files that nobody reads, and tasks without any that nobody waits for."""
     read = {(one.producer, one.file) for one in wiring.transfers}
-    left = [(task.key, file) for task in trace.tasks for file in task.writes if (task.key, file) not in read]
+    awaited = {parent for parent, _ in wiring.controls}
+    left: list[tuple[str, str]] = []
+    for task in trace.tasks:
+        name = names.tasks[task.key]
+        outputs = names.outputs[task.key]
+        left += [(file[1], f"{name}.{outputs[file]}") for file in task.writes if (task.key, file) not in read]
+        if not task.writes and task.key not in awaited:
+            left.append((name, name))
     if left:
         yield "outputs:"
-    for (key, file), name in zip(left, identifiers(file[1] for _, file in left), strict=True):
-        yield f"  {name}: ${{{{ tasks.{names.tasks[key]}.{names.outputs[key][file]} }}}}"
+    for name, (_, reference) in zip(identifiers(name for name, _ in left), left, strict=True):
+        yield f"  {name}: ${{{{ tasks.{reference} }}}}"
 
 
 def _listed(files: Mapping[FileKey, int]) -> str:
@@ -165,5 +171,5 @@ def _shown(file: FileKey) -> str:
 
 def _one_line(text: str) -> str:
     """Fit for a comment or a docstring: printable, without an end of line, a quote or a backslash."""
-    plain = json.dumps(text)[1:-1].replace('\\"', "'").replace("\\", "/")
+    plain = "".join(one if one.isprintable() else " " for one in text).replace('"', "'").replace("\\", "/")
     return plain if len(plain) <= 120 else plain[:119] + "…"

@@ -6,12 +6,15 @@ import keyword
 import re
 from collections import Counter
 from collections.abc import Iterable
+from unicodedata import normalize
 
 LONGEST = 63
 RESERVED = frozenset(
     {"params", "inputs", "tasks", "true", "false", "none", "if", "is", "in", "and", "or", "not", "else"}
 )
 _OTHER = re.compile(r"[^a-z0-9]+")
+_MARKS = re.compile("[\u0300-\u036f]+")
+"""Accents, once letters are taken apart from them."""
 
 
 def identifiers(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
@@ -37,6 +40,6 @@ def workflow_name(name: str) -> str:
 
 def _plain(name: str) -> str:
     """Long names lose their beginning: what tells tasks of one program apart stands at the end."""
-    plain = _OTHER.sub("_", name.lower()).strip("_")
+    plain = _OTHER.sub("_", _MARKS.sub("", normalize("NFKD", name)).lower()).strip("_")
     short = plain if len(plain) <= LONGEST else plain[-LONGEST:].lstrip("_")
     return short if short[:1].isalpha() else f"n_{short}"[:LONGEST].rstrip("_")

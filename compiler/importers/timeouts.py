@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import ceil
 
-from compiler.importers.scales import Scales
+from compiler.importers.scales import Scales, rounded_down
 from compiler.importers.trace import Trace
 from compiler.manifest.model import TaskOptions
 from compiler.planner.profile import load_profile
@@ -50,7 +50,7 @@ class Timeouts:
             too_long=too_long,
             longest_s=recorded_s * scales.time,
             limit_s=limit_s,
-            fitting_scale=_rounded_down(limit_s / ROOM / recorded_s) if too_long else None,
+            fitting_scale=rounded_down(limit_s / ROOM / recorded_s) if too_long else None,
         )
 
     def note(self) -> str:
@@ -64,9 +64,3 @@ class Timeouts:
             f"invocation lasts longer than {format_duration(self.limit_s)}: `--time-scale {self.fitting_scale:g}` "
             f"leaves {'it' if one else 'them'} room"
         )
-
-
-def _rounded_down(value: float) -> float:
-    """To one digit: 0.17 is 0.1."""
-    unit = 10.0 ** floor(log10(value))
-    return float(f"{floor(value / unit) * unit:.1g}")

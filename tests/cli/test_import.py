@@ -92,6 +92,33 @@ def test_tasks_that_no_invocation_can_hold_are_told_with_a_scale_that_helps(trea
     assert account["too_long"] == 0 and not account["notes"]
 
 
+def test_tasks_whose_files_no_environment_can_hold_are_told_with_a_scale_that_helps(
+    treadle: Treadle, tmp_path: Path
+) -> None:
+    (tmp_path / "t.json").write_text(trace_text(task("a", writes={"x": 5 * 10**12}), task("b", reads={"x": 1})))
+    said = treadle("import", "wfformat", "t.json", "-o", "out").out
+    assert "1 task reads and writes 4,656.6 GiB, and no environment has more than 10.0 GiB" in said
+    assert "`--bytes-scale 0.001` leaves it room" in said
+    fitting = treadle("import", "wfformat", "t.json", "-o", "fits", "--bytes-scale", "0.001", "--json").json
+    assert fitting["too_large"] == 0 and fitting["fitting_bytes_scale"] is None
+
+
+def test_a_task_that_gives_no_file_and_that_nobody_waits_for_is_an_output(treadle: Treadle, tmp_path: Path) -> None:
+    rows = (task("a", writes={"x": 3}), task("b", reads={"x": 3}), task("c"), task("d", parents=["c"]))
+    (tmp_path / "t.json").write_text(trace_text(*rows))
+    treadle("import", "wfformat", "t.json", "-o", "out", "--time-scale", "0")
+    checked = treadle("validate", "out/workflow.yaml")
+    assert checked.code == 0 and "warning" not in checked.out + checked.err
+    assert treadle("run", "out/workflow.yaml", "--inline", "--json").json["outputs"] == {"b": None, "d": None}
+
+
+def test_letters_of_every_script_stay_in_what_is_said_of_a_task(treadle: Treadle, tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text(trace_text(task("Größe naïve", writes={"файл\u2028.txt": 1}), task("任务")))
+    treadle("import", "wfformat", "t.json", "-o", "out")
+    manifest = Path("out/workflow.yaml").read_text(encoding="utf-8")
+    assert "  gro_e_naive:  # Größe naïve\n" in manifest and "# файл .txt\n" in manifest and "# 任务\n" in manifest
+
+
 def test_names_that_a_manifest_cannot_have_are_changed_and_stay_apart(treadle: Treadle, tmp_path: Path) -> None:
     long = "NFCORE." + "VERY_LONG." * 12
     tasks = [

@@ -8,6 +8,7 @@ import statistics
 import pytest
 
 from tests.benchmarks.experiments.ledger import COLUMNS
+from tests.benchmarks.experiments.orders import rows_of_orders
 from tests.benchmarks.experiments.reports import interval, rows_of_table
 
 
@@ -54,3 +55,31 @@ def test_columns_in_which_all_rows_agree_are_left_out_of_the_table() -> None:
     head, *_ = rows_of_table([row(sla="p50", start="warm"), row(sla="p95", start="warm")])
     assert "sla" in head
     assert "start" not in head
+
+
+def raced(planner: str, predicted: float, *real: float) -> list[dict[str, str]]:
+    return [row(planner=planner, predicted_p50_s=str(predicted), makespan_s=str(seconds)) for seconds in real]
+
+
+FAST, SLOW = (1.0, 1.1, 1.2, 1.3, 1.2, 1.1), (2.0, 2.1, 2.2, 2.3, 2.2, 2.1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict"),
+    [
+        (raced("simple", 1.0, *FAST) + raced("wukong", 2.0, *SLOW), ["1", "0", "confirmed"]),
+        (raced("simple", 2.0, *FAST) + raced("wukong", 1.0, *SLOW), ["0", "1", "contradicted"]),
+        (raced("simple", 1.0, *FAST) + raced("wukong", 1.02, *SLOW), ["0", "0", "not predicted"]),
+        (raced("simple", 1.0, *FAST) + raced("wukong", 2.0, *FAST), ["0", "0", "confirmed: all alike"]),
+        (raced("simple", 2.0, *FAST[:5]) + raced("wukong", 1.0, *SLOW), ["0", "0", "too few runs"]),
+    ],
+    ids=["confirmed", "contradicted", "too near to be predicted", "too near to be seen", "too few runs"],
+)
+def test_real_runs_confirm_an_order_or_contradict_it(rows: list[dict[str, str]], verdict: list[str]) -> None:
+    _, line = rows_of_orders(rows)
+    assert line[-3:] == verdict
+
+
+def test_orders_are_those_of_the_medians() -> None:
+    _, line = rows_of_orders(raced("simple", 2.0, *FAST) + raced("wukong", 1.0, *SLOW))
+    assert line[1:3] == ["wukong 1 < simple 2", "simple 1.15 < wukong 2.15"]

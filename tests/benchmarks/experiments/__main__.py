@@ -10,7 +10,8 @@ and what it was. `--learn` runs of each workflow and memory come first and only 
 interleaved: whatever else the machine does meets all combinations alike.
 
 Stop it whenever you like (Ctrl-C) and start it again with the same options: a row that is there is not repeated.
-`--repetitions 20` after ten goes on with the eleventh. `--dry-run` lists and estimates, `--table` prints what there is.
+`--repetitions 20` after ten goes on with the eleventh. `--dry-run` lists and estimates, `--table` prints what there is,
+and whether the real runs confirm the predicted order of the planners.
 
 Warm (the default): one local service stays for all runs, and environments idle between them. `--cold`: every run begins
 with none. Both may go into one file, in two invocations.
@@ -38,6 +39,7 @@ from runtime.quantities import seconds_text
 from tests.benchmarks.experiments.cases import AS_WRITTEN, KEY, Case, Settings, Wanted, cases
 from tests.benchmarks.experiments.ledger import Ledger, LedgerUnfit, Row, open_ledger, read_rows
 from tests.benchmarks.experiments.measuring import CommandFailed, bench, located, measure
+from tests.benchmarks.experiments.orders import rows_of_orders
 from tests.benchmarks.experiments.reports import numbers, rows_of_table
 from tests.benchmarks.traces import table
 
@@ -142,7 +144,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     try:
         if args.table:
-            print(table(list(rows_of_table(read_rows(file)))))
+            rows = read_rows(file)
+            print(table(list(rows_of_table(rows))), table(list(rows_of_orders(rows))), sep="\n\n")
             return 0
         wanted = wanted_by(args)
         if args.dry_run:

@@ -14,7 +14,7 @@ from compiler.cli.history_notes import tell_history_notes
 from compiler.cli.outlooks import is_known
 from compiler.cli.progress import working_line
 from compiler.cli.reports import show_diagnostics
-from compiler.planner.forecast import FamilyForecast, forecast_families
+from compiler.planner.forecast import FamilyForecast, Forecaster
 from compiler.planning import Planned
 from runtime.critical_path import CriticalPath, critical_path
 
@@ -27,6 +27,7 @@ class Expectation:
     """`outlook` and `path` are None where nobody can know; `forecasts` have question marks then."""
 
     planned: Planned
+    forecaster: Forecaster
     forecasts: tuple[FamilyForecast, ...]
     outlook: Outlook | None = None
     path: CriticalPath | None = None
@@ -42,12 +43,13 @@ class Expectation:
 
 def expect(planned: Planned, console: Console) -> Expectation:
     """The outlook, where there is something to predict from; what of the history could not be used is said."""
-    forecasts = forecast_families(planned.problem, planned.plan)
+    forecaster = Forecaster(planned.problem, planned.plan, is_measured=planned.is_predicted or planned.bears())
+    forecasts = forecaster.families()
     tell_history_notes(planned.problem, console)
     show_diagnostics(planned.doubts(), console)
     if not is_known(planned):
-        return Expectation(planned=planned, forecasts=forecasts)
+        return Expectation(planned=planned, forecaster=forecaster, forecasts=forecasts)
     with working_line(console, f"simulating {len(planned.graph):,} tasks"):
         outlook = planned.outlook
     path = critical_path(outlook.timeline, planned.graph.producer_names())
-    return Expectation(planned=planned, forecasts=forecasts, outlook=outlook, path=path)
+    return Expectation(planned=planned, forecaster=forecaster, forecasts=forecasts, outlook=outlook, path=path)

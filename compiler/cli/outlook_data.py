@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from compiler.cli.outlooks import basis, statistics
 from compiler.cli.prospects import objective
 from compiler.planner.cost import transitions_cost
-from compiler.planner.forecast import FamilyForecast, Range, forecast_instance, high_percentile
-from compiler.planner.model import Plan
+from compiler.planner.forecast import FamilyForecast, Forecaster, Range, high_percentile
 from compiler.planner.problem import Problem
 from runtime.critical_path import CriticalPath
 from runtime.timeline import Timeline
@@ -84,9 +83,9 @@ def _range(values: Range | None) -> Mapping[str, float] | None:
     return None if values is None else {"least": values.least, "middle": values.middle, "most": values.most}
 
 
-def instance_object(problem: Problem, plan: Plan, instance: int) -> dict[str, object]:
+def instance_object(forecaster: Forecaster, instance: int) -> dict[str, object]:
     """What is predicted of one instance."""
-    one = forecast_instance(problem, plan, instance)
+    one = forecaster.instance(instance)
     return {
         "median_s": one.median_s,
         "high_s": one.high_s,

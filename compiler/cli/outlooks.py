@@ -43,7 +43,7 @@ STARTS = {Part.START_UP_COLD: "cold start", Part.START_UP_WARM: "warm start"}
 
 def is_known(planned: Planned) -> bool:
     """Whether there is something to predict from: every task has run, or the planner itself rested on predictions."""
-    return planned.problem.predictions.samples > 0 or planned.is_predicted
+    return planned.is_predicted or (planned.bears() and planned.problem.predictions.samples > 0)
 
 
 def percentile_names(sla: Sla) -> list[str]:

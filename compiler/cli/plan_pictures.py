@@ -22,9 +22,7 @@ def plan_picture(planned: Planned, expected: Expectation | None) -> str:
     problem, plan, shape = planned.problem, planned.plan, shape_of_graph(planned.graph)
     if expected is None:
         return picture(shape, figures_of(shape, plan=plan), subtitles=[f"planner {plan.planner}"])
-    sources = [
-        problem.predictions.seconds(instance, plan.env(instance).memory_mb).source for instance in range(len(shape))
-    ]
+    sources = [expected.forecaster.source(instance) for instance in range(len(shape))]
     outlook, path = expected.outlook, expected.path
     if outlook is None or path is None:
         subtitles = [f"planner {plan.planner}, nothing is known of its time: {expected.why_unknown}"]

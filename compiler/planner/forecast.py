@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from compiler.manifest.model import Sla
 from compiler.planner.model import Plan
 from compiler.planner.problem import Problem
+from compiler.predict.flow import flow_through
+from compiler.predict.sizes import DEFAULT
 
 if TYPE_CHECKING:
     from compiler.predict.distribution import Distribution
-    from compiler.predict.predictions import Predictions
 
 HIGH = 95.0
 """The percentile that stands beside the middle where the objective names none."""
@@ -69,70 +70,75 @@ def high_percentile(sla: Sla) -> float:
     return sla.percentile if sla.percentile not in (None, 50.0) else HIGH
 
 
-def forecast_families(problem: Problem, plan: Plan) -> tuple[FamilyForecast, ...]:
-    """Every family that has instances, in the order of the graph."""
-    graph = problem.graph
-    return tuple(
-        [
-            _family(problem, plan, family.task, range(family.first, family.first + family.count))
-            for family in graph.families
-            if family.count
-        ]
-    )
+class Forecaster:
+    """Tells of one plan. Where nothing was measured that bears on the graph, `is_measured` False, nobody knows a time,
+    and bytes are what the manifest says: that is told without making predictions.
+    """
 
+    def __init__(self, problem: Problem, plan: Plan, *, is_measured: bool = True) -> None:
+        self._graph, self._plan = problem.graph, plan
+        self._high = high_percentile(problem.objective) / 100
+        self._predictions = problem.predictions if is_measured else None
+        self._flow = (
+            flow_through(self._graph, [{}] * len(self._graph.families))
+            if self._predictions is None
+            else self._predictions.flow
+        )
 
-def forecast_instance(problem: Problem, plan: Plan, instance: int) -> InstanceForecast:
-    predictions = problem.predictions
-    seconds = predictions.seconds(instance, plan.env(instance).memory_mb)
-    high = high_percentile(problem.objective) / 100
-    is_known = seconds.count > 0
-    return InstanceForecast(
-        median_s=seconds.median if is_known else None,
-        high_s=seconds.quantile(high) if is_known else None,
-        input_bytes=_input_bytes(predictions, instance),
-        output_bytes=_output_bytes(predictions, instance),
-        source=seconds.source,
-    )
+    def families(self) -> tuple[FamilyForecast, ...]:
+        """Every family that has instances, in the order of the graph."""
+        return tuple(
+            [
+                self._family(family.task, range(family.first, family.first + family.count))
+                for family in self._graph.families
+                if family.count
+            ]
+        )
 
+    def instance(self, instance: int) -> InstanceForecast:
+        seconds = self._seconds(instance)
+        is_known = seconds is not None and seconds.count > 0
+        return InstanceForecast(
+            median_s=seconds.median if seconds is not None and is_known else None,
+            high_s=seconds.quantile(self._high) if seconds is not None and is_known else None,
+            input_bytes=self._flow.known_input_bytes(instance),
+            output_bytes=self._flow.known_output_bytes(instance),
+            source=self.source(instance),
+        )
 
-def _family(problem: Problem, plan: Plan, task: str, instances: range) -> FamilyForecast:
-    predictions, high = problem.predictions, high_percentile(problem.objective) / 100
-    sizes = [plan.env(instance).memory_mb for instance in instances]
-    seconds = [predictions.seconds(one, memory) for one, memory in zip(instances, sizes, strict=True)]
-    alike = {id(one): one for one in seconds}
-    medians = {key: one.median for key, one in alike.items()}
-    highs = {key: one.quantile(high) for key, one in alike.items()}
-    is_known = all(one.count > 0 for one in alike.values())
-    return FamilyForecast(
-        task=task,
-        instances=len(instances),
-        memory_mb=_range(sizes),
-        median_s=_range([medians[id(one)] for one in seconds]) if is_known else None,
-        high_s=_range([highs[id(one)] for one in seconds]) if is_known else None,
-        input_bytes=_known([_input_bytes(predictions, one) for one in instances]),
-        output_bytes=_known([_output_bytes(predictions, one) for one in instances]),
-        samples=min(one.count for one in alike.values()),
-        source=_most_common(seconds),
-        size_source=Counter(size.source for one in instances for size in predictions.sizes[one]).most_common(1)[0][0],
-    )
+    def source(self, instance: int) -> str:
+        """What the time of an instance comes from."""
+        seconds = self._seconds(instance)
+        return DEFAULT if seconds is None else seconds.source
 
-
-def _input_bytes(predictions: Predictions, instance: int) -> int | None:
-    """None where one of the inputs has a size that nobody knows."""
-    for producer, output in predictions.graph.in_edges[instance]:
-        sizes = predictions.sizes[producer]
-        if not all(size.is_known for size in (sizes if output < 0 else (sizes[output],))):
+    def _seconds(self, instance: int) -> Distribution | None:
+        if self._predictions is None:
             return None
-    return predictions.input_bytes[instance]
+        return self._predictions.seconds(instance, self._plan.env(instance).memory_mb)
+
+    def _family(self, task: str, instances: range) -> FamilyForecast:
+        seconds = [found for one in instances if (found := self._seconds(one)) is not None]
+        alike = {id(one): one for one in seconds}
+        medians = {key: one.median for key, one in alike.items()}
+        highs = {key: one.quantile(self._high) for key, one in alike.items()}
+        samples = min([one.count for one in alike.values()], default=0)
+        return FamilyForecast(
+            task=task,
+            instances=len(instances),
+            memory_mb=_range([self._plan.env(instance).memory_mb for instance in instances]),
+            median_s=_range([medians[id(one)] for one in seconds]) if samples > 0 else None,
+            high_s=_range([highs[id(one)] for one in seconds]) if samples > 0 else None,
+            input_bytes=_known([self._flow.known_input_bytes(one) for one in instances]),
+            output_bytes=_known([self._flow.known_output_bytes(one) for one in instances]),
+            samples=samples,
+            source=_most_common(one.source for one in seconds),
+            size_source=_most_common(size.source for one in instances for size in self._flow.sizes[one]),
+        )
 
 
-def _output_bytes(predictions: Predictions, instance: int) -> int | None:
-    sizes = predictions.sizes[instance]
-    return sum(size.bytes for size in sizes) if all(size.is_known for size in sizes) else None
-
-
-def _most_common(seconds: Iterable[Distribution]) -> str:
-    return Counter(one.source for one in seconds).most_common(1)[0][0]
+def _most_common(sources: Iterable[str]) -> str:
+    (commonest, _), *_ = Counter(sources).most_common(1) or [(DEFAULT, 0)]
+    return commonest
 
 
 def _known(values: Sequence[int | None]) -> Range | None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import sqrt
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,12 +64,13 @@ def _moved(makespans: Array, residuals: Array) -> Array:
     """What was simulated, moved as far as a few residuals are to be trusted, and at least as wide as they let expect:
     `DOUBT` runs as far off as is usual count beside them."""
     count = len(residuals)
-    level = float(np.median(residuals)) * count / (count + DOUBT)
+    level = median(residuals.tolist()) * count / (count + DOUBT)
     off = float(np.sum((residuals - level) ** 2))
     wide = sqrt((DOUBT * USUAL**2 + off) / (DOUBT + count))
     logs = np.log(makespans)
-    middle, own = float(np.median(logs)), float(logs.std())
-    return np.exp(middle + level + (logs - middle) * max(1.0, wide / max(own, LEAST)))
+    middle, own = median(logs.tolist()), float(logs.std())
+    moved: Array = np.exp(middle + level + (logs - middle) * max(1.0, wide / max(own, LEAST)))
+    return moved
 
 
 def next_residual(residuals: Array, parts: Array) -> Array:

@@ -1,7 +1,7 @@
 """Predictions for a planned graph: for each task its time and its outputs' sizes, and draws of whole runs from them.
 
-Sizes go through the graph from its roots, so that every task is looked at with the bytes that it would get. Tasks of a
-family with about the same bytes share one prediction: a hundred thousand instances are a handful of distributions.
+Every task is looked at with the bytes that it would get (`flow`). Tasks of a family with about the same bytes share one
+prediction: a hundred thousand instances are a handful of distributions.
 
 Times of one run have something in common (the weather, the input): a draw of a run has a score that all executions of a
 function share, which goes with those of other functions as far as their weather went together, and one that each has
@@ -11,29 +11,24 @@ of single tasks, added up, would not give.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil, sqrt
 
 import numpy as np
 
-from compiler.graph.depth_first import depth_first_order
 from compiler.graph.model import Graph
 from compiler.planner.model import Plan
 from compiler.predict.distribution import Distribution
 from compiler.predict.execution import Execution, predict_execution
+from compiler.predict.flow import Flow, bytes_of_step, flow_through, step_of
 from compiler.predict.platform import NO_WAIT, Platform, learn_platform
-from compiler.predict.sizes import Size, hinted_bytes, predict_size
 from compiler.simulate.conditions import Conditions, Draw
 from compiler.simulate.estimate import Array, Draws
 from runtime.history.records import FamilyHistory, RunRow
 from runtime.history.view import History
 from runtime.links import DIRECT, LinkShape
-from runtime.plan import iter_refs
-
-BYTES_STEP = 1.5
-"""Tasks whose input bytes differ by less than this factor are predicted alike."""
 
 ROOM = 2.0
 MB_STEP = 64
@@ -56,7 +51,6 @@ class Predictions:
     executions that speak for it, by class of environments.
 
     `own_runs` are the newest of this very graph.
-    `input_bytes[n]` is what instance n reads, `sizes[n]` its outputs in order (one, when it has no named ones).
     """
 
     graph: Graph
@@ -64,8 +58,7 @@ class Predictions:
     known: Sequence[Mapping[str, FamilyHistory]]
     history: History
     platform: Platform
-    input_bytes: Sequence[int]
-    sizes: Sequence[tuple[Size, ...]]
+    flow: Flow
     own_runs: Sequence[RunRow] = ()
     _executions: dict[tuple[int, int, int], Execution] = field(default_factory=dict)
     _attempts: dict[tuple[int, float], Execution] = field(default_factory=dict)
@@ -83,14 +76,14 @@ class Predictions:
     def untimed(self, instance: int, memory_mb: int) -> Execution:
         """The same if there was no timeout."""
         family = self.graph.family_of[instance]
-        step = _step(self.input_bytes[instance])
+        step = step_of(self.flow.input_bytes[instance])
         key = (family, memory_mb, step)
         if key not in self._executions:
             self._executions[key] = predict_execution(
                 self.known[family],
                 self.history.environments,
                 memory_mb=memory_mb,
-                input_bytes=_bytes_of(step),
+                input_bytes=bytes_of_step(step),
             )
         return self._executions[key]
 
@@ -123,8 +116,7 @@ class Predictions:
 
     def bytes_of(self, instance: int, output: int) -> int:
         """The size of an output (-1: the only one, or all of them)."""
-        sizes = self.sizes[instance]
-        return sum(size.bytes for size in sizes) if output < 0 else sizes[output].bytes
+        return self.flow.bytes_of(instance, output)
 
     def draws(self, plan: Plan, count: int, seed: int = 0) -> Draws:
         """So many runs of a plan, drawn at once; the same for the same seed."""
@@ -141,7 +133,7 @@ class Predictions:
         return Draws(
             exec_s=exec_s,
             cpu_share=cpu_share,
-            bytes_of=self.bytes_of,
+            bytes_of=self.flow.bytes_of,
             cold_s={env.name: self._start(env.name, "cold", random.standard_normal(count)) for env in plan.classes},
             warm_s={env.name: self._start(env.name, "warm", random.standard_normal(count)) for env in plan.classes},
             code_load_s=lambda module: self.platform.code_load_s,
@@ -155,7 +147,7 @@ class Predictions:
         return Draw(
             exec_s=exec_s,
             cpu_s=[seconds * one.cpu_share for seconds, one in zip(exec_s, known, strict=True)],
-            bytes_of=self.bytes_of,
+            bytes_of=self.flow.bytes_of,
             cold_s=lambda env: self.platform.start(env.name, "cold").median,
             warm_s=lambda env: self.platform.start(env.name, "warm").median,
             code_load_s=lambda module: self.platform.code_load_s,
@@ -230,26 +222,13 @@ def predict(
     """Predictions for every instance. `fingerprints` are those of the functions, by family; `link` lies between
     workers and the store; by its `signature` earlier runs of the graph are found."""
     known = _known(graph, fingerprints, history)
-    input_bytes = [0] * len(graph)
-    sizes: list[tuple[Size, ...]] = [()] * len(graph)
-    cache: dict[tuple[int, int, int, int], tuple[Size, ...]] = {}
-    for instance in depth_first_order(graph):
-        family = graph.family_of[instance]
-        arriving = [_edge_bytes(sizes[producer], output) for producer, output in graph.in_edges[instance]]
-        input_bytes[instance] = total = sum(arriving)
-        counted = sum(arriving[edge] for edge in counted_edges(graph, instance))
-        key = family, graph.options[instance], _step(total), _step(counted)
-        if key not in cache:
-            cache[key] = _outputs(graph, instance, known[family], total, counted)
-        sizes[instance] = cache[key]
     return Predictions(
         graph=graph,
         fingerprints=fingerprints,
         known=known,
         history=history,
         platform=learn_platform(history.environments, link, history.environments_of(fingerprints)),
-        input_bytes=input_bytes,
-        sizes=sizes,
+        flow=flow_through(graph, known),
         own_runs=history.runs(signature),
     )
 
@@ -262,41 +241,3 @@ def _known(graph: Graph, fingerprints: Sequence[str], history: History) -> list[
         is_enough = sum(one.count for one in own.values()) >= ENOUGH_OWN
         found.append(own if is_enough else history.functions(fingerprint))
     return found
-
-
-def _outputs(
-    graph: Graph, instance: int, families: Mapping[str, FamilyHistory], total: int, counted: int
-) -> tuple[Size, ...]:
-    names = graph.families[graph.family_of[instance]].outputs or ("",)
-    hint = graph.option_of(instance).io
-    hinted = None if hint is None else hinted_bytes(hint, counted)
-    return tuple([predict_size(families, name, hinted, total) for name in names])
-
-
-def counted_edges(graph: Graph, instance: int) -> Iterable[int]:
-    """The in-edges whose bytes an `io` hint counts: all, or those of the arguments that its `of` names.
-
-    Arguments of `args` have their names in the function alone, which a graph does not have: a name that is none of
-    `with` stands for all of them.
-    """
-    hint = graph.option_of(instance).io
-    if hint is None or not hint.of:
-        return range(len(graph.in_edges[instance]))
-    given = graph.kwargs[instance]
-    values = [given[name] for name in hint.of if name in given]
-    if any(name not in given for name in hint.of):
-        values += graph.args[instance]
-    return sorted({edge for value in values for ref in iter_refs(value) for edge in ref.edges})
-
-
-def _edge_bytes(sizes: tuple[Size, ...], output: int) -> int:
-    return sum(size.bytes for size in sizes) if output < 0 else sizes[output].bytes
-
-
-def _step(size: int) -> int:
-    """The number of the step that so many bytes lie on."""
-    return 0 if size < 1 else 1 + round(np.log(size) / np.log(BYTES_STEP))
-
-
-def _bytes_of(step: int) -> float:
-    return 0.0 if not step else float(BYTES_STEP ** (step - 1))

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from compiler.simulate.virtual_time import VirtualTime
-from runtime.local.environments import State
 from runtime.local.functions import FunctionConfig
 from runtime.local.invocation import Invocation, Outcome
+from runtime.local.states import State
 from runtime.plan import EnvClass
 
 RETURNED = Outcome(body=b"null")

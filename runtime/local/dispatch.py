@@ -16,12 +16,15 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from runtime.calls.pacing import TokenBucket
-from runtime.local.environments import Environment, State
 from runtime.local.functions import FunctionConfig, throttled
 from runtime.local.invocation import Invocation, Outcome, failure
+from runtime.local.states import State
+
+if TYPE_CHECKING:
+    from runtime.local.environments import Environment
 
 RESOLUTION_S = 0.001
 
@@ -87,7 +90,7 @@ class Pool:
         return self.urgent.popleft() if self.urgent else self.queued.popleft()
 
 
-MakeEnvironment = Callable[[FunctionConfig, str, "Dispatcher"], Environment]
+MakeEnvironment = Callable[[FunctionConfig, str, "Dispatcher"], "Environment"]
 
 
 class Dispatcher:

@@ -12,7 +12,6 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +28,7 @@ from runtime.local.invocation import (
 from runtime.local.link.keeper import Links
 from runtime.local.runtime_api import RuntimeApi
 from runtime.local.spawner import Launch, Spawner, Watcher, Zygote
+from runtime.local.states import State
 from runtime.local.usage import is_stopped, memory_of, trim_log
 from runtime.local.wire import Reply, Response
 from runtime.measures.queueing import with_queue
@@ -39,13 +39,6 @@ GRACE_S = 0.5
 STOPPED_S = 5.0
 """A process that a signal has stopped for this long does not go on."""
 MIN_INIT_S = 10.0
-
-
-class State(Enum):
-    STARTING = "starting"
-    IDLE = "idle"
-    BUSY = "busy"
-    ENDED = "ended"
 
 
 class Owner(Protocol):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runtime.local.environments import State
+from runtime.local.states import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -48,6 +47,8 @@ class LocalStack:
 
 def read_status(endpoint: str) -> dict[str, object]:
     """GET /treadle/status. Raises LambdaUnavailable when nobody answers, or somebody else does."""
+    from http.client import HTTPConnection, HTTPException
+
     parts = urlsplit(endpoint)
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=5)
     try:

@@ -55,20 +55,27 @@ def test_validate_loads_only_what_it_checks_with() -> None:
     assert not [name for name in loaded if any(within(name, one) for one in NOT_FOR_VALIDATE)]
 
 
-@pytest.mark.parametrize("words", [["plan", "--no-outlook"], ["build", "-o", "made"]], ids=["plan", "build"])
-def test_a_plan_that_asks_no_history_loads_no_predictions(words: list[str], tmp_path: Path) -> None:
-    called = [words[0], str(ROOT / "manifests/hello/workflow.yaml"), *words[1:], "--planner", "simple"]
+def loaded_by(words: list[str], folder: Path) -> set[str]:
+    """The modules that a verb has loaded for the smallest workflow, of which nothing is known."""
+    called = [words[0], str(ROOT / "manifests/hello/workflow.yaml"), *words[1:]]
     probe = f"import json, sys, compiler.cli; compiler.cli.main({called}); print(json.dumps(sorted(sys.modules)))"
-    env = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    env = {**os.environ, "XDG_STATE_HOME": str(folder)}
     done = subprocess.run(
-        [sys.executable, "-c", probe],
-        cwd=tmp_path,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
+        [sys.executable, "-c", probe], cwd=folder, env=env, capture_output=True, text=True, check=True, timeout=60
     )
-    loaded = json.loads(done.stdout.splitlines()[-1])
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "words", [["plan"], ["plan", "--json"], ["plan", "--no-outlook"], ["build", "-o", "made"]], ids=" ".join
+)
+def test_a_plan_that_asks_no_history_loads_no_predictions(words: list[str], tmp_path: Path) -> None:
+    loaded = loaded_by([*words, "--planner", "simple"], tmp_path)
     assert "compiler.planner.simple" in loaded
-    assert not {"numpy", "redis", "boto3", "compiler.predict.predictions", "compiler.planner.treadle"} & {*loaded}
+    assert not {"numpy", "redis", "boto3", "compiler.predict.predictions", "compiler.planner.treadle"} & loaded
+
+
+def test_a_plan_of_guesses_loads_no_part_of_a_service_and_of_numpy_what_it_needs(tmp_path: Path) -> None:
+    loaded = loaded_by(["plan"], tmp_path)
+    assert {"numpy", "compiler.planner.treadle"} <= loaded
+    assert not {"numpy.ma", "asyncio", "http.client", "redis", "boto3"} & loaded

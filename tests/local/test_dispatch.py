@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from runtime.local.dispatch import Dispatcher, Limits
-from runtime.local.environments import State
 from runtime.local.functions import ApiError, FunctionConfig
 from runtime.local.invocation import Invocation, Outcome, failure
+from runtime.local.states import State
 
 FINE = Outcome(body=b"fine")
 BAD = failure("E", "bad")

@@ -96,8 +96,8 @@ tasks:
 """
     load = workload(tmp_path, body)
     found = predicted(load, History())
-    assert [size[0].source for size in found.sizes] == ["hint", "hint", "default"]
-    assert found.input_bytes == [0, 1 << 20, 1 << 19]
+    assert [size[0].source for size in found.flow.sizes] == ["hint", "hint", "default"]
+    assert found.flow.input_bytes == [0, 1 << 20, 1 << 19]
     assert all(found.seconds(one, 1769).source == "default" for one in range(3))
 
 
@@ -114,8 +114,8 @@ tasks:
 """
     load = workload(tmp_path, body)
     found = predicted(load, History())
-    assert found.sizes[2][0].bytes == 1024
-    assert found.input_bytes[2] == (1 << 20) + 1024
+    assert found.flow.sizes[2][0].bytes == 1024
+    assert found.flow.input_bytes[2] == (1 << 20) + 1024
 
 
 def test_same_seed_same_draws(tmp_path: Path) -> None:

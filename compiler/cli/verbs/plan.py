@@ -172,7 +172,7 @@ def as_json(planned: Planned, expected: Expectation | None) -> dict[str, object]
     assert isinstance(instances, list), "a row for each instance"
     if expected is not None:
         for number, row in enumerate(instances):
-            row.update(instance_object(problem, plan, number))
+            row.update(instance_object(expected.forecaster, number))
     return {**document, **prospects_json(graph), **_expected_json(expected), "instances": instances}
 
 

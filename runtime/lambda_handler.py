@@ -65,6 +65,7 @@ class Environment:
         self.deployment = variables["TREADLE_DEPLOYMENT"]
         self._signer = Signer(*map(bytes.fromhex, variables["TREADLE_KEYS"].split(",")))
         self._link = Link.to(variables["TREADLE_REDIS_URL"])
+        self._link.know("begin", "commit")
         invoker = LambdaInvoker(
             endpoint_url=variables.get("AWS_ENDPOINT_URL_LAMBDA"),
             region=variables.get("AWS_REGION", "us-east-1"),

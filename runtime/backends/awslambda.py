@@ -15,7 +15,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import quote, urlsplit
 
 from runtime.errors import LambdaFaltered, LambdaUnavailable, Throttled
@@ -24,17 +24,27 @@ from runtime.tasks.descriptors import file_of, is_still
 
 if TYPE_CHECKING:
     from botocore.auth import SigV4Auth
+    from botocore.credentials import ReadOnlyCredentials
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_lambda.literals import ArchitectureType, RuntimeType
 
 HANDLER = "runtime.lambda_handler.handler"
-AHEAD = ("cloudpickle", "redis", "botocore.auth", "botocore.awsrequest")
+AHEAD = ("cloudpickle", "redis", "botocore.auth", "botocore.awsrequest", "encodings.idna")
 PRELOAD = (*AHEAD, "runtime.lambda_handler")
 """What a local fork server imports before it forks (`AHEAD`: before it has any code); on AWS it has no effect."""
 OWN_VARIABLES = ("TREADLE_", "AWS_")
 """Prefixes of the variables that the launcher gives to functions."""
 STALE = (http.client.RemoteDisconnected, http.client.CannotSendRequest, BrokenPipeError, ConnectionResetError)
 TIMEOUT_S = 30.0
+
+
+class Keys(NamedTuple):
+    """What a request is signed with: botocore's own type of this shape comes with fifteen modules, which a worker would
+    import beside the first task that calls others."""
+
+    access_key: str
+    secret_key: str
+    token: str | None = None
 
 
 class LambdaInvoker:
@@ -125,14 +135,12 @@ class LambdaInvoker:
     def _make_signer(self) -> SigV4Auth:
         """Credentials from the environment (where Lambda puts them), else from botocore's usual chain."""
         from botocore.auth import SigV4Auth
-        from botocore.credentials import Credentials, ReadOnlyCredentials
 
         key, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
-        if key and secret:
-            given = Credentials(key, secret, os.environ.get("AWS_SESSION_TOKEN"))
-            return SigV4Auth(given, "lambda", self._region)
-        if not self._is_tls:
-            return SigV4Auth(ReadOnlyCredentials("local", "local", None), "lambda", self._region)
+        given = Keys(key, secret, os.environ.get("AWS_SESSION_TOKEN")) if key and secret else None
+        if given is not None or not self._is_tls:
+            keys = cast("ReadOnlyCredentials", given or Keys("local", "local"))
+            return SigV4Auth(keys, "lambda", self._region)
         from botocore.session import Session
 
         found = Session().get_credentials()

@@ -131,6 +131,7 @@ class Scripts:
 
     def __init__(self) -> None:
         self._folder = resources.files("runtime.backends") / "lua"
+        self._texts: dict[str, str] = {}
         self._digests: dict[str, str] = {}
 
     def source(self, name: str) -> str:
@@ -138,7 +139,9 @@ class Scripts:
         return "\n".join(map(self._read, ("common", *SHARED.get(name, ()), name)))
 
     def _read(self, name: str) -> str:
-        return (self._folder / f"{name}.lua").read_text(encoding="utf-8")
+        if name not in self._texts:
+            self._texts[name] = (self._folder / f"{name}.lua").read_text(encoding="utf-8")
+        return self._texts[name]
 
     def digest(self, name: str) -> str:
         """What EVALSHA wants; no trip is needed to know it."""
@@ -169,6 +172,11 @@ class Link:
         if isinstance(target, str):
             return cls(connect(target), where=without_password(target))
         return cls(target, where=_describe(target))
+
+    def know(self, *scripts: str) -> None:
+        """Read these scripts now, and not beside the first task."""
+        for name in scripts:
+            self._scripts.digest(name)
 
     def command(self, *args: object) -> Reply:
         return guarded(lambda: _persistent(lambda: self._execute(args)), where=self.where)

@@ -3,6 +3,8 @@
 A task may close every descriptor of its process. What would then be written goes to whatever file has the number
 since, and what would be closed is that file. Each connection therefore knows the socket that it opened, looks before it
 writes or closes, and lets go of a number that is not its own; the client library then connects anew.
+
+None tells the server the name and the version of the client library, which would be two round trips more for each.
 """
 
 from __future__ import annotations
@@ -10,11 +12,16 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from inspect import signature
 from typing import Any
 
-from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 
 from runtime.tasks.descriptors import Identity, file_of, is_still
+
+SETTINGS = signature(AbstractConnection.__init__).parameters
+NAMELESS = dict.fromkeys(("driver_info",) if "driver_info" in SETTINGS else ("lib_name", "lib_version"))
+"""The settings that keep a connection from saying what it is, by the library's version."""
 
 
 class Guarded:
@@ -22,6 +29,9 @@ class Guarded:
 
     _sock: Any
     _opened: Identity = None
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**NAMELESS | settings)
 
     def _connect(self) -> socket.socket:
         opened: socket.socket = super()._connect()  # type: ignore[misc]

@@ -41,6 +41,12 @@ def test_many_threads_share_two_connections(link: Link, client: redis.Redis) -> 
     assert client.dbsize() == 500
 
 
+def test_no_trip_is_spent_on_the_name_of_the_client_library(link: Link, client: redis.Redis) -> None:
+    connect_calls = client.info("commandstats").get("cmdstat_client|setinfo", {"calls": 0})["calls"]
+    link.command("PING")
+    assert client.info("commandstats").get("cmdstat_client|setinfo", {"calls": 0})["calls"] == connect_calls
+
+
 def test_who_waits_longest_gets_the_next_connection(redis_url: str) -> None:
     pool = BoundedPool.from_url(redis_url, max_connections=1)
     taken = pool.get_connection()

@@ -186,6 +186,25 @@ def test_the_invoker_costs_no_import_before_its_first_use():
     assert subprocess.check_output([sys.executable, "-c", source], text=True).strip() == "[]"
 
 
+def test_a_call_imports_nothing_that_is_not_there_before_an_environment_begins():
+    """What it imported beside a task would wait, file after file, for the interpreter that the task holds."""
+    source = (
+        "import importlib, sys\n"
+        "from runtime.backends.awslambda import PRELOAD, LambdaInvoker\n"
+        "from runtime.errors import LambdaFaltered\n"
+        "from runtime.plan import EnvClass\n"
+        "for name in PRELOAD:\n"
+        "    importlib.import_module(name)\n"
+        "before = set(sys.modules)\n"
+        "call = LambdaInvoker(endpoint_url='http://localhost:1', region='us-east-1', function_prefix='')\n"
+        "try:\n"
+        "    call.invoke(EnvClass(memory_mb=128), b'{}')\n"
+        "except LambdaFaltered:\n"
+        "    print(sorted(set(sys.modules) - before))\n"
+    )
+    assert subprocess.check_output([sys.executable, "-c", source], text=True).strip() == "[]"
+
+
 def test_requests_beyond_the_services_rate_are_throttled_as_on_aws(run_service, tmp_path):
     service = run_service("--request-rate", "0.5", "--request-burst", "2")
     prepare(service, [SMALL])

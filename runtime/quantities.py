@@ -91,6 +91,11 @@ def seconds_text(seconds: float) -> str:
     return f"{minutes}m{rest:02}s" if minutes < 100 else f"{minutes // 60:,}h{minutes % 60:02}m"
 
 
+def counted(count: float, noun: str) -> str:
+    """1 run, 2 runs."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def dollars(usd: float) -> str:
     """Three digits that count."""
     if usd == 0:

@@ -103,6 +103,16 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--inputs-file", metavar="FILE", help=FILE_HELP)
 
 
+def add_picture(parser: argparse.ArgumentParser, meaning: str) -> None:
+    parser.add_argument("--picture", metavar="FILE", type=_svg_file, help=f"{meaning}, as SVG")
+
+
+def _svg_file(text: str) -> str:
+    if os.path.splitext(text)[1].lower() not in ("", ".svg"):
+        raise argparse.ArgumentTypeError(f"pictures are SVG, and {text} is named otherwise")
+    return text
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", dest="is_json", help="one JSON text on standard output")
 

@@ -20,7 +20,7 @@ from compiler.planning import Planned
 from compiler.rendering.text import printable, wrap
 from runtime.critical_path import CriticalPath, Step
 from runtime.moments import Part
-from runtime.quantities import dollars, format_size, seconds_text
+from runtime.quantities import counted, dollars, format_size, seconds_text
 from runtime.runs.summary_views import NAMES
 
 if TYPE_CHECKING:
@@ -196,10 +196,6 @@ def _span(values: Range | None, text: Callable[[float], str]) -> str:
         return UNKNOWN
     least, most = text(values.least), text(values.most)
     return most if least == most else f"{least}..{most}"
-
-
-def counted(count: float, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _bytes(count: float) -> str:

@@ -19,7 +19,7 @@ from compiler.diagnostics import Diagnostic, Span
 from compiler.manifest.model import Sla
 from compiler.manifest.tree import MappingNode, Node
 from compiler.planner.problem import Problem
-from runtime.quantities import dollars, format_duration, seconds_text
+from runtime.quantities import counted, dollars, format_duration, seconds_text
 
 if TYPE_CHECKING:
     from compiler.planner.outlook import Outlook
@@ -76,7 +76,7 @@ def _is_certain(sla: Sla, found: Prospect) -> bool:
 def _doubt(sla: Sla, samples: int) -> str:
     if not samples:
         return "run it once, or state `io`: these are hints and defaults"
-    return f"run it more often: {_counted(samples, 'execution')} tell little of what is rare; half of the runs meet it"
+    return f"run it more often: {counted(samples, 'execution')} tell little of what is rare; half of the runs meet it"
 
 
 def check_samples(problem: Problem) -> tuple[Diagnostic, ...]:
@@ -85,7 +85,7 @@ def check_samples(problem: Problem) -> tuple[Diagnostic, ...]:
     sla, samples = problem.objective, problem.predictions.samples
     if sla.percentile is None or not 0 < samples < (wanted := samples_wanted(sla.percentile)):
         return ()
-    count = _counted(samples, "execution")
+    count = counted(samples, "execution")
     return (
         Diagnostic(
             code="W512",
@@ -119,10 +119,6 @@ def _way_out(sla: Sla, found: Prospect, best: Prospect) -> str:
         return f"plan with `--planner {best.planner}`: {best.text(sla)}"
     known = min((best, found), key=lambda one: (one.is_late(sla) + one.is_dear(sla), one.outlook.statistic(sla)))
     return f"relax it, or split what takes longest: the best plan known is {known.planner}'s, {known.text(sla)}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _statistic(sla: Sla) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import exp, inf, log, sqrt
+from math import copysign, exp, inf, log, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -44,8 +44,8 @@ class Distribution:
     source: str
 
     def quantile(self, part: float) -> float:
-        """The value below which that part lies, 0 < part < 1; it never falls as `part` grows."""
-        return self.at(NORMAL.inv_cdf(part))
+        """The value below which that part lies; it never falls as `part` grows, and of all it is the most known."""
+        return self.at(NORMAL.inv_cdf(part) if 0.0 < part < 1.0 else copysign(inf, part - 0.5))
 
     @property
     def median(self) -> float:

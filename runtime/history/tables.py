@@ -13,7 +13,7 @@ from runtime.history.records import EnvironmentHistory, FamilyHistory, GraphHist
 from runtime.history.relation import Relation
 from runtime.history.sketch import Sketch
 from runtime.links import NO_LINK
-from runtime.quantities import format_size, seconds_text
+from runtime.quantities import counted, format_size, seconds_text
 
 PARTS = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 SHORT = 8
@@ -67,7 +67,7 @@ def head_lines(graph: GraphHistory, size: int) -> Iterator[str]:
     yield f"  runs      {graph.run_count:,} ({states}), the last {_when(graph.seen_at)}; {format_size(size)}"
     for (planner, sla, link), sketch in graph.makespans.items():
         over = "" if link == NO_LINK else f", over {link}"
-        yield f"  makespan  {_spread(sketch)}  ({planner}, {sla}{over}: {_counted(sketch.count, 'run')})"
+        yield f"  makespan  {_spread(sketch)}  ({planner}, {sla}{over}: {counted(sketch.count, 'run')})"
 
 
 def task_lines(tasks: Sequence[Task]) -> Iterator[str]:
@@ -124,11 +124,11 @@ def family_lines(row: Task) -> Iterator[str]:
     yield f"{row.task} in {row.env}"
     mark = {None: "", True: ", current", False: ", not the code of this manifest"}[row.is_current]
     yield f"  function   {family.fingerprint[:16]}{mark}; last seen {_when(family.seen_at)}"
-    yield f"  executed   {_spread(family.execs.whole())}  ({_counted(family.execs.count, 'sample')})"
+    yield f"  executed   {_spread(family.execs.whole())}  ({counted(family.execs.count, 'sample')})"
     for label, sketch in (("first", family.first_execs.whole()), ("failed", family.failed), ("cut", family.cut)):
         if sketch.count:
             of = " in a new environment" if label == "first" else ""
-            yield f"  {label:<9}  {_spread(sketch)}  ({_counted(sketch.count, 'sample')}{of})"
+            yield f"  {label:<9}  {_spread(sketch)}  ({counted(sketch.count, 'sample')}{of})"
     if family.skipped:
         yield f"  skipped    {family.skipped:,} times"
     if fit := family.execs.sums.fit():
@@ -220,10 +220,6 @@ def _median_size(sizes: list[int]) -> str:
 
 def _range(bucket: int) -> str:
     return f"below {format_size(4**bucket)}" if bucket else "none"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _when(at: float) -> str:

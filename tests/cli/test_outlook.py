@@ -30,6 +30,14 @@ def diamond(tmp_path: Path, treadle: Treadle) -> Path:
     return path
 
 
+def test_the_longest_time_of_all_is_as_long_as_anything_that_is_known(treadle: Treadle, diamond: Path) -> None:
+    diamond.write_text(diamond.read_text().replace("percentile: 95", "percentile: 100"))
+    remember(diamond, {"a": TEN, "b": TEN, "c": TEN, "d": TEN})
+    for planner in ("treadle", "non-uniform", "simple"):
+        found = treadle("plan", diamond, "--planner", planner, "--json").json["outlook"]
+        assert found["makespan_s"]["p99"] <= found["objective_s"] < 60
+
+
 def test_what_has_run_is_predicted(treadle: Treadle, diamond: Path) -> None:
     remember(diamond, {"a": TEN, "b": TEN, "c": TEN, "d": TEN})
     shown = treadle("plan", diamond).out
@@ -103,6 +111,8 @@ def test_a_plan_is_drawn_with_and_without_a_history(treadle: Treadle, diamond: P
     assert treadle("plan", diamond, "--planner", "simple", "--picture", tmp_path / "unknown.svg").code == 0
     assert "nothing is known of its time" in (tmp_path / "unknown.svg").read_text()
     remember(diamond, {"a": TEN, "b": TEN, "c": TEN, "d": TEN})
+    refused = treadle("plan", diamond, "--picture", tmp_path / "plan.png")
+    assert refused.code == 2 and "pictures are SVG" in refused.err
     shown = treadle("plan", diamond, "--picture", tmp_path / "known.svg").out
     assert "timeline" in shown
     drawn = (tmp_path / "known.svg").read_text()

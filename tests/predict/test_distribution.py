@@ -28,7 +28,7 @@ def of(values: list[float], *, count: float | None = None) -> Distribution:
 @given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=50))
 def test_higher_percentile_never_says_less(values: list[float]) -> None:
     found = of(values)
-    quantiles = [found.quantile(part) for part in (0.01, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)]
+    quantiles = [found.quantile(part) for part in (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)]
     assert quantiles == sorted(quantiles) and quantiles[0] > 0
 
 

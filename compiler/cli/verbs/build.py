@@ -9,7 +9,7 @@ from compiler.cli.arguments import add_config, add_file, add_json, add_plan_file
 from compiler.cli.console import Console, Exit
 from compiler.cli.stages import load_build
 from compiler.emit.write import write_bundle
-from runtime.quantities import format_size
+from runtime.quantities import counted, format_size
 
 DESCRIPTION = """\
 Compiles a manifest to a bundle: plan, one part of the DAG per worker, your code and the runtime, every
@@ -56,8 +56,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
         return Exit.OK
     console.say(f"{folder}  bundle {build.digest[:16]}")
     console.say(
-        f"  {len(build.graph):,} tasks by {build.plan.planner}, {len(build.plan.entries):,} entry invocations, "
-        f"{len(build.blobs):,} blobs, {format_size(size)}"
+        f"  {counted(len(build.graph), 'task')} by {build.plan.planner}, "
+        f"{counted(len(build.plan.entries), 'entry invocation')}, {counted(len(build.blobs), 'blob')}, "
+        f"{format_size(size)}"
     )
     console.note(f"run it:  python {folder / 'launch.py'}")
     return Exit.OK

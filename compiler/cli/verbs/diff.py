@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from compiler.cli.arguments import UsageError, add_config, add_json, add_planning, add_set
 from compiler.cli.console import BOLD, Console, Exit
-from compiler.cli.outlooks import counted
 from compiler.cli.prospects import UNKNOWN
 from compiler.cli.snapshots import snapshot_of
 from compiler.cli.tables import table
 from compiler.planner.differences import Differences, Snapshot, compare
 from compiler.rendering.text import printable, wrap
-from runtime.quantities import dollars, format_size, seconds_text
+from runtime.quantities import counted, dollars, format_size, seconds_text
 
 DESCRIPTION = """\
 Compares two plans: plans in files, bundles, or manifests, which are planned first, in any combination. Shows instances

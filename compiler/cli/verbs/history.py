@@ -15,6 +15,7 @@ from compiler.cli.console import Console, Exit
 from compiler.cli.deployments import add_place
 from runtime.config import LocalSettings
 from runtime.errors import RuntimeFault
+from runtime.quantities import counted
 
 if TYPE_CHECKING:
     from runtime.history.forgetting import Choice
@@ -122,7 +123,7 @@ def _export(args: argparse.Namespace, console: Console) -> int:
     if console.is_json and file != "-":
         console.json({"file": file, "bytes": len(data), "graphs": sorted(history.graphs), "runs": runs})
     else:
-        console.note(f"wrote {_counted(len(history.graphs), 'graph')} with {_counted(runs, 'run')} to {file}")
+        console.note(f"wrote {counted(len(history.graphs), 'graph')} with {counted(runs, 'run')} to {file}")
     return Exit.OK
 
 
@@ -143,11 +144,11 @@ def _import(args: argparse.Namespace, console: Console) -> int:
         console.json({"added": added, "known": known, "newer": found.newer})
         return Exit.OK
     for graph in found.added:
-        console.say(f"added {graph.workflow} ({graph.signature[:8]}), {_counted(graph.run_count, 'run')}")
+        console.say(f"added {graph.workflow} ({graph.signature[:8]}), {counted(graph.run_count, 'run')}")
     for graph in found.known:
         console.note(f"{graph.workflow} ({graph.signature[:8]}) has runs that are known here: nothing of it was added")
     if found.newer:
-        console.note(f"warning: {_counted(found.newer, 'graph')} written by a newer treadle left out")
+        console.note(f"warning: {counted(found.newer, 'graph')} written by a newer treadle left out")
     if not (found.added or found.known or found.newer):
         console.note(f"{file} holds no history")
     return Exit.OK
@@ -244,10 +245,6 @@ def _read(file: str) -> bytes:
         return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as err:
         raise RuntimeFault(f"cannot read {file}: {err.strerror or err}") from err
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 ACTIONS: dict[str, Callable[[argparse.Namespace, Console], int]] = {

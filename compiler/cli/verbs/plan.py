@@ -14,6 +14,7 @@ from compiler.cli.arguments import (
     add_file,
     add_json,
     add_link,
+    add_picture,
     add_plan_file,
     add_planning,
     add_set,
@@ -22,7 +23,7 @@ from compiler.cli.console import BOLD, Console, Exit
 from compiler.cli.expectations import Expectation, expect
 from compiler.cli.history_notes import history_notes
 from compiler.cli.outlook_data import forecast_objects, instance_object, outlook_object, path_object
-from compiler.cli.outlooks import counted, forecast_lines, outlook_lines, path_lines
+from compiler.cli.outlooks import forecast_lines, outlook_lines, path_lines
 from compiler.cli.prospects import UNKNOWN, prospect_rows, prospects_json
 from compiler.cli.reports import report_manifest_error
 from compiler.cli.stages import load_plan, load_posed
@@ -35,7 +36,7 @@ from compiler.planning import Planned, Posed
 from compiler.rendering.text import printable
 from runtime.errors import RuntimeFault
 from runtime.plan import is_flexible
-from runtime.quantities import seconds_text
+from runtime.quantities import counted, seconds_text
 
 if TYPE_CHECKING:
     from compiler.cli.comparing import Contender
@@ -81,7 +82,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tasks", action="store_true", help="the predictions of every task, however many there are")
     parser.add_argument("--no-outlook", action="store_true", help="the plan alone: nothing is predicted")
-    parser.add_argument("--picture", metavar="FILE", help="draw the graph and the expected timeline, as SVG")
+    add_picture(parser, "draw the graph and the expected timeline")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the plan as JSON")
     add_link(parser)
     add_set(parser)
@@ -214,8 +215,8 @@ def _show(graph: Graph, plan: Plan, console: Console) -> None:
     )
     console.say(console.paint(graph.name, BOLD) + f"  planner {plan.planner}")
     console.say(
-        f"  {len(graph):,} tasks, {len(pinned):,} pinned workers, {len(flexible):,} flexible tasks, "
-        f"{len(plan.entries):,} entry invocations"
+        f"  {counted(len(graph), 'task')}, {counted(len(pinned), 'pinned worker')}, "
+        f"{counted(len(flexible), 'flexible task')}, {counted(len(plan.entries), 'entry invocation')}"
     )
     console.say(f"  {crossing:,} of {sum(map(len, graph.in_edges)):,} edges may leave their worker")
     for label, text in prospect_rows(graph):
@@ -224,8 +225,9 @@ def _show(graph: Graph, plan: Plan, console: Console) -> None:
     room = console.width if console.out.isatty() else UNBOUNDED
     for worker in sorted(pinned)[:SHOWN_WORKERS]:
         name, tasks = plan.workers[worker], pinned[worker]
+        held = f"{len(tasks):>7,} {'task, ' if len(tasks) == 1 else 'tasks,'}"
         line = (
-            f"  {name:<12}{plan.env(tasks[0]).name:<28}{len(tasks):>7,} tasks, starts with {starts.get(name, 0):,}: "
+            f"  {name:<12}{plan.env(tasks[0]).name:<28}{held} starts with {starts.get(name, 0):,}: "
             f"{printable(graph.name_of(tasks[0]))} .. {printable(graph.name_of(tasks[-1]))}"
         )
         console.say(cut(line, room))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compiler.cli.arguments import UsageError
+from compiler.cli.arguments import UsageError, add_picture
 from compiler.cli.console import Console, Exit
 from compiler.cli.deployments import add_place, deployment_for
 from runtime.errors import RuntimeFault
@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=tuple(WORDS), default="list", help="what to do")
     parser.add_argument("words", nargs="*", metavar="RUN FILE", help="RUN for show and export, FILE for import, too")
     parser.add_argument("--timeline", action="store_true", help="for show: also what each worker did, and every span")
-    parser.add_argument("--picture", metavar="FILE", help="for show: draw the graph and the timeline, as SVG")
+    add_picture(parser, "for show: draw the graph and the timeline")
     add_place(parser)
 
 

@@ -11,12 +11,13 @@ How long a chain is, is seen in each of these; and a fan-out of a thousand is on
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from compiler.drawing.shape import Shape, depths_of
 
 Group = tuple[str, list[int]]
+LEFT_OUT = "\N{HORIZONTAL ELLIPSIS}"
 DIGITS = re.compile(r"\d+")
 
 
@@ -44,11 +45,21 @@ def _names(shape: Shape) -> list[str]:
 
 
 def _kin(shape: Shape) -> list[str]:
-    """The names of families with what they are numbered by left out."""
-    plain = [DIGITS.sub("\N{HORIZONTAL ELLIPSIS}", family) for family in shape.families]
-    shared = Counter(plain)
-    shown = [kin if shared[kin] > 1 else family for kin, family in zip(plain, shape.families, strict=True)]
-    return [shown[family] for family in shape.family_of]
+    """The names of families with the numbers left out by which they differ: `fold2_…` of fold2_1 and fold2_2."""
+    numbers: defaultdict[str, list[list[str]]] = defaultdict(list)
+    plain = [DIGITS.sub(LEFT_OUT, family) for family in shape.families]
+    for kin, family in zip(plain, shape.families, strict=True):
+        numbers[kin].append(DIGITS.findall(family))
+    shown = {kin: _shared(kin, found) for kin, found in numbers.items()}
+    return [shown[plain[family]] for family in shape.family_of]
+
+
+def _shared(kin: str, numbers: Sequence[Sequence[str]]) -> str:
+    """The name with those of its numbers that all have."""
+    kept = [
+        number if all(one == number for one in column) else LEFT_OUT for number, *column in zip(*numbers, strict=True)
+    ]
+    return "".join(text + number for text, number in zip(kin.split(LEFT_OUT), [*kept, ""], strict=True))
 
 
 def _bands(depth_of: Sequence[int], most: int) -> list[Group]:

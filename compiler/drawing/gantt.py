@@ -7,7 +7,8 @@
                    0            1            2
 
 Every kind of bar has its own pattern, so that it is told apart without colour; executions have the tone of their
-worker, as in the graph. The critical path has a black outline, a dashed line from lane to lane, and a row of its own.
+worker, as in the graph. The critical path has a black outline, one around all that follows without a gap, a dashed
+line from lane to lane, and a row of its own.
 A name stands in its bar where it fits; every bar has it as a tooltip. Bars that are too short to be seen are drawn
 together.
 """
@@ -145,8 +146,33 @@ class TimelinePanel:
         canvas.words(self._memory[row], self._memory_at, baseline, font, FAINT, anchor="end")
         canvas.close("g")
         bars = list(merged(lane.bars, SHORTEST / self._scale))
-        for bar in sorted(bars, key=lambda bar: bar.is_critical):
+        for bar in bars:
             self._bar(canvas, bar, top, self._rows.bar, worker)
+        for begins, ends in self._critical_stretches(bars):
+            self._outline(canvas, begins, ends, top)
+
+    def _critical_stretches(self, bars: Sequence[Bar]) -> list[tuple[float, float]]:
+        """From where to where the bars of the critical path follow one another without a gap to be seen."""
+        found: list[tuple[float, float]] = []
+        for bar in bars:
+            if not bar.is_critical:
+                continue
+            left = self._x(bar.start_s)
+            right = left + max(1.0, bar.seconds * self._scale)
+            if found and left - found[-1][1] < 1.0:
+                found[-1] = (found[-1][0], max(right, found[-1][1]))
+            else:
+                found.append((left, right))
+        return found
+
+    def _outline(self, canvas: Canvas, left: float, right: float, top: float) -> None:
+        """Black; of what is too short for an outline, the whole of it."""
+        is_short = right - left < 6
+        place = {"x": coord(left), "y": coord(top), "width": coord(right - left), "height": coord(self._rows.bar)}
+        look = {"fill": CRITICAL if is_short else "none", "stroke": CRITICAL, "stroke-width": 1 if is_short else 2.2}
+        canvas.open("g", {"pointer-events": "none"})
+        canvas.element("rect", place | look)
+        canvas.close("g")
 
     def _path_row(self, canvas: Canvas) -> None:
         """What the run waited for at each moment, under a line."""
@@ -158,12 +184,12 @@ class TimelinePanel:
         top = under + PATH_ROW - PATH_BAR - 2
         canvas.words("critical path", 0, top + 14, SMALL, INK)
         for bar in self._path_bars:
-            self._bar(canvas, bar._replace(is_critical=False), top, PATH_BAR, None)
+            self._bar(canvas, bar, top, PATH_BAR, None)
 
     def _bar(self, canvas: Canvas, bar: Bar, top: float, height: float, worker: int | None) -> None:
         left, width = self._x(bar.start_s), max(1.0, bar.seconds * self._scale)
         canvas.open("g", {}, _tooltip(bar))
-        if bar.kind is Kind.IDLE and not bar.is_critical:
+        if bar.kind is Kind.IDLE:
             middle = coord(top + height / 2)
             line = {"x1": coord(left), "x2": coord(left + width), "y1": middle, "y2": middle}
             canvas.element("line", line | {"stroke": LINE, "stroke-width": 1.2})
@@ -210,18 +236,19 @@ class TimelinePanel:
                 canvas.element("line", {"x1": 0, "x2": 24, "y1": 8, "y2": 8, "stroke": LINE, "stroke-width": 1.2})
             else:
                 place = {"x": 0, "y": 0, "width": 24, "height": 16}
-                canvas.element("rect", place | _look(canvas, sample, 0, 24))
+                look = _look(canvas, sample, 0, 24)
+                if sample.is_critical:
+                    look |= {"stroke": CRITICAL, "stroke-width": 2.2}
+                canvas.element("rect", place | look)
             canvas.words(name, 30, 12, SMALL, FAINT)
             canvas.close("g")
 
 
 def _look(canvas: Canvas, bar: Bar, worker: int | None, width: float) -> dict[str, object]:
-    """Fill and outline of a bar; a short critical one is black as a whole."""
+    """Fill and border of a bar."""
     fill, border = _fill(canvas, bar.kind, worker)
     if bar.is_failed:
         fill, border = pattern(canvas, "failed", "M0 0 L6 6 M0 6 L6 0", PAPER, "#9b2226"), "#9b2226"
-    if bar.is_critical:
-        return {"fill": fill if width >= 6 else CRITICAL, "stroke": CRITICAL, "stroke-width": 2.2 if width >= 6 else 1}
     return {"fill": fill, "stroke": border, "stroke-width": 0.8 if width >= 4 else 0.3}
 
 

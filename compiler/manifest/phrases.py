@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from compiler.manifest.resolver import ScalarRefusedError, resolve_plain
 from compiler.manifest.tree import MappingNode, Node, ScalarNode, SequenceNode
 
+LONGEST_NAME = 63
+
 
 def show(node: Node) -> str:
     """A value as the user wrote it, short."""
@@ -103,6 +105,8 @@ def text_hint(code: str, text: str, pattern: str) -> str:
     if code == "E113" and ":" not in text and "." in text:
         module, _, function = text.rpartition(".")
         return f"write {module}:{function}"
+    if code == "E107" and len(text) > LONGEST_NAME and re.search(pattern, text[:LONGEST_NAME]):
+        return f"it has {len(text)} characters; a name has {LONGEST_NAME} at most"
     if code in ("E109", "E110", "E107"):
         for attempt in _attempts(code, text):
             if attempt != text and re.search(pattern, attempt):

@@ -126,7 +126,7 @@ def _notes(head: Head, found: Documents) -> list[str]:
     if found.older:
         notes.append(f"{_parts(found.older)} {of} written by an older treadle left out")
     if found.damaged:
-        notes.append(f"{_parts(found.damaged)} {of} damaged and left out")
+        notes.append(f"{_parts(found.damaged)} {of} {'is' if found.damaged == 1 else 'are'} damaged and left out")
     return notes
 
 

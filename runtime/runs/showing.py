@@ -17,7 +17,7 @@ from runtime.errors import RuntimeFault
 from runtime.links import NO_LINK
 from runtime.measures.spans import StartUp, TaskSpan
 from runtime.plan import EnvClass
-from runtime.quantities import dollars, format_duration, format_size, seconds_text
+from runtime.quantities import counted, dollars, format_duration, format_size, seconds_text
 from runtime.runs.details import Details, details_of
 from runtime.runs.finding import Deployment, Found
 from runtime.runs.fulfilment import Fulfilment, fulfilment_object, fulfilment_of, fulfilment_text
@@ -150,12 +150,12 @@ def _plan_lines(shown: ShownRun) -> Iterator[str]:
     tasks = Counter(shown.graph.envs)
     pinned = [worker for worker in shown.graph.workers if worker is not None]
     flexible = len(shown.graph) - len(pinned)
-    kinds = [f"{len(set(pinned)):,} pinned workers"] if pinned else []
-    kinds += [f"{flexible:,} tasks on flexible workers"] if flexible else []
+    kinds = [counted(len(set(pinned)), "pinned worker")] if pinned else []
+    kinds += [f"{counted(flexible, 'task')} on flexible workers"] if flexible else []
     yield f"plan      {', '.join(kinds)}"
     for number, one in enumerate(shown.classes):
         layer = f", layer {one.layer[:8]}" if one.layer else ""
-        yield f"class     {one.memory_mb:,} MB, {one.arch}, Python {one.python}{layer}: {tasks[number]:,} tasks"
+        yield f"class     {one.memory_mb:,} MB, {one.arch}, Python {one.python}{layer}: {counted(tasks[number], 'task')}"
 
 
 def _cost_lines(shown: ShownRun) -> Iterator[str]:

@@ -46,6 +46,11 @@ def test_names_that_differ_by_numbers_alone_share_a_box(apart: int, boxes: list[
     assert [name for name, _ in fold(shape, apart, 10)] == boxes
 
 
+def test_a_number_that_all_names_have_stays_in_the_name_of_their_box() -> None:
+    shape = separate([["a1"], ["fast2bfq_1", "fast2bfq_2", "fast2bfq_13"], ["z2"]])
+    assert [name for name, _ in fold(shape, 4, 10)] == ["", "fast2bfq_\u2026", ""]
+
+
 def test_families_of_one_size_are_drawn_alike() -> None:
     shape = separate([["a"], [f"b{n}" for n in range(6)], [f"c{n}" for n in range(6)], ["d1", "d2"]])
     assert [name for name, _ in fold(shape, 12, 20)] == ["", "b\u2026", "c\u2026", "", ""]

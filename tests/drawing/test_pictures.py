@@ -132,6 +132,18 @@ def test_the_critical_path_is_told_by_outlines() -> None:
     assert len(edges) == 2
 
 
+@pytest.mark.parametrize(("tasks", "workers"), [(12, 1), (900, 1), (900, 3)])
+def test_short_tasks_of_the_critical_path_that_follow_one_another_do_not_become_a_black_bar(
+    tasks: int, workers: int
+) -> None:
+    shape = random_shape(2, tasks)
+    timeline = random_timeline(shape, 2, workers=workers)
+    svg = picture(shape, figures_of(shape, timeline=timeline), timeline=timeline, parts=["timeline"])
+    boxes = list(ElementTree.fromstring(svg).iter(f"{SVG}rect"))
+    assert all(float(box.attrib["width"]) < 6 for box in boxes if box.get("fill") == "#000000")
+    assert any(box.get("fill") == "none" and box.get("stroke") == "#000000" for box in boxes)
+
+
 def test_many_lanes_are_cut_and_said() -> None:
     shape = random_shape(9, 900)
     timeline = random_timeline(shape, 9, workers=700)

@@ -170,6 +170,7 @@ def test_arguments_and_loops_have_no_type(check_task: Check, field: str, is_unty
     ("text", "hint"),
     [
         ("requirments: r.txt\n", "write `requirements`"),
+        (f"workers: {{{'w' * 70}: {{memory: 1GiB}}}}\n", "it has 70 characters; a name has 63 at most"),
         ("defaults: {timeout: 30}\n", "add a unit: 30s"),
         ("defaults: {timeout: 30 sec}\n", "write 30s"),
         ("defaults: {resources: {memory: 20 GB}}\n", "write 20GB"),

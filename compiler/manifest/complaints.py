@@ -71,16 +71,17 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A node that failed: `key` is the key it is the value of, `name` how it is spoken of."""
+    """A node that failed: `key` is the key it is the value of, `name` how it is spoken of; `is_file`, all of a file."""
 
     node: Node
     key: ScalarNode | None
     name: str
-    is_root: bool
+    is_file: bool
 
 
-def complain(failures: Sequence[Failure], tree: Node, name: str) -> list[Diagnostic]:
-    """One diagnostic for each mistake among the failures of a tree, whose root is spoken of by `name`."""
+def complain(failures: Sequence[Failure], tree: Node, name: str, *, is_file: bool) -> list[Diagnostic]:
+    """One diagnostic for each mistake among the failures of a tree, of a whole file or of a value in one, whose root is
+    spoken of by `name`."""
     meant = _meant_keys(failures)
     bare = {failure.path for failure in failures if _is_bare_value(failure)}
     found: dict[tuple[str, Span | None, str], Diagnostic] = {}
@@ -89,7 +90,7 @@ def complain(failures: Sequence[Failure], tree: Node, name: str) -> list[Diagnos
             continue
         if failure.keyword == "additionalProperties" and failure.path in bare:
             continue
-        place = _locate(tree, failure.path, name)
+        place = _locate(tree, failure.path, name, is_file=is_file)
         for diagnostic in _COMPLAINTS[failure.keyword](failure, place):
             found.setdefault((diagnostic.code, diagnostic.span, diagnostic.message), diagnostic)
     return list(found.values())
@@ -103,7 +104,7 @@ def _is_bare_value(failure: Failure) -> bool:
     return not any(intended_key(name, tuple(known)) for name in failure.value)
 
 
-def _locate(tree: Node, path: Sequence[str | int], name: str) -> Place:
+def _locate(tree: Node, path: Sequence[str | int], name: str, *, is_file: bool) -> Place:
     node: Node = tree
     key: ScalarNode | None = None
     for part in path:
@@ -115,7 +116,7 @@ def _locate(tree: Node, path: Sequence[str | int], name: str) -> Place:
             assert isinstance(node, SequenceNode), "a path leads through collections"
             key, node = None, node.items[int(part)]
             name = f"an item of {name}" if name.startswith("`") else name
-    return Place(node=node, key=key, name=name, is_root=not path)
+    return Place(node=node, key=key, name=name, is_file=is_file and not path)
 
 
 def _code(failure: Failure) -> str:
@@ -160,11 +161,11 @@ def _key_node(node: Node, name: str) -> ScalarNode:
 
 
 def _lacking_span(place: Place) -> Span:
-    """Where something missing is reported: the key of the mapping that lacks it, the first line for the root."""
+    """Where something missing is reported: the key of the mapping that lacks it, the first line for the file."""
     if place.key is not None:
         return place.key.span
     start = place.node.span.start
-    if place.is_root:
+    if place.is_file:
         return Span(place.node.span.file, Position(1, 1), Position(1, 1))
     return Span(place.node.span.file, start, Position(start.line, start.column + 1))
 

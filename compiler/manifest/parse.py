@@ -120,7 +120,7 @@ def _build(
         imports=_imports(root),
         secrets={str(key.value): value for key, value in _section(root, "secrets")},
         sla=_sla(root.get("sla")),
-        sla_node=root.get("sla"),
+        sla_node=_sound(tree, "sla", wrong),
         description_node=_sound(tree, "description", wrong),
         labels_node=_sound(tree, "labels", wrong),
         optimize=root.get("optimize"),

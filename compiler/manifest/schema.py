@@ -90,7 +90,7 @@ def _only_failing_tasks(tree: MappingNode, check: Precheck) -> MappingNode:
 def _complain(definition: str, node: Node, *, is_written: bool) -> list[Diagnostic]:
     failures = jsonschema_failures(definition, node, is_written=is_written)
     assert failures, "the precheck refused what jsonschema accepts"
-    return complain(failures, node, _NAMES.get(definition, f"`{definition}`"))
+    return complain(failures, node, _NAMES.get(definition, f"`{definition}`"), is_file=definition in _NAMES)
 
 
 def jsonschema_failures(definition: str, node: Node, *, is_written: bool) -> list[Failure]:

@@ -156,6 +156,10 @@ def main() -> int:
     parser.add_argument("--shapes", default="tree,1 to,chain", help="beginnings of names, by comma")
     args = parser.parse_args()
     chosen = [shape for shape in shapes() if shape.name.startswith(tuple(args.shapes.split(",")))]
+    if args.rounds < 1:
+        parser.error("at least one round is needed")
+    if not chosen:
+        parser.error(f"no shape begins with any of {args.shapes}")
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         authority = Authority(folder)
@@ -190,13 +194,18 @@ def print_tables(variants: Mapping[str, Variant], cases: list[tuple[str, str]]) 
             cells = []
             for case in cases:
                 pairs = zip(series(variants[with_it], what, case), series(variants[without], what, case), strict=True)
-                low, middle, high = statistics.quantiles([one / other for one, other in pairs], n=4)
+                low, middle, high = quartiles([one / other for one, other in pairs])
                 cells.append(f"{middle:.3f} ({low:.2f} to {high:.2f})")
             print(f"{f'{label}, {what}':22}" + "".join(f"{cell:>24}" for cell in cells))
     over = {what: whole_ratio(variants, what, cases) for what in ("makespan", "processor")}
     shown = ", ".join(f"{what} {ratio:.3f}" for what, ratio in over.items())
     print(f"\nspans and signatures, over all: {shown}; bar {BAR}")
     return 0 if over["makespan"] < BAR else 1
+
+
+def quartiles(values: list[float]) -> tuple[float, ...]:
+    """One value is all three."""
+    return tuple(statistics.quantiles(values, n=4) if len(values) > 1 else values * 3)
 
 
 def series(one: Variant, what: str, case: tuple[str, str]) -> list[float]:

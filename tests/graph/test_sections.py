@@ -15,6 +15,7 @@ TASK = "tasks:\n  g: {call: 'app:g', worker: w}\n"
     [
         ('sla: "${{ params.x }}"', "E506"),
         ('sla: {percentile: "${{ params.n }}"}', "E506"),
+        ("sla: \"${{ {'budget': '$1'} }}\"", "E101"),
         ('optimize: ["${{ params.x }}"]', "E104"),
         ('optimize: [stream, "${{ params.s }}"]', "E505"),
         ('metrics: {upload: "${{ params.x }}"}', "E104"),

@@ -196,6 +196,12 @@ def test_a_let_value_that_takes_the_name_of_a_root_is_one_mistake(workflow):
     assert [one.code for one in check(source)] == ["E111"]
 
 
+@pytest.mark.parametrize("budget", [".inf", '"${{ params.n }}"'])
+def test_a_section_that_lacks_a_key_is_one_mistake_whatever_else_is_wrong_in_it(workflow, budget):
+    source = Source(file="w.yaml", text=f"{SQUARES}sla: {{budget: {budget}}}\n", root=workflow.parent)
+    assert [one.code for one in check(source)].count("E101") == 1
+
+
 def test_many_mistakes_end_the_check_and_the_first_one_says_so(workflow):
     rows = "".join(f"  a{at}: ${{{{ nothing{at} }}}}\n" for at in range(MAX_MISTAKES + 100))
     workflow.write_text("spec: 1\nname: many\nlet:\n" + rows + "tasks: {t: {call: 'nowhere:f'}}\n")

@@ -135,7 +135,7 @@ def add_planning(parser: argparse.ArgumentParser) -> None:
         help="treadle (default), simple, dask, uniform, non-uniform (pinned workers) or wukong (flexible workers)",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="as many worker ids as this; wukong has none")
-    parser.add_argument("--rounds", type=int, metavar="N", help="steps that a planner which searches may try")
+    parser.add_argument("--rounds", type=int, metavar="N", help="steps that a search may try: treadle and non-uniform")
     parser.add_argument("--optimize", metavar="PASSES", help="optimizations of the plan: none is all there is so far")
 
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from compiler.cli.arguments import UsageError, meant, pairs, planning_options, settings_for
+from compiler.cli.arguments import UsageError, pairs, planning_options, settings_for
 from compiler.cli.console import Console
+from compiler.cli.planning_settings import check_planner, refuse_passes, tell_unheeded
 from compiler.cli.progress import expansion_line
 from compiler.cli.reports import show_diagnostics
-from compiler.diagnostics import Diagnostic, ManifestError
+from compiler.diagnostics import ManifestError
 from compiler.graph.model import Graph
 from compiler.manifest.model import Source
 from compiler.manifest.source import read_source
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from compiler.emit.bundle import Build
     from compiler.planner.kept import KeptPlan
     from runtime.history.view import History
-    from runtime.local.idle import WarmPool
+    from runtime.local.living import LocalStack
 
 MAX_PLAN_SIZE = 256 << 20
 """Bytes of a plan in a file: some hundred for each instance."""
@@ -54,13 +55,17 @@ def load_graph(args: argparse.Namespace, console: Console) -> Graph:
 
 def load_plan(args: argparse.Namespace, console: Console) -> Planned:
     """The graph of FILE and its plan; raises as `load_graph`."""
-    return _planned(args, console, settings_for(args, console.environ))
+    settings = settings_for(args, console.environ)
+    _tell_ignored(settings)
+    return _planned(args, console, settings)
 
 
-def load_posed(args: argparse.Namespace, console: Console) -> Posed:
-    """What planners are to solve for FILE; raises as `load_graph`."""
+def load_posed(args: argparse.Namespace, planners: Sequence[str], console: Console) -> Posed:
+    """What these planners are to solve for FILE; raises as `load_graph`."""
     settings = settings_for(args, console.environ)
     refuse_passes(settings)
+    tell_unheeded(settings, planners, console)
+    _tell_ignored(settings)
     request = read_plan_request(args, console, settings)
     posed = pose_workflow(request.source, request.options)
     show_diagnostics(posed.warnings, console)
@@ -104,30 +109,41 @@ def read_request(args: argparse.Namespace, console: Console, settings: Settings)
 
 
 def read_plan_request(args: argparse.Namespace, console: Console, settings: Settings) -> Request:
-    """The same for what is planned: the deployment's kept service is asked once what waits in it."""
+    """The same for what is planned: the kept service is asked once what waits in it, and for its limits."""
     request = read_request(args, console, settings)
-    pool = _warm_pool(settings)
-    if pool is None:
-        return request
-    return replace(request, options=replace(request.options, warm=pool.idle, warm_since=pool.since))
+    kept = _kept_service(settings)
+    return request if kept is None else replace(request, options=_on_service(kept, request.options, settings))
 
 
-def _warm_pool(settings: Settings) -> WarmPool | None:
+def _kept_service(settings: Settings) -> LocalStack | None:
     """None where the platform starts with the run."""
     from runtime.local.living import find_kept
 
-    local = _local(settings)
-    kept = find_kept(local.deployment) if settings.backend == "local" else None
-    if kept is None:
-        return None
-    from runtime.local.idle import warm_pool
+    return find_kept(_local(settings).deployment) if settings.backend == "local" else None
+
+
+def _on_service(kept: LocalStack, options: CompileOptions, settings: Settings) -> CompileOptions:
+    """What a run meets there, whatever else is set; as it is when the service has ended meanwhile."""
+    from runtime.local.idle import limits_of, warm_pool
     from runtime.runs.session import Target
 
+    local = _local(settings)
     target = Target(redis_url=kept.redis_url, deployment=local.deployment, link=local.link_shape.text)
     try:
-        return warm_pool(kept.status(), target.function_prefix)
+        status = kept.status()
     except RuntimeFault:
-        return None
+        return options
+    pool, (concurrency, idle_expiry_s) = warm_pool(status, target.function_prefix), limits_of(status)
+    return replace(options, warm=pool.idle, warm_since=pool.since, concurrency=concurrency, idle_expiry_s=idle_expiry_s)
+
+
+def _tell_ignored(settings: Settings) -> None:
+    """Warn of settings that the kept service does not follow. A run is told so when it begins."""
+    kept = _kept_service(settings)
+    if kept is not None:
+        from runtime.local.kept_settings import tell_ignored
+
+        tell_ignored(kept, settings)
 
 
 def _recall(local: LocalSettings, signature: str, fingerprints: Sequence[str]) -> History:
@@ -147,6 +163,7 @@ def _planned(args: argparse.Namespace, console: Console, settings: Settings) -> 
         return _kept(args, console, settings)
     check_planner(settings)
     refuse_passes(settings)
+    tell_unheeded(settings, [settings.of(CompileSettings).planner], console)
     request = read_plan_request(args, console, settings)
     planned = plan_workflow(request.source, request.options)
     show_diagnostics(planned.warnings, console)
@@ -172,26 +189,6 @@ def load_kept(file: str, console: Console) -> KeptPlan:
     source = read_source(file, max_file_size=MAX_PLAN_SIZE)
     console.sources[source.file] = source.text
     return parse_kept(source.text, source.file)
-
-
-def check_planner(settings: Settings) -> None:
-    """Raises UsageError for a planner that does not exist."""
-    from compiler.planner.strategies import STRATEGIES
-
-    name = settings.of(CompileSettings).planner
-    if name not in STRATEGIES:
-        (source,) = [setting.source for setting in settings.all if setting.name == "planner"]
-        hint = f"the planners are {', '.join(sorted(STRATEGIES))}"
-        raise UsageError(f"{source}: there is no planner `{name}`{meant(name, STRATEGIES)}", hint=hint)
-
-
-def refuse_passes(settings: Settings) -> None:
-    """Raises ManifestError (E513) when the plan is to be optimized."""
-    passes = settings.of(CompileSettings).optimize
-    if passes != "none":
-        (source,) = [setting.source for setting in settings.all if setting.name == "optimize"]
-        message = f"{source}: plans are not optimized yet, and `optimize` asks for `{passes}`"
-        raise ManifestError((Diagnostic(code="E513", message=message, span=None, hint="leave it out, or say `none`"),))
 
 
 def _local(settings: Settings) -> LocalSettings:

@@ -26,12 +26,17 @@ ON_FLEXIBLE = ("clustering", "delayed-io")
 """Optimizations that decide at run time who goes on."""
 
 
-def strategy(name: str, *, allows: tuple[str, ...] = ()) -> Callable[[Strategy], Strategy]:
-    """Register the decorated function as the planner `name`, with the optimizations that go with its plans."""
+HEEDED: dict[str, tuple[str, ...]] = {}
+"""By planner the settings that its plans depend on, of those that not all have a use for."""
+
+
+def strategy(name: str, *, allows: tuple[str, ...] = (), heeds: tuple[str, ...] = ()) -> Callable[[Strategy], Strategy]:
+    """Register the decorated function as the planner `name`, with the optimizations that go with its plans and the
+    settings that it heeds."""
 
     def register(function: Strategy) -> Strategy:
         assert name not in STRATEGIES, f"two strategies are named {name}"
-        STRATEGIES[name], ALLOWED[name] = function, allows
+        STRATEGIES[name], ALLOWED[name], HEEDED[name] = function, allows, heeds
         return function
 
     return register

@@ -1,4 +1,4 @@
-"""What waits in a local service for the next run: environments that are idle, by class."""
+"""What a local service has for the next run: environments that are idle, by class, and the limits that it meets."""
 
 from __future__ import annotations
 
@@ -30,3 +30,8 @@ def warm_pool(status: Mapping[str, Any], function_prefix: str) -> WarmPool:
         return WarmPool()
     idle = Counter(one["function"].removeprefix(function_prefix) for one in found)
     return WarmPool(idle=dict(sorted(idle.items())), since=time.time() - min(one["age_s"] for one in found))
+
+
+def limits_of(status: Mapping[str, Any]) -> tuple[int, float]:
+    """How many environments may live at once, and for how many seconds an idle one does, by the service's account."""
+    return int(status["concurrency_limit"]), float(status["idle_expiry_s"])

@@ -49,3 +49,45 @@ def test_a_kept_plan_and_a_planners_options_exclude_one_another(treadle: Treadle
     for option in (("--rounds", "3"), ("--optimize", "none")):
         called = treadle("plan", TREE, "--plan", "plan.json", *option)
         assert called.code == 2 and option[0] in called.err
+
+
+@pytest.mark.parametrize(
+    ("options", "deaf"),
+    [
+        (("--planner", "wukong", "--workers", "3"), {"workers": "`wukong`"}),
+        (("--planner", "simple", "--workers", "3", "--rounds", "2"), {"rounds": "`simple`"}),
+        (("--workers", "3", "--rounds", "2"), {}),
+        (
+            ("--compare", "simple,wukong", "--workers", "3", "--rounds", "2"),
+            {"workers": "`wukong`", "rounds": "`simple`, `wukong`"},
+        ),
+    ],
+)
+def test_what_planners_have_no_use_for_is_said(
+    treadle: Treadle, options: tuple[str, ...], deaf: dict[str, str]
+) -> None:
+    called = treadle("plan", TREE, "--set", "leaves=4", *options)
+    assert called.code == 0
+    warnings = [line for line in called.err.splitlines() if line.startswith("warning")]
+    assert warnings == [
+        f"warning: command line: `{name}` has no effect on a plan of {planners}" for name, planners in deaf.items()
+    ]
+
+
+def test_a_plan_meets_the_limits_of_the_kept_service(treadle: Treadle, caplog: pytest.LogCaptureFixture) -> None:
+    def workers(*options: str) -> int:
+        called = treadle("plan", TREE, "--planner", "simple", "--json", *options)
+        return len(called.json["workers"])
+
+    started = treadle("local", "start", "--deployment", "limited", "--config", "concurrency_limit=2")
+    assert started.code == 0, started.err
+    try:
+        assert workers("--config", "deployment=limited") == 2
+        assert not caplog.records
+        assert workers("--config", "deployment=limited", "--config", "concurrency_limit=5") == 2
+        assert [record.getMessage() for record in caplog.records] == [
+            "warning: of the kept service concurrency_limit is 2, not 5: treadle local stop && treadle local start"
+        ]
+        assert workers("--config", "deployment=another", "--config", "concurrency_limit=5") == 5
+    finally:
+        treadle("local", "stop", "--deployment", "limited")

@@ -25,7 +25,7 @@ from compiler.cli.health.machine import machine
 from compiler.cli.health.object_store import object_store
 from compiler.cli.health.redis_server import redis_server
 from compiler.cli.health.service import local_service
-from compiler.cli.stages import check_planner
+from compiler.cli.planning_settings import check_planner
 from runtime.addresses import mask_passwords
 from runtime.backends.redis_rights import acl_line
 from runtime.config import LocalSettings, WorkerSettings

@@ -139,7 +139,7 @@ def _compare(args: argparse.Namespace, console: Console) -> int:
     from compiler.cli.comparing import chosen, comparison_object, contend, tell_doubts
 
     names = chosen(args.compare)
-    posed = load_posed(args, console)
+    posed = load_posed(args, names, console)
     contenders = contend(posed, names, console)
     tell_doubts(posed, contenders, console)
     if all(one.planned is None for one in contenders):

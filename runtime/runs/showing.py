@@ -155,7 +155,8 @@ def _plan_lines(shown: ShownRun) -> Iterator[str]:
     yield f"plan      {', '.join(kinds)}"
     for number, one in enumerate(shown.classes):
         layer = f", layer {one.layer[:8]}" if one.layer else ""
-        yield f"class     {one.memory_mb:,} MB, {one.arch}, Python {one.python}{layer}: {counted(tasks[number], 'task')}"
+        held = counted(tasks[number], "task")
+        yield f"class     {one.memory_mb:,} MB, {one.arch}, Python {one.python}{layer}: {held}"
 
 
 def _cost_lines(shown: ShownRun) -> Iterator[str]:

@@ -171,7 +171,7 @@ class TimelinePanel:
         place = {"x": coord(left), "y": coord(top), "width": coord(right - left), "height": coord(self._rows.bar)}
         look = {"fill": CRITICAL if is_short else "none", "stroke": CRITICAL, "stroke-width": 1 if is_short else 2.2}
         canvas.open("g", {"pointer-events": "none"})
-        canvas.element("rect", place | look)
+        canvas.element("rect", {**place, **look})
         canvas.close("g")
 
     def _path_row(self, canvas: Canvas) -> None:

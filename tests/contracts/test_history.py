@@ -186,7 +186,7 @@ def test_what_cannot_be_read_is_left_out_and_said(store: HistoryStore) -> None:
     assert history.graphs[SHAPE.signature] == merge_graphs([first, second])
     assert len(history.notes) == 3
     assert "written by a newer treadle" in history.notes[0] and "written by an older treadle" in history.notes[1]
-    assert history.notes[2].startswith("2 parts of the history of flow (01234567) damaged")
+    assert history.notes[2].startswith("2 parts of the history of flow (01234567) are damaged")
 
 
 def test_folding_keeps_what_a_newer_treadle_wrote_and_drops_what_is_damaged(store: HistoryStore) -> None:

@@ -90,7 +90,7 @@ def learn_platform(
     source = over if _whole(over, "begin").count else _over(every, NO_LINK)
     begins, starts = _whole(source, "begin"), dict(_starts(environments))
     own_s = _trip(source, 0.0 if link.round_trip_s else DEFAULT_TRIP_S)
-    connect_s = max(0.0, _alone(begins, 0.0) - own_s)
+    connect_s = max(0.0, _usual(begins, 0.0) - own_s)
     added_s = 0.0 if source is over else link.round_trip_s
     loads = _over((own or environments).values(), link.text if source is over else NO_LINK)
     leave_s, task_s = _own(source)
@@ -98,7 +98,7 @@ def learn_platform(
         starts=starts,
         ready=_ready(_whole(every, "start launch"), starts.get(("", "cold"))),
         round_trip_s=own_s + added_s,
-        commit_s=max(0.0, _alone(_small(source, "commit"), 0.0) - own_s),
+        commit_s=max(0.0, _usual(_small(source, "commit"), 0.0) - own_s),
         invoke_s=_alone(_whole(every, "invoke"), DEFAULT_INVOKE_S),
         code_load_s=_alone(_whole(loads, "code cold"), DEFAULT_CODE_S) + added_s,
         start_work_s=_alone(_whole(every, "work cold"), DEFAULT_WORK_S),
@@ -117,7 +117,7 @@ def learn_platform(
 def _trip(environments: Sequence[EnvironmentHistory], default: float) -> float:
     """The shortest of three that are a trip and something more: a connection, a script, a value."""
     found = [_whole(environments, "begin"), _small(environments, "commit"), _small(environments, "fetch store")]
-    return min((sketch.quantile(ALONE) for sketch in found if sketch.count), default=default)
+    return min((_usual(sketch, default) for sketch in found if sketch.count), default=default)
 
 
 def _starts(environments: Mapping[str, EnvironmentHistory]) -> Iterable[tuple[tuple[str, str], Distribution]]:
@@ -185,6 +185,10 @@ def _small(environments: Iterable[EnvironmentHistory], kind: str) -> Sketch:
             if bucket <= few
         ]
     )
+
+
+def _usual(sketch: Sketch, default: float) -> float:
+    return sketch.quantile(0.5) if sketch.count else default
 
 
 def _alone(sketch: Sketch, default: float) -> float:

@@ -27,6 +27,7 @@ from compiler.predict.platform import NO_WAIT, Platform, learn_platform
 from compiler.simulate.conditions import Conditions, Draw
 from compiler.simulate.estimate import Array, Draws
 from runtime.history.records import FamilyHistory, RunRow
+from runtime.history.sketch import Sketch, merge_sketches
 from runtime.history.view import History
 from runtime.links import DIRECT, LinkShape
 
@@ -39,6 +40,9 @@ least: the next input may be larger, and who runs out of memory is killed."""
 
 ENOUGH_OWN = 4
 """So many executions of a task are enough to look at it alone, and not at all that call its function."""
+
+FEW_BESIDE = 3
+MIDDLE_HALF = tuple(0.25 + (number + 0.5) / 32 for number in range(16))
 
 FEW_RUNS = 5
 UNKNOWN_COMMON = 0.3
@@ -138,6 +142,7 @@ class Predictions:
             warm_s={env.name: self._start(env.name, "warm", random.standard_normal(count)) for env in plan.classes},
             code_load_s=lambda module: self.platform.code_load_s,
             ready_s=self.platform.ready.values(random.standard_normal(count)),
+            hold_s=self.hold_s,
         )
 
     def middle(self, plan: Plan) -> Draw:
@@ -152,7 +157,21 @@ class Predictions:
             warm_s=lambda env: self.platform.start(env.name, "warm").median,
             code_load_s=lambda module: self.platform.code_load_s,
             ready_s=self.platform.ready.median,
+            hold_s=self.hold_s,
         )
+
+    def hold_s(self, instance: int) -> float:
+        """How much longer a trip takes beside an instance; as beside all others where nobody has seen one."""
+        return self._holds[self.graph.family_of[instance]]
+
+    @cached_property
+    def _holds(self) -> Sequence[float]:
+        """By family. The middle half of what was measured: one that was held up by chance says nothing."""
+        alone_s = self.platform.round_trip_s + self.platform.commit_s
+        own = [merge_sketches(family.beside for family in families.values()) for families in self.known]
+        every = merge_sketches(own)
+        chosen = [sketch if sketch.count >= FEW_BESIDE else every for sketch in own]
+        return [max(0.0, _middle_mean(sketch) - alone_s) if sketch.count else 0.0 for sketch in chosen]
 
     def _weather(self, plan: Plan, count: int, random: np.random.Generator) -> dict[str, Array]:
         """For each function a score of each run, going together as far as they did in runs that had both."""
@@ -201,6 +220,10 @@ class Predictions:
             warm=warm or {},
             is_code_loaded=any(run.at + run.makespan_s >= warm_since for run in self.own_runs),
         )
+
+
+def _middle_mean(sketch: Sketch) -> float:
+    return sum(sketch.quantiles(MIDDLE_HALF)) / len(MIDDLE_HALF)
 
 
 def common_part(weathers: Sequence[Mapping[str, float]]) -> float:

@@ -51,6 +51,11 @@ class Conditions:
     is_code_loaded: bool = False
 
 
+def nothing(_: int) -> float:
+    """No time at all."""
+    return 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
     """One run's durations and sizes. By instance: `exec_s` on the class that the plan gives it, alone on its CPU, of
@@ -58,7 +63,8 @@ class Draw:
 
     `bytes_of(instance, output)` is the serialised size of an output (-1: the only one). `cold_s` goes from the decision
     to make an environment, `warm_s` from the delivery of an event to one that is ready, both to the handler's first
-    line; `code_load_s(module)` is spent once in an environment. Before `ready_s` after the launch no environment begins
+    line; `code_load_s(module)` is spent once in an environment. `hold_s(instance)` is how much longer an errand takes that
+    goes on beside an execution, whose code keeps the interpreter. Before `ready_s` after the launch no environment begins
     to be made: a platform of its own starts with a run.
     """
 
@@ -68,4 +74,5 @@ class Draw:
     cold_s: Callable[[EnvClass], float]
     warm_s: Callable[[EnvClass], float]
     code_load_s: Callable[[str], float]
+    hold_s: Callable[[int], float] = nothing
     ready_s: float = 0.0

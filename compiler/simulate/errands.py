@@ -40,7 +40,8 @@ class Delivery:
 
 
 class Errands:
-    """Those of one incarnation. `feed` tells its machine what came of one; nothing after it is over."""
+    """Those of one incarnation. `feed` tells its machine what came of one; nothing after it is over. Each waits for
+    `hold_s()` before it begins its trip, for the interpreter that user code keeps beside it."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Errands:
         link: Link,
         notes: Notes,
         feed: Callable[[ev.Event], None],
+        hold_s: Callable[[], float],
     ) -> None:
         self._world = world
         self._machine = machine
@@ -58,6 +60,7 @@ class Errands:
         self._link = link
         self._notes = notes
         self._feed = feed
+        self._hold_s = hold_s
 
     def do(self, effect: ev.Effect, free: Then) -> None:
         """Begin it; `free` is called when the hand that does it is free again, then the machine hears of it."""
@@ -81,7 +84,8 @@ class Errands:
         small = sum(len(item.value) for item in items if isinstance(item, Store) and item.value)
 
         def send() -> None:
-            world.time.call_later(world.conditions.commit_s, self._link.up, small, partial(arrive, world.time.now))
+            before_s = world.conditions.commit_s + self._hold_s()
+            world.time.call_later(before_s, self._link.up, small, partial(arrive, world.time.now))
 
         def arrive(began: float) -> None:
             answer = world.commit(replace(effect.commit, items=items))
@@ -111,7 +115,7 @@ class Errands:
             self._notes.upload_s[slot] = self._world.time.now - began
             self._put(slots, then)
 
-        self._link.travel(self._exchange.size(slot), arrived)
+        self._world.time.call_later(self._hold_s(), self._link.travel, self._exchange.size(slot), arrived)
 
     def _invoke(self, answer: Answer, items: Iterable[Item], then: Then) -> None:
         """Call whom the answer asks for: a few one after another here, many beside it."""
@@ -165,7 +169,7 @@ class Errands:
             self._feed(ev.Fetched((*inside, *found), tuple(missing)))
 
         if asked:
-            world.time.call_later(self._link.trip_s / 2, look)
+            world.time.call_later(self._hold_s() + self._link.trip_s / 2, look)
         else:
             done()
 
@@ -189,7 +193,7 @@ class Errands:
             free()
             self._feed(ev.PagesLoaded(tasks))
 
-        world.time.call_later(self._link.trip_s + decode_s, done)
+        world.time.call_later(self._hold_s() + self._link.trip_s + decode_s, done)
 
     def _renew(self, free: Then) -> None:
         world, machine = self._world, self._machine

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.simulate.conditions import Conditions, Draw
+from compiler.simulate.conditions import Conditions, Draw, nothing
 from compiler.simulate.incarnation import Trace
 from compiler.simulate.workload import Workload
 from compiler.simulate.world import Simulation, simulate
@@ -45,6 +45,7 @@ class Draws:
     warm_s: Mapping[str, Array]
     code_load_s: Callable[[str], float]
     ready_s: Array
+    hold_s: Callable[[int], float] = nothing
 
     def __len__(self) -> int:
         return int(self.exec_s.shape[1])
@@ -59,6 +60,7 @@ class Draws:
             cold_s=lambda env: float(self.cold_s[env.name][number]),
             warm_s=lambda env: float(self.warm_s[env.name][number]),
             code_load_s=self.code_load_s,
+            hold_s=self.hold_s,
             ready_s=float(self.ready_s[number]),
         )
 

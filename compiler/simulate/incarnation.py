@@ -74,13 +74,14 @@ class Incarnation:
         self._notes = Notes()
         self._link = Link(world)
         self._errands = Errands(
-            world, self.machine, exchange=self._exchange, link=self._link, notes=self._notes, feed=self._feed
+            world, self.machine, exchange=self._exchange, link=self._link, notes=self._notes, feed=self._feed, hold_s=self._hold_s
         )
         self._jobs: deque[ev.Effect] = deque()
         self._to_run: ev.RunTask | None = None
         self._is_main_busy = True
         self._is_io_busy = False
         self._is_subscribed = False
+        self._executing: int | None = None
         self._free_since = 0.0
         self._over = ""
 
@@ -198,6 +199,10 @@ class Incarnation:
         if not self._is_main_busy:
             self._notes.idle_s += self.world.time.now - self._free_since
 
+    def _hold_s(self) -> float:
+        """What an errand that begins now waits for the task that main runs."""
+        return 0.0 if self._executing is None else self.world.hold_s(self._executing)
+
     def _main_free(self) -> None:
         self._is_main_busy, self._free_since = False, self.world.time.now
 
@@ -217,8 +222,10 @@ class Incarnation:
         self._notes.code_s += code_s
         inputs = self._exchange.sources_of(task)
         local_bytes = self._exchange.local_bytes(task)
+        self._executing = number
 
         def ended() -> None:
+            self._executing = None
             self._notes.ran[run.task] = Ran(
                 task=task,
                 attempt=run.attempt,

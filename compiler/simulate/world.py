@@ -296,6 +296,10 @@ class World:
         rest_s = max(0.0, self._draw.exec_s[instance] + before_s - work_s)
         self.work(work_s, partial(self.time.call_later, rest_s, done))
 
+    def hold_s(self, instance: int) -> float:
+        """How much longer an errand takes beside an instance."""
+        return self._draw.hold_s(instance)
+
     def cpu_of(self, instance: int, exec_s: float) -> CpuTime:
         """What an execution had of the CPU: what it took beyond its time alone, it waited for a core."""
         used_s = min(self._draw.cpu_s[instance], self._draw.exec_s[instance])

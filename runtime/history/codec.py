@@ -23,7 +23,7 @@ from runtime.history.relation import LARGEST_BUCKET, LogSums, Relation
 from runtime.history.sketch import HIGHEST_BIN, LOWEST_BIN, Sketch
 from runtime.promise import PERCENTILES
 
-VERSION = 4
+VERSION = 5
 MAGIC = b"treadle history "
 LARGEST_BYTES = 256 * 1024 * 1024
 """Uncompressed; a history of 10,000 tasks has a tenth of it."""
@@ -136,6 +136,7 @@ def _family_row(family: FamilyHistory, places: Mapping[tuple[float, str], int]) 
         _sketch_row(family.cut),
         family.skipped,
         _sketch_row(family.cpu),
+        _sketch_row(family.beside),
         [[name, _relation_row(found)] for name, found in family.outputs.items()],
         [
             [places[row.at, row.run], row.count, row.log_mean, row.log_square, *_sample_row(row.samples)]
@@ -146,7 +147,7 @@ def _family_row(family: FamilyHistory, places: Mapping[tuple[float, str], int]) 
 
 
 def _family(row: Any, seen: Sequence[tuple[float, str]]) -> FamilyHistory:
-    fingerprint, execs, first_execs, failed, cut, skipped, cpu, outputs, recent, seen_at = row
+    fingerprint, execs, first_execs, failed, cut, skipped, cpu, beside, outputs, recent, seen_at = row
     return FamilyHistory(
         fingerprint=_text(fingerprint),
         execs=_relation(execs),
@@ -155,6 +156,7 @@ def _family(row: Any, seen: Sequence[tuple[float, str]]) -> FamilyHistory:
         cut=_sketch(cut),
         skipped=_natural(skipped),
         cpu=_sketch(cpu),
+        beside=_sketch(beside),
         outputs={_text(name): _relation(found) for name, found in outputs},
         recent=tuple([_family_run(found, seen) for found in recent]),
         seen_at=_time(seen_at),

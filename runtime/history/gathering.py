@@ -8,6 +8,7 @@ inputs is one measurement of all their bytes, and so is a commit with the output
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from runtime.promise import Promise
 from runtime.timeline import LAUNCH_SLACK_S, InvocationSpans, Timeline
 
 BULK = frozenset({"upload", "fetch store", "serialize"})
+FEW_BYTES = 64 * 1024
 BULK_BYTES = 32 * 1024
 """From here on what these take is told for each million bytes, too: a bucket of sizes is too wide for a rate."""
 
@@ -117,6 +119,7 @@ class _Gathered:
     cut: list[float] = field(default_factory=list)
     skipped: int = 0
     cpu: list[float] = field(default_factory=list)
+    beside: list[float] = field(default_factory=list)
     outputs: defaultdict[str, list[Point]] = field(default_factory=lambda: defaultdict(list))
     samples: list[tuple[int, Sample]] = field(default_factory=list)
     logs: list[float] = field(default_factory=list)
@@ -157,6 +160,7 @@ class _Gathered:
             cut=Sketch.of(self.cut),
             skipped=self.skipped,
             cpu=Sketch.of(self.cpu),
+            beside=Sketch.of(self.beside),
             outputs={name: Relation.of(self.outputs[name]) for name in sorted(self.outputs)},
             recent=(self._recent(run, at),) if self.logs else (),
             seen_at=at,
@@ -188,7 +192,31 @@ def _families(
             if task in code.fingerprints:
                 family = found.setdefault((task, env), _Gathered())
                 family.take(span, is_first=span is first and one.start_up.state == "cold")
+        for beside, seconds in _commits_beside(one.spans):
+            if (family := found.get((beside.task.partition("[")[0], env))) is not None:
+                family.beside.append(seconds)
     return {key: found[key].made(code.fingerprints[key[0]], run, at) for key in sorted(found)}
+
+
+def _commits_beside(spans: Sequence[TaskSpan]) -> Iterator[tuple[TaskSpan, float]]:
+    """The execution that went on when a commit of the same invocation reached the store, and what the commit took; of
+    those with so few bytes that these do not matter."""
+    ran = sorted(spans, key=lambda span: span.started_at)
+    starts = [span.started_at for span in ran]
+    for (at, seconds), size in _commits(spans).items():
+        number = bisect_right(starts, at) - 1
+        if size < FEW_BYTES and number >= 0 and at < ran[number].started_at + ran[number].exec_s:
+            yield ran[number], seconds
+
+
+def _commits(spans: Iterable[TaskSpan]) -> Mapping[tuple[float, float], int]:
+    """Each commit by its time and what it took, with the bytes inside: it may have brought outputs of several tasks."""
+    found: defaultdict[tuple[float, float], int] = defaultdict(int)
+    for span in spans:
+        if span.commit_s > 0:
+            inside = [output.bytes for output in span.outputs if output.is_stored and not output.upload_s]
+            found[(span.committed_at, span.commit_s)] += sum(inside)
+    return found
 
 
 def env_key(start_up: StartUp, link: str) -> str:
@@ -270,7 +298,7 @@ def _own_s(one: InvocationSpans) -> float:
 def _trips(spans: Iterable[TaskSpan]) -> Iterator[tuple[str, float, float]]:
     """(kind, bytes, seconds) of every trip to the store: what shares one is added up, what is named twice came once."""
     fetched: dict[tuple[str, float], dict[str, int]] = {}
-    commits: defaultdict[tuple[float, float], int] = defaultdict(int)
+    spans = list(spans)
     for span in spans:
         for item in span.inputs:
             if item.fetch_s > 0:
@@ -280,11 +308,8 @@ def _trips(spans: Iterable[TaskSpan]) -> Iterator[tuple[str, float, float]]:
                 yield "serialize", output.bytes, output.serialize_s
             if output.upload_s > 0:
                 yield "upload", output.bytes, output.upload_s
-        if span.commit_s > 0:
-            inside = [output.bytes for output in span.outputs if output.is_stored and not output.upload_s]
-            commits[(span.committed_at, span.commit_s)] += sum(inside)
     yield from ((kind, sum(slots.values()), seconds) for (kind, seconds), slots in fetched.items())
-    yield from (("commit", size, seconds) for (_, seconds), size in commits.items())
+    yield from (("commit", size, seconds) for (_, seconds), size in _commits(spans).items())
 
 
 def _short(run: str) -> str:

@@ -77,6 +77,7 @@ class FamilyHistory:
     cut is apart. `cpu` has the work that executions did on CPUs, over their time, without short ones, which are all
     work. `outputs` has output bytes by input bytes for each output, "" for one without a name. `recent` are the newest
     runs, so that a reader may weigh by age and tell what varies with a run from what varies within.
+    `beside` has what commits took that went on beside one of them: code that keeps the interpreter holds them up.
     """
 
     fingerprint: str
@@ -86,6 +87,7 @@ class FamilyHistory:
     cut: Sketch = field(default_factory=Sketch)
     skipped: int = 0
     cpu: Sketch = field(default_factory=Sketch)
+    beside: Sketch = field(default_factory=Sketch)
     outputs: Mapping[str, Relation] = field(default_factory=dict)
     recent: tuple[FamilyRun, ...] = ()
     seen_at: float = 0.0
@@ -222,6 +224,7 @@ def merge_families(families: Sequence[FamilyHistory]) -> FamilyHistory:
         cut=merge_sketches(part.cut for part in parts),
         skipped=sum(part.skipped for part in parts),
         cpu=merge_sketches(part.cpu for part in parts),
+        beside=merge_sketches(part.beside for part in parts),
         outputs=merged((part.outputs for part in parts), merge_relations),
         recent=_newest([part.recent for part in parts], KEPT_FAMILY_RUNS),
         seen_at=newest.seen_at,

@@ -83,9 +83,10 @@ class Renewed:
 
 @dataclass(frozen=True, slots=True)
 class Hinted:
-    """Slots arrived, their values in memory; none of them: look at the grants."""
+    """Slots arrived, their values in memory; none of them: look at the grants. Those `stored` have no value here yet."""
 
     slots: tuple[str, ...]
+    stored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ class Exchange:
             case _:
                 raise AssertionError(f"this effect does not concern the store: {effect!r}")
 
-    def take_hints(self, messages: Iterable[HintMessage]) -> list[ev.Event]:
+    def take_hints(self, messages: Sequence[HintMessage]) -> list[ev.Event]:
         """The values that came with hints; a hint without any asks for a look at the grants."""
         slots: dict[str, None] = {}
         events: list[ev.Event] = []
@@ -174,7 +174,8 @@ class Exchange:
                 slots[slot] = None
             if not message.arrived:
                 events = [ev.Hinted(())]
-        return [*([ev.Hinted(tuple(slots))] if slots else []), *events]
+        stored = tuple([slot for message in messages for slot in message.stored])
+        return [*([ev.Hinted(tuple(slots), stored)] if slots or stored else []), *events]
 
     def _commit(self, effect: ev.SendCommit) -> list[ev.Event]:
         items = tuple(

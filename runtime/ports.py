@@ -430,10 +430,18 @@ class RunEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HintMessage:
-    """A wake-up for a live worker: new grants, or slots that arrived with their sealed values inside."""
+    """A wake-up for a live worker: new grants, or slots that arrived with their sealed values inside; `stored` are
+    those whose values are not, and lie in the store."""
 
     id: str
     arrived: Mapping[str, bytes]
+    stored: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, id: str, slots: Mapping[str, bytes]) -> HintMessage:  # noqa: A002
+        """From slots with their values, empty where these are not inside."""
+        arrived = {slot: value for slot, value in slots.items() if value}
+        return cls(id=id, arrived=arrived, stored=tuple([slot for slot, value in slots.items() if not value]))
 
 
 class Signals(Protocol):

@@ -98,7 +98,7 @@ class Worker:
         self._commits = Commits(worker, token, env)
         self._refused_leaves = 0
         self._called = 0
-        self._is_renewing = False
+        self._is_renewing = self._must_look = False
         self._lingering = Lingering(settings.linger_s)
         self._now = 0.0
         self._remaining = Remaining(until)
@@ -153,8 +153,8 @@ class Worker:
                 self._on_committed(answer)
             case ev.Renewed(answer):
                 self._on_renewed(answer)
-            case ev.Hinted(slots):
-                self._on_hinted(slots)
+            case ev.Hinted(slots, stored):
+                self._on_hinted(slots, stored)
             case ev.Invoked(worker, called_at):
                 self._outbox.note(Called(worker=worker, called_at=called_at))
             case ev.TimerFired(name):
@@ -289,11 +289,20 @@ class Worker:
         self._is_renewing = False
         if self._accepts(answer) and answer.todo is not None:
             self._take_grants(answer.todo, answer.seq)
+        if self._must_look:
+            self._look()
 
-    def _on_hinted(self, slots: tuple[str, ...]) -> None:
+    def _on_hinted(self, slots: tuple[str, ...], stored: tuple[str, ...]) -> None:
+        """A task whose last inputs lie in the store has been granted: nobody else says so."""
         self._lingering.hinted(self._now)
         self._arrive(slots)
-        if not slots and not self._is_renewing:
+        if self._inputs.told((*slots, *stored)) or not slots:
+            self._look()
+
+    def _look(self) -> None:
+        """Ask for the grants; who is asking already may be too early, and asks again."""
+        self._must_look = self._is_renewing
+        if not self._is_renewing:
             self._is_renewing = True
             self._effects.append(ev.Renew())
 

@@ -74,7 +74,13 @@ class Incarnation:
         self._notes = Notes()
         self._link = Link(world)
         self._errands = Errands(
-            world, self.machine, exchange=self._exchange, link=self._link, notes=self._notes, feed=self._feed, hold_s=self._hold_s
+            world,
+            self.machine,
+            exchange=self._exchange,
+            link=self._link,
+            notes=self._notes,
+            feed=self._feed,
+            hold_s=self._hold_s,
         )
         self._jobs: deque[ev.Effect] = deque()
         self._to_run: ev.RunTask | None = None
@@ -270,4 +276,4 @@ class Incarnation:
             return
         for slot in message.arrived:
             self._exchange.admit(slot, "hint", self.world.time.now)
-        self._feed(ev.Hinted(tuple(message.arrived)))
+        self._feed(ev.Hinted(tuple(message.arrived), message.stored))

@@ -106,7 +106,7 @@ class _State(MemoryState):
             self.last_stored = self.clock()
 
     def hint(self, worker: str, arrived: dict[str, bytes]) -> None:
-        self._hear(worker, HintMessage(id=self.next_id(), arrived=arrived))
+        self._hear(worker, HintMessage.of(self.next_id(), arrived))
 
 
 class World:

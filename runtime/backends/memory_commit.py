@@ -246,9 +246,11 @@ class CommitRun:
     def _hint(self, worker: str, slot: str, value: bytes | None) -> None:
         values = self.hints.setdefault(worker, {})
         room = self.room.setdefault(worker, self.settings.store_value_bytes)
-        if value is not None and slot not in values and len(value) <= room:
-            values[slot] = value
-            self.room[worker] = room - len(value)
+        if not slot or slot in values:
+            return
+        is_inside = value is not None and len(value) <= room
+        values[slot] = value if value is not None and is_inside else b""
+        self.room[worker] = room - len(values[slot])
 
     def _settle(self, tasks: tuple[str, ...]) -> None:
         todo = self.state.todo[self.commit.worker]

@@ -104,7 +104,7 @@ class MemoryState:
     def hint(self, worker: str, arrived: dict[str, bytes]) -> None:
         """One wake-up more for a live worker, trimmed like the events."""
         held = self.hints[worker]
-        held.append(HintMessage(id=self.next_id(), arrived=arrived))
+        held.append(HintMessage.of(self.next_id(), arrived))
         if len(held) >= 2 * HINTS_KEPT:
             del held[:-HINTS_KEPT]
 

@@ -38,9 +38,8 @@ class RedisSignals:
     def wait_hints(self, worker: str, after: str, timeout_s: float) -> list[HintMessage]:
         entries = self._read(self._keys.hint(worker), after, timeout_s)
         return [
-            HintMessage(
-                id=entry.decode(),
-                arrived={slot.decode(errors="replace"): value for slot, value in fields.items() if slot},
+            HintMessage.of(
+                entry.decode(), {slot.decode(errors="replace"): value for slot, value in fields.items() if slot}
             )
             for entry, fields in entries
         ]

@@ -192,21 +192,21 @@ def _families(
             if task in code.fingerprints:
                 family = found.setdefault((task, env), _Gathered())
                 family.take(span, is_first=span is first and one.start_up.state == "cold")
-        for beside, seconds in _commits_beside(one.spans):
-            if (family := found.get((beside.task.partition("[")[0], env))) is not None:
-                family.beside.append(seconds)
+        for task, seconds in _commits_beside(one.spans):
+            if (task, env) in found:
+                found[task, env].beside.append(seconds)
     return {key: found[key].made(code.fingerprints[key[0]], run, at) for key in sorted(found)}
 
 
-def _commits_beside(spans: Sequence[TaskSpan]) -> Iterator[tuple[TaskSpan, float]]:
-    """The execution that went on when a commit of the same invocation reached the store, and what the commit took; of
-    those with so few bytes that these do not matter."""
+def _commits_beside(spans: Sequence[TaskSpan]) -> Iterator[tuple[str, float]]:
+    """The task that ran when a commit of the same invocation reached the store, and what the commit took; of those
+    with so few bytes that these do not matter."""
     ran = sorted(spans, key=lambda span: span.started_at)
     starts = [span.started_at for span in ran]
     for (at, seconds), size in _commits(spans).items():
         number = bisect_right(starts, at) - 1
         if size < FEW_BYTES and number >= 0 and at < ran[number].started_at + ran[number].exec_s:
-            yield ran[number], seconds
+            yield ran[number].task.partition("[")[0], seconds
 
 
 def _commits(spans: Iterable[TaskSpan]) -> Mapping[tuple[float, float], int]:

@@ -34,6 +34,7 @@ class Inputs:
         self._wanted: dict[str, None] = {}
         self._fetching: set[str] = set()
         self._asked_too_early: set[str] = set()
+        self._told: set[str] = set()
 
     @property
     def is_fetching(self) -> bool:
@@ -112,6 +113,14 @@ class Inputs:
                     made_here.discard(slot)
         return list(fed)
 
+    def told(self, slots: Iterable[str]) -> bool:
+        """These slots have arrived somewhere; True when some task lacks nothing but what it was told of."""
+        feeding = [slot for slot in slots if slot in self._needs]
+        self._told.update(feeding)
+        waiting = {name for slot in feeding for name in self._needs[slot]}
+        lacking = [found for name in waiting if (found := self._lacking.get(name))]
+        return any(found <= self._told for found in lacking)
+
     def made_here(self, task: Task, is_made_here: Callable[[str], bool]) -> set[str]:
         """The slots that `task` lacks and this worker will produce itself; kept up to date once asked for."""
         found = self._made_here.get(task.name)
@@ -150,6 +159,7 @@ class Inputs:
                 needs.pop(task.name, None)
                 if not needs:
                     del self._needs[slot]
+                    self._told.discard(slot)
         return self.forget(slots)
 
     def forget(self, slots: Iterable[str]) -> tuple[str, ...]:

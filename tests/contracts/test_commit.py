@@ -261,7 +261,19 @@ def test_hints_are_bounded_in_bytes(world: World) -> None:
     world.begin("w1", "t1")
     items = [store(f"a{i}", pinned("c", "w1", need=9), value=b"x" * 40_000) for i in range(3)]
     world.commit("w0", *items, token="t0")
-    assert [list(hint) for hint in world.hints("w1")] == [["a0"]]
+    (hint,) = world.signals.wait_hints("w1", "0", 0.001)
+    assert list(hint.arrived) == ["a0"]
+    assert hint.stored == ("a1", "a2")
+
+
+def test_a_hint_names_what_is_too_large_to_travel_in_it(world: World) -> None:
+    world.launch({"w0": {"a": -1}, "w1": {"x": -1}})
+    world.begin("w0", "t0")
+    world.begin("w1", "t1")
+    large = Store(task="a", slot="a", value=None, reference="large", arrivals=(pinned("c", "w1", need=2),))
+    world.commit("w0", large, token="t0")
+    (hint,) = world.signals.wait_hints("w1", "0", 0.001)
+    assert (dict(hint.arrived), hint.stored) == ({}, ("a",))
 
 
 def test_an_idle_worker_gets_no_hint(world: World) -> None:

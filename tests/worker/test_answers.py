@@ -86,3 +86,36 @@ def test_a_leave_refused_for_a_task_that_is_settled_here_tells_that_the_store_fo
     effects = worker.step(ev.Committed(ok("a")), 0.0)
     assert ev.ReportLost("a") in effects
     assert worker.has_left
+
+
+def test_when_all_that_a_task_lacks_lies_in_the_store_its_worker_looks_for_the_grant() -> None:
+    """Hints bring small values alone: nobody else says that the last one came after a large one."""
+    graph = {"a": [], "x": [], "y": [], "z": [], "b": ["x", "y", "z"]}
+    worker = make_worker(graph, {"a": "p", "b": "p", "x": "q", "y": "q", "z": "q"})
+    begin(worker, "a")
+    worker.step(ev.Hinted((), ("x",)), 0.0)
+    worker.step(ev.Renewed(ok()), 0.0)
+    assert ev.Fetch(("x", "z")) in worker.step(ev.Hinted(("y",)), 0.0)
+    worker.step(ev.Fetched((), ("x", "z")), 0.0)
+    assert ev.Renew() in worker.step(ev.Hinted((), ("z",)), 0.0)
+    assert ev.Fetch(("x", "z")) in worker.step(ev.Renewed(ok("b")), 0.0)
+
+
+def test_the_last_small_value_after_a_large_one_is_a_reason_to_look() -> None:
+    graph = {"a": [], "x": [], "y": [], "z": [], "b": ["x", "y", "z"]}
+    worker = make_worker(graph, {"a": "p", "b": "p", "x": "q", "y": "q", "z": "q"})
+    begin(worker, "a")
+    worker.step(ev.Hinted((), ("x",)), 0.0)
+    worker.step(ev.Renewed(ok()), 0.0)
+    assert ev.Renew() not in worker.step(ev.Hinted(("y",)), 0.0)
+    worker.step(ev.Fetched((), ("x", "z")), 0.0)
+    assert ev.Renew() in worker.step(ev.Hinted(("z",)), 0.0)
+
+
+def test_a_look_that_a_hint_overtakes_is_repeated() -> None:
+    worker = make_worker({"a": [], "x": [], "y": [], "b": ["x", "y"]}, {"a": "p", "b": "p", "x": "q", "y": "q"})
+    begin(worker, "a")
+    assert ev.Renew() in worker.step(ev.Hinted((), ("x",)), 0.0)
+    assert ev.Renew() not in worker.step(ev.Hinted((), ("y",)), 0.0)
+    assert ev.Renew() in worker.step(ev.Renewed(ok()), 0.0)
+    assert ev.Renew() not in worker.step(ev.Renewed(ok("b")), 0.0)

@@ -286,11 +286,12 @@ class World:
         if self.random.random() < self.faults.lose_hint:
             return
         slots: list[str] = []
+        stored = tuple([slot for message in messages for slot in message.stored])
         for message in messages:
             for slot, value in message.arrived.items():
                 incarnation.values.setdefault(slot, self.objects[value])
                 slots.append(slot)
-        self._feed(incarnation, ev.Hinted(tuple(dict.fromkeys(slots))))
+        self._feed(incarnation, ev.Hinted(tuple(dict.fromkeys(slots)), stored))
 
 
 def _no_leaf(leaf: object) -> object:

@@ -45,6 +45,7 @@ end
 
 local function is_live(record) return record and record.state == RUNNING and record.due > now end
 
+-- A slot without a value in a hint lies in the store: it is large, or there was no room left.
 local function hint(dest, slot, value)
   local entry = hints[dest]
   if not entry then
@@ -52,11 +53,12 @@ local function hint(dest, slot, value)
     hints[dest] = entry
     hint_order[#hint_order + 1] = dest
   end
-  if value and not entry.seen[slot] and #value <= entry.room then
-    entry.seen[slot], entry.room = true, entry.room - #value
-    entry.fields[#entry.fields + 1] = slot
-    entry.fields[#entry.fields + 1] = value
-  end
+  if not slot or entry.seen[slot] then return end
+  local is_inside = value and #value <= entry.room
+  entry.seen[slot] = true
+  if is_inside then entry.room = entry.room - #value end
+  entry.fields[#entry.fields + 1] = slot
+  entry.fields[#entry.fields + 1] = is_inside and value or ''
 end
 
 -- The keys of a destination are declared, or made here for one that a gate let in.

@@ -83,7 +83,7 @@ class Renewed:
 
 @dataclass(frozen=True, slots=True)
 class Hinted:
-    """Slots arrived, their values in memory; none of them: look at the grants. Those `stored` have no value here yet."""
+    """Slots arrived, their values in memory; none of them: look at the grants. Those `stored` have no value here."""
 
     slots: tuple[str, ...]
     stored: tuple[str, ...] = ()

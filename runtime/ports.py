@@ -438,7 +438,7 @@ class HintMessage:
     stored: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, id: str, slots: Mapping[str, bytes]) -> HintMessage:  # noqa: A002
+    def of(cls, id: str, slots: Mapping[str, bytes]) -> HintMessage:
         """From slots with their values, empty where these are not inside."""
         arrived = {slot: value for slot, value in slots.items() if value}
         return cls(id=id, arrived=arrived, stored=tuple([slot for slot, value in slots.items() if not value]))

@@ -63,9 +63,9 @@ class Draw:
 
     `bytes_of(instance, output)` is the serialised size of an output (-1: the only one). `cold_s` goes from the decision
     to make an environment, `warm_s` from the delivery of an event to one that is ready, both to the handler's first
-    line; `code_load_s(module)` is spent once in an environment. `hold_s(instance)` is how much longer an errand takes that
-    goes on beside an execution, whose code keeps the interpreter. Before `ready_s` after the launch no environment begins
-    to be made: a platform of its own starts with a run.
+    line; `code_load_s(module)` is spent once in an environment. `hold_s(instance)` is how much longer an errand takes
+    beside an execution, whose code keeps the interpreter. Before `ready_s` after the launch no environment begins to
+    be made: a platform of its own starts with a run.
     """
 
     exec_s: Sequence[float]

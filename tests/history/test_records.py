@@ -164,6 +164,15 @@ def test_what_an_execution_waited_for_a_core_is_no_time_of_its_own() -> None:
     assert (family.cpu.count, family.cpu.maximum) == (1, 0.5)
 
 
+def test_what_a_commit_took_beside_an_execution_is_told_of_the_code_that_ran() -> None:
+    spans = (
+        span("a[1]", started_at=101.0, exec_s=0.5, commit_s=0.125, committed_at=101.75),
+        span("a[2]", started_at=101.5, exec_s=0.5, commit_s=0.25, committed_at=102.5),
+    )
+    family = history_of(timeline(invocation(*spans)), CODE, "succeeded").families["a", ENV]
+    assert (family.beside.count, family.beside.maximum) == (1, 0.125)
+
+
 def test_times_and_outputs_go_with_all_input_bytes() -> None:
     inputs = (InputSpan(slot="x", bytes=600, source="store", fetch_s=0.01),)
     outputs = (OutputSpan(name="p", bytes=10, is_stored=True), OutputSpan(name="q", bytes=70_000, is_stored=True))

@@ -162,3 +162,19 @@ def test_plan_that_stands_still_is_reported_with_names(tmp_path: Path) -> None:
     with pytest.raises(Deadlock) as caught:
         world.run()
     assert caught.value.missing == ("b",) and "b" in str(caught.value)
+
+
+def test_an_errand_waits_for_the_code_that_keeps_the_interpreter_beside_it(tmp_path: Path) -> None:
+    """The first task's commit goes on beside the second, and so does what it calls."""
+    body = """\
+tasks:
+  a: {call: functions:f}
+  b: {call: functions:f, args: ["${{ tasks.a }}"]}
+  far: {call: functions:f, args: ["${{ tasks.a }}"]}
+result: ["${{ tasks.b }}", "${{ tasks.far }}"]
+"""
+    load = workload(tmp_path, body, workers=2)
+    free = draw(load, exec_s={"a": 1.0, "b": 1.0, "far": 2.0})
+    held = replace(free, hold_s=lambda instance: 0.25)
+    assert simulate(load, STILL, free).makespan_s == pytest.approx(3.0)
+    assert simulate(load, STILL, held).makespan_s == pytest.approx(3.25)

@@ -14,7 +14,7 @@ from math import inf, log
 
 from compiler.predict.distribution import Distribution, around
 from runtime.history.records import EnvironmentHistory, class_of
-from runtime.history.relation import bucket_of, merge_relations
+from runtime.history.relation import STEPS, bucket_of, merge_relations
 from runtime.history.sketch import Sketch, merge_sketches
 from runtime.links import DIRECT, NO_LINK, LinkShape
 
@@ -26,6 +26,7 @@ DEFAULT_INVOKE_S = 0.003
 DEFAULT_WORK_S = 0.02
 DEFAULT_SETUP_S = 0.01
 DEFAULT_TASK_S = 5e-5
+DEFAULT_LEAVE_S = 0.003
 FEW = 3
 LARGE = bucket_of(256 * 1024)
 """From here on the bytes of a value, and not its trip, are what takes the time."""
@@ -152,10 +153,17 @@ def _ready(launches: Sketch, cold: Distribution | None) -> Distribution:
 
 
 def _own(environments: Iterable[EnvironmentHistory]) -> tuple[float, float]:
-    """What a worker's own logic takes: once in an invocation, and for each task."""
-    parts = [one.kinds["own"] for one in environments if "own" in one.kinds]
-    found = merge_relations(parts).buckets if parts else {}
+    """What a worker's own logic takes: once in an invocation, and for each task.
+
+    Where all invocations had many tasks, only the sum is known: the usual is spent once, the rest on tasks.
+    """
+    whole = merge_relations([one.kinds["own"] for one in environments if "own" in one.kinds])
+    found = whole.buckets
     few = merge_sketches([sketch for bucket, sketch in found.items() if bucket <= FEW_TASKS])
+    if whole.count and min(found) >= MANY_TASKS:
+        both_s, tasks = whole.whole().quantile(ALONE), 2.0 ** (whole.sums.x / whole.sums.n / STEPS)
+        once_s = min(both_s, DEFAULT_LEAVE_S)
+        return once_s, (both_s - once_s) / tasks
     once_s = _alone(few, min((sketch.quantile(ALONE) for sketch in found.values()), default=0.0))
     each = [
         (sketch.count, max(0.0, sketch.quantile(ALONE) - once_s) / _middle_bytes(bucket))

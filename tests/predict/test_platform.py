@@ -89,3 +89,9 @@ def test_a_task_of_its_own_history_is_not_taken_for_others_that_call_its_functio
     assert found.seconds(0, 1769).median == pytest.approx(5.0, rel=0.05)
     assert found.seconds(1, 1769).median == pytest.approx(0.1, rel=0.05)
     assert found.seconds(len(load.source) - 1, 1769).count == 20
+
+
+def test_what_invocations_of_many_tasks_take_is_spent_on_their_tasks_but_for_what_leaving_takes() -> None:
+    found = platform(own=[(250, 0.023)] * 20)
+    assert found.leave_s == pytest.approx(0.003)
+    assert found.task_s == pytest.approx(0.02 / 250, rel=0.03)

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 
 from compiler.graph.depth_first import depths
 from compiler.planner.figures import Figures
-from compiler.planner.lists import Terms
 from compiler.planner.model import FLEXIBLE
 from compiler.planner.simple import worker_groups
+from compiler.planner.terms import Terms
 
 
 def blocks(figures: Figures, terms: Terms) -> list[int]:

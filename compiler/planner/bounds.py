@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compiler.planner.figures import Figures, ranks
-from compiler.planner.lists import Schedule, Terms, list_schedule
+from compiler.planner.lists import Schedule, list_schedule
 from compiler.planner.problem import Problem
+from compiler.planner.terms import Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,13 @@ compared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import floor, inf
 from typing import TYPE_CHECKING
 
 from compiler.manifest.model import Sla
-from compiler.planner.assembly import assemble
+from compiler.planner.candidate import Candidate, plan_of
 from compiler.planner.problem import Problem
 from compiler.planner.quick import Quick, Rough
 
@@ -38,14 +38,6 @@ guesses is simulated in the middle alone."""
 
 ALIKE = 0.02
 """Of candidates whose statistic is so near to the best, the cheapest is the best: an estimate tells no more apart."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Candidate:
-    """An assignment as `assemble` takes it: a worker for each instance, the memory of workers."""
-
-    worker_of: Sequence[int]
-    memory_mb: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,9 +93,8 @@ class Judge:
         count = max(1, len(problem.graph))
         if count > SIMULATED:
             return judged
-        plan = assemble(problem, "", candidate.worker_of, candidate.memory_mb, [""] * count)
         runs = 1 if self._is_guessed else min(SIMULATIONS, SIMULATED // count)
-        outlook = look_ahead(problem, plan, runs=runs)
+        outlook = look_ahead(problem, plan_of(problem, "", candidate), runs=runs)
         return replace(judged, statistic_s=outlook.statistic(problem.objective), cost_usd=outlook.cost.usd)
 
 

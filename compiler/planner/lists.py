@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 from compiler.planner.figures import Figures, ranks
 from compiler.planner.model import FLEXIBLE
+from compiler.planner.terms import Terms
 
 HOLDERS = 3
 """Workers that hold inputs which are looked at, those with most bytes."""
@@ -43,23 +44,6 @@ class Schedule:
     start: list[float]
     end: list[float]
     makespan_s: float
-    workers: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What a schedule has to keep: `seconds` by instance, `group_of` by instance (only tasks of one group share a
-    worker); at most so many `workers`, but one for each group, besides those of the user.
-
-    `pin_of` says which of the user's workers an instance is pinned to, and `class_of_pin` what class each of these has:
-    one that holds inputs of a task of its class (`class_of`) may get it.
-    """
-
-    seconds: Sequence[float]
-    group_of: Sequence[int]
-    class_of: Sequence[int]
-    pin_of: Sequence[int]
-    class_of_pin: Sequence[int]
     workers: int
 
 

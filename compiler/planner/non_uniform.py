@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from math import inf
 
 from compiler.planner.assembly import assemble
-from compiler.planner.judging import Candidate, Judge, Judged
+from compiler.planner.candidate import Candidate
+from compiler.planner.judging import Judge, Judged
 from compiler.planner.model import Plan
 from compiler.planner.problem import Problem
 from compiler.planner.uniform import cluster, reasons

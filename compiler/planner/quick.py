@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from math import inf
 
 from compiler.planner.assembly import worker_envs
+from compiler.planner.figures import Figures
 from compiler.planner.problem import Problem
-from runtime.config import WorkerSettings
 from runtime.plan import EnvClass
 from runtime.prices import MB_PER_GB
 
@@ -58,34 +58,21 @@ class Rough:
 
 
 class Quick:
-    """One problem's figures as plain lists, shared by all its estimates."""
+    """One problem, as all its estimates see it."""
 
     def __init__(self, problem: Problem) -> None:
-        graph, predictions = problem.graph, problem.predictions
-        self.problem = problem
+        graph = problem.graph
+        self.problem, self.figures = problem, Figures(problem)
         self.conditions = problem.conditions
-        self.linger_s = WorkerSettings().linger_s
+        self.linger_s = self.figures.linger_s
         self.needs = [len(sources) for sources in graph.in_edges]
-        self.consumers: list[list[tuple[int, int]]] = [
-            [(consumer, predictions.bytes_of(instance, output)) for output, consumer in rows]
-            for instance, rows in enumerate(graph.consumers())
-        ]
+        self.consumers = self.figures.outputs
         self.targets = frozenset(graph.targets)
         self.roots = [instance for instance in problem.order if not self.needs[instance]]
-        self._seconds: dict[int, list[float]] = {}
 
     def seconds(self, memory_mb: int) -> Sequence[float]:
         """By instance the middle of what it takes with so much memory."""
-        if memory_mb not in self._seconds:
-            predictions = self.problem.predictions
-            families = self.problem.graph.families
-            self._seconds[memory_mb] = [
-                0.0
-                if families[family].handles
-                else predictions.seconds(instance, memory_mb).median + self.conditions.task_s
-                for instance, family in enumerate(self.problem.graph.family_of)
-            ]
-        return self._seconds[memory_mb]
+        return self.figures.seconds(memory_mb)
 
     def evaluate(self, worker_of: Sequence[int], memory_mb: Mapping[int, int]) -> Rough:
         """The estimate of an assignment as `assemble` takes it, with a worker for every instance."""

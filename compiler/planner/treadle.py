@@ -24,17 +24,17 @@ from itertools import islice
 from random import Random
 
 from compiler.manifest.model import Sla
+from compiler.planner.candidate import Candidate, candidate_of
 from compiler.planner.model import Plan
 from compiler.planner.problem import Problem
 from compiler.planner.quick import Quick, Rough
 from compiler.planner.registry import STRATEGIES
-from compiler.planner.search.candidate import Candidate, candidate_of
 from compiler.planner.search.effort import SEARCH, SEEDS, effort_for
 from compiler.planner.search.judge import Judge, Judged, Scale
+from compiler.planner.search.limits import Limits
 from compiler.planner.search.moves import Found, improve
 from compiler.planner.search.objective import NOISE, Figures, choose, is_bounded, lack, preference, undominated
 from compiler.planner.search.seeds import flexible_seeds, pinned_seeds
-from compiler.planner.search.weights import Weights
 
 NAME = "treadle"
 ROUNDS = 600
@@ -69,11 +69,11 @@ class _Search:
     def __init__(self, problem: Problem, rivals: Sequence[str]) -> None:
         self.problem = problem
         self.sla = problem.objective
-        self.weights = Weights(problem=problem, quick=Quick(problem))
+        self.limits = Limits(problem=problem, quick=Quick(problem))
         self.found: dict[tuple[object, ...], Found] = {}
         self.random = Random(problem.options.seed)
         self.theirs = list(self._asked(rivals))
-        self.seeds = pinned_seeds(self.weights)
+        self.seeds = pinned_seeds(self.limits)
         self._estimate([*islice(self.seeds, FIRST_SEEDS), *(one for one in self.theirs if one.is_pinned)])
         quickest = min(one.rough.makespan_s for one in self.found.values())
         self.effort = effort_for(problem, quickest)
@@ -86,7 +86,7 @@ class _Search:
         self._estimate(islice(self.seeds, self.effort.estimates(SEEDS, 0, MOST_SEEDS)))
         judge.look([one for one in self.theirs if self.is_small or not one.is_pinned], len(self.theirs))
         judge.look(self._promising(Scale()), max(1, judge.left // 4))
-        judge.look(list(flexible_seeds(self.weights, NAME)), max(1, judge.left // 3))
+        judge.look(list(flexible_seeds(self.limits, NAME)), max(1, judge.left // 3))
         self._search_on()
         self._save()
         judge.look(self._promising(self._scale()), judge.left)
@@ -110,7 +110,7 @@ class _Search:
             if self.problem.options.workers is None:
                 yield theirs
             return
-        memory_mb, bounds = dict(theirs.memory_mb), self.weights.bounds
+        memory_mb, bounds = dict(theirs.memory_mb), self.limits.bounds
         for instance, worker in enumerate(theirs.worker_of):
             memory_mb[worker] = max(memory_mb[worker], bounds[instance][0])
         if memory_mb == theirs.memory_mb:
@@ -123,7 +123,7 @@ class _Search:
     def _estimate(self, candidates: Iterable[Candidate]) -> None:
         for one in candidates:
             if (key := one.key()) not in self.found:
-                rough = self.weights.quick.evaluate(one.worker_of, one.memory_mb)
+                rough = self.limits.quick.evaluate(one.worker_of, one.memory_mb)
                 self.found[key] = Found(candidate=one, rough=rough)
 
     def _promising(self, scale: Scale) -> list[Candidate]:
@@ -190,7 +190,7 @@ class _Search:
         def worth(rough: Rough) -> tuple[float, ...]:
             return preference(scale(_figures(rough)), sla)
 
-        better = improve(self.weights, start, worth, rounds, self.random)
+        better = improve(self.limits, start, worth, rounds, self.random)
         return self.found.setdefault(better.candidate.key(), better)
 
     def _look(self, found: Found) -> Judged | None:

@@ -16,11 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from compiler.planner.assembly import assemble
-from compiler.planner.blocks import blocks
-from compiler.planner.figures import Figures
-from compiler.planner.judging import Candidate, Judge, Judged, best
-from compiler.planner.lists import Terms, list_schedule
-from compiler.planner.model import FLEXIBLE, Plan
+from compiler.planner.clusters import clusterings
+from compiler.planner.judging import Judge, Judged, best
+from compiler.planner.model import Plan
 from compiler.planner.problem import Problem
 
 NAME = "uniform"
@@ -53,12 +51,11 @@ def cluster(problem: Problem, judge: Judge) -> Judged:
 
 def _cluster(problem: Problem, judge: Judge, sizes: Sequence[int]) -> Judged:
     """The best assignment of one of the sizes, the largest of which is tried with any number of workers."""
-    figures = Figures(problem)
-    glanced = list(_by_workers(problem, judge, figures, sizes[-1]))
+    glanced = list(_by_workers(problem, judge, sizes[-1]))
     winner = best(glanced, problem.objective)
     workers = len(set(winner.candidate.worker_of))
     for size in sizes[:-1]:
-        glanced += [judge.glance(one) for one in candidates(problem, figures, size, workers)]
+        glanced += [judge.glance(one) for one in clusterings(judge.quick.figures, _size_of(problem, size), workers)]
     promising = sorted(glanced, key=_quickest)[:PROMISING]
     finalists = sorted(map(judge.judge, promising), key=_quickest)[: FINALISTS - 1]
     if all(one.candidate is not winner.candidate for one in finalists):
@@ -72,11 +69,11 @@ def _quickest(judged: Judged) -> tuple[float, float]:
     return judged.statistic_s, judged.cost_usd
 
 
-def _by_workers(problem: Problem, judge: Judge, figures: Figures, size: int) -> Iterator[Judged]:
+def _by_workers(problem: Problem, judge: Judge, size: int) -> Iterator[Judged]:
     """Candidates of one size with more and fewer workers, as long as that is worth it."""
     least_s = None
     for workers in worker_counts(problem):
-        glanced = [judge.glance(one) for one in candidates(problem, figures, size, workers)]
+        glanced = [judge.glance(one) for one in clusterings(judge.quick.figures, _size_of(problem, size), workers)]
         yield from glanced
         quickest = min(one.statistic_s for one in glanced)
         if workers <= problem.options.concurrency and least_s is not None and quickest > CLEARLY * least_s:
@@ -121,38 +118,9 @@ def sample(instances: Sequence[int], most: int = 1000) -> Sequence[int]:
     return instances[:: max(1, len(instances) // most)]
 
 
-def candidates(problem: Problem, figures: Figures, size: int, workers: int) -> Iterator[Candidate]:
-    """Two clusterings of one size on at most so many workers."""
-    terms = terms_of(problem, figures, size, workers)
-    yield _candidate(problem, blocks(figures, terms), size)
-    yield _candidate(problem, list_schedule(figures, terms).worker_of, size)
-
-
-def _candidate(problem: Problem, worker_of: Sequence[int], size: int) -> Candidate:
-    pinned = len(problem.pins[0])
-    memory_mb = {worker: size for worker in dict.fromkeys(worker_of) if worker >= pinned}
-    return Candidate(worker_of=worker_of, memory_mb=memory_mb)
-
-
-def terms_of(problem: Problem, figures: Figures, size: int, workers: int) -> Terms:
-    """What a schedule has to keep when all that can has that size. CPUs that all share slow each worker down."""
-    pin_of = problem.pins[1]
-    groups: dict[tuple[object, ...], int] = {}
-    sizes, group_of = [], []
-    for instance in range(len(problem.graph)):
-        own = min(max(size, problem.least_mb(instance)), problem.most_mb(instance))
-        sizes.append(problem.base_env(instance).memory_mb if pin_of[instance] != FLEXIBLE else own)
-        group_of.append(groups.setdefault((*problem.kind(instance), own), len(groups)))
-    pace = max(1.0, min(workers, problem.options.concurrency) / problem.options.cores)
-    seconds = figures.seconds_at(sizes)
-    return Terms(
-        seconds=seconds if pace == 1.0 else [pace * one for one in seconds],
-        group_of=group_of,
-        class_of=problem.classes[1],
-        pin_of=pin_of,
-        class_of_pin=problem.class_of_pin,
-        workers=workers,
-    )
+def _size_of(problem: Problem, size: int) -> list[int]:
+    """By instance that size, as far as it may have it."""
+    return [min(max(size, problem.least_mb(one)), problem.most_mb(one)) for one in range(len(problem.graph))]
 
 
 def reasons(problem: Problem, judged: Judged) -> list[str]:

@@ -11,31 +11,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
 
+from compiler.planner.candidate import Candidate
 from compiler.planner.entries import make_entries
 from compiler.planner.model import FLEXIBLE, Plan
 from compiler.planner.problem import Problem
-from compiler.planner.search.candidate import Candidate
-from compiler.planner.search.weights import Weights
+from compiler.planner.search.limits import Limits
 from runtime.plan import EnvClass
 
 
-def flexible(weights: Weights, entries: int, memory_mb: int, planner: str) -> Candidate:
+def flexible(limits: Limits, entries: int, memory_mb: int, planner: str) -> Candidate:
     """Everything is flexible that the user did not pin; so many entries for each class at most."""
-    problem = weights.problem
+    problem = limits.problem
     worker_of = problem.pins[1]
     envs = [
         problem.base_env(instance)
         if worker != FLEXIBLE
-        else replace(problem.base_env(instance), memory_mb=weights.clamped(instance, memory_mb))
+        else replace(problem.base_env(instance), memory_mb=limits.clamped(instance, memory_mb))
         for instance, worker in enumerate(worker_of)
     ]
     return _candidate(problem, planner, _Layout(problem.pins[0], worker_of, envs), entries, "flexible")
 
 
-def trunk_pinned(weights: Weights, entries: int, memory_mb: int, planner: str) -> Candidate | None:
+def trunk_pinned(limits: Limits, entries: int, memory_mb: int, planner: str) -> Candidate | None:
     """Flexible up to the depth where the graph is narrow for good; that trunk is one worker's for each class."""
-    problem = weights.problem
-    trunk = _trunk(weights)
+    problem = limits.problem
+    trunk = _trunk(limits)
     if not trunk or len(trunk) == len(problem.graph):
         return None
     names, worker_of = list(problem.pins[0]), list(problem.pins[1])
@@ -45,7 +45,7 @@ def trunk_pinned(weights: Weights, entries: int, memory_mb: int, planner: str) -
     for instance in range(len(worker_of)):
         env = problem.base_env(instance)
         if worker_of[instance] == FLEXIBLE:
-            env = replace(env, memory_mb=weights.clamped(instance, memory_mb))
+            env = replace(env, memory_mb=limits.clamped(instance, memory_mb))
             if instance in trunk:
                 if env not in number:
                     number[env] = len(names)
@@ -60,12 +60,12 @@ NARROW = 2
 """Tasks side by side in a trunk, at most."""
 
 
-def _trunk(weights: Weights) -> frozenset[int]:
+def _trunk(limits: Limits) -> frozenset[int]:
     """The tasks at the end of the graph with never more than so many at one distance from it."""
-    problem = weights.problem
+    problem = limits.problem
     height = [0] * len(problem.graph)
     for instance in reversed(problem.order):
-        height[instance] = max((height[consumer] + 1 for consumer, _ in weights.quick.consumers[instance]), default=0)
+        height[instance] = max((height[consumer] + 1 for consumer, _ in limits.quick.consumers[instance]), default=0)
     levels: list[list[int]] = [[] for _ in range(max(height, default=-1) + 1)]
     for instance, level in enumerate(height):
         levels[level].append(instance)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from compiler.planner.candidate import Candidate, plan_of
 from compiler.planner.cost import timeline_cost
 from compiler.planner.model import Plan
 from compiler.planner.outlook import Outlook, look_ahead, middle_run, runs_worth
 from compiler.planner.problem import Problem
-from compiler.planner.search.candidate import Candidate, plan_of
 from compiler.planner.search.effort import FINAL, ROUGH, Effort
 from compiler.planner.search.objective import Figures
 from compiler.simulate.world import Deadlock

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from math import inf
 from random import Random
 
+from compiler.planner.candidate import Candidate
 from compiler.planner.quick import Rough
-from compiler.planner.search.candidate import Candidate
-from compiler.planner.search.weights import Weights
+from compiler.planner.search.limits import Limits
 
 Worth = Callable[[Rough], tuple[float, ...]]
 """What an estimate is worth: the less, the better."""
@@ -29,19 +29,20 @@ class Found:
     rough: Rough
 
 
-def improve(weights: Weights, start: Found, worth: Worth, rounds: int, random: Random) -> Found:
+def improve(limits: Limits, start: Found, worth: Worth, rounds: int, random: Random) -> Found:
     """The best that so many rounds of changes lead to; `start` is pinned throughout."""
-    return _Search(weights, start, worth, random).run(rounds)
+    return _Search(limits, start, worth, random).run(rounds)
 
 
 class _Search:
-    def __init__(self, weights: Weights, start: Found, worth: Worth, random: Random) -> None:
-        self.weights, self.best, self.worth, self.random = weights, start, worth, random
+    def __init__(self, limits: Limits, start: Found, worth: Worth, random: Random) -> None:
+        self.limits, self.best, self.worth, self.random = limits, start, worth, random
         self.value = worth(start.rough)
-        self.pins = weights.problem.pins
-        asked = weights.problem.options.workers
+        self.pins = limits.problem.pins
+        self.inputs = limits.quick.figures.inputs
+        asked = limits.problem.options.workers
         self.most = inf if asked is None else max(asked, len(set(start.candidate.worker_of)) - len(self.pins[0]))
-        self.free = [n for n in range(len(self.pins[1])) if not weights.problem.is_pinned(n)]
+        self.free = [n for n in range(len(self.pins[1])) if not limits.problem.is_pinned(n)]
         self._look()
 
     def run(self, rounds: int) -> Found:
@@ -55,7 +56,7 @@ class _Search:
         self.worker_of = list(self.best.candidate.worker_of)
         self.memory_mb = dict(self.best.candidate.memory_mb)
         self.members: dict[int, list[int]] = {}
-        for instance in self.weights.problem.order:
+        for instance in self.limits.problem.order:
             self.members.setdefault(self.worker_of[instance], []).append(instance)
         self.own = [worker for worker in self.members if worker >= len(self.pins[0])]
         self.path = self.best.rough.critical()
@@ -72,7 +73,7 @@ class _Search:
         used = set(worker_of)
         memory_mb = {worker: size for worker, size in memory_mb.items() if worker in used}
         candidate = replace(self.best.candidate, worker_of=worker_of, memory_mb=memory_mb, plan=None)
-        rough = self.weights.quick.evaluate(worker_of, memory_mb)
+        rough = self.limits.quick.evaluate(worker_of, memory_mb)
         if (value := self.worth(rough)) < self.value:
             self.best, self.value = Found(candidate=candidate, rough=rough), value
             self._look()
@@ -82,10 +83,10 @@ class _Search:
     def fits(self, instance: int, worker: int) -> bool:
         """The instance may run there as it is."""
         members = self.members.get(worker)
-        if not members or worker < len(self.pins[0]) or self.weights.problem.is_pinned(instance):
+        if not members or worker < len(self.pins[0]) or self.limits.problem.is_pinned(instance):
             return False
-        least, most = self.weights.bounds[instance]
-        same = self.weights.kinds[members[0]] == self.weights.kinds[instance]
+        least, most = self.limits.bounds[instance]
+        same = self.limits.kinds[members[0]] == self.limits.kinds[instance]
         return same and least <= self.memory_mb[worker] <= most
 
     def moved(self, instances: Sequence[int], worker: int) -> _Change | None:
@@ -95,7 +96,7 @@ class _Search:
 
     def opened(self, instances: Sequence[int], like: int) -> _Change | None:
         """A change that brings these, all of one worker, to a new one of its size."""
-        going = [one for one in instances if not self.weights.problem.is_pinned(one)]
+        going = [one for one in instances if not self.limits.problem.is_pinned(one)]
         if not going or like < len(self.pins[0]) or len(self.own) >= self.most:
             return None
         return _Change(moved=tuple((one, self.fresh) for one in going), sizes=((self.fresh, self.memory_mb[like]),))
@@ -107,9 +108,9 @@ class _Search:
         while waiting:
             one = waiting.pop()
             found.append(one)
-            for producer, _ in self.weights.inputs[one]:
+            for producer, _ in self.inputs[one]:
                 is_here = self.worker_of[producer] == worker and producer not in seen
-                if is_here and len({c for c, _ in self.weights.quick.consumers[producer]}) == 1:
+                if is_here and len({c for c, _ in self.limits.quick.consumers[producer]}) == 1:
                     seen.add(producer)
                     waiting.append(producer)
         return found
@@ -156,7 +157,7 @@ def _evade(search: _Search) -> _Change | None:
 def _elsewhere(search: _Search, instances: Sequence[int]) -> _Change | None:
     """To a worker that holds inputs of these, any other, or a new one."""
     here = search.worker_of[instances[0]]
-    holders = sorted({search.worker_of[producer] for one in instances for producer, _ in search.weights.inputs[one]})
+    holders = sorted({search.worker_of[producer] for one in instances for producer, _ in search.inputs[one]})
     places = [worker for worker in holders if worker != here]
     lot = search.random.random()
     if lot < 0.3 or (lot < 0.6 and not places):
@@ -185,9 +186,7 @@ def _merge_neighbours(search: _Search) -> _Change | None:
     if not search.own:
         return None
     worker = search.random.choice(search.own)
-    holders = {
-        search.worker_of[producer] for one in search.members[worker] for producer, _ in search.weights.inputs[one]
-    }
+    holders = {search.worker_of[producer] for one in search.members[worker] for producer, _ in search.inputs[one]}
     others = sorted(holders - {worker})
     return search.moved(search.members[worker], search.random.choice(others)) if others else None
 
@@ -216,12 +215,12 @@ def _swap(search: _Search) -> _Change | None:
 
 def _resize(search: _Search) -> _Change | None:
     """A worker gets another size: one on the critical path, or any."""
-    sizes = search.weights.sizes
+    sizes = search.limits.sizes
     if len(sizes) < 2 or not search.own:
         return None
     on_path = sorted({search.worker_of[one] for one in search.path} & set(search.own))
     worker = search.random.choice(on_path if on_path and search.random.random() < 0.5 else search.own)
-    bounds = [search.weights.bounds[one] for one in search.members[worker]]
+    bounds = [search.limits.bounds[one] for one in search.members[worker]]
     least, most = max(low for low, _ in bounds), min(high for _, high in bounds)
     size = min(max(search.random.choice(sizes), least), most)
     return None if size == search.memory_mb[worker] else _Change(sizes=((worker, size),))
@@ -229,13 +228,13 @@ def _resize(search: _Search) -> _Change | None:
 
 def _resize_all(search: _Search) -> _Change | None:
     """All workers of one size get another one."""
-    sizes = search.weights.sizes
+    sizes = search.limits.sizes
     if len(sizes) < 2 or not search.own:
         return None
     before, size = search.memory_mb[search.random.choice(search.own)], search.random.choice(sizes)
     changed = []
     for worker in search.own:
-        bounds = [search.weights.bounds[one] for one in search.members[worker]]
+        bounds = [search.limits.bounds[one] for one in search.members[worker]]
         if search.memory_mb[worker] == before and all(low <= size <= high for low, high in bounds):
             changed.append((worker, size))
     return _Change(sizes=tuple(changed)) if changed and size != before else None

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compiler.planner.search.blocks import in_blocks
-from compiler.planner.search.candidate import Candidate
+from compiler.planner.candidate import Candidate
+from compiler.planner.clusters import clusterings
 from compiler.planner.search.flexible import flexible, trunk_pinned
-from compiler.planner.search.listing import listed
-from compiler.planner.search.weights import Weights
+from compiler.planner.search.limits import Limits
 
 STEP = 1.5
 """Numbers of workers that are tried grow by this factor."""
@@ -17,55 +16,45 @@ CROWDS = (2, 4)
 """So many times as many workers as may live at once are tried, too."""
 
 
-def pinned_seeds(weights: Weights) -> Iterator[Candidate]:
+def pinned_seeds(limits: Limits) -> Iterator[Candidate]:
     """Assignments, those first that a large graph should not go without.
 
     More workers than may live at once are not lost: they wait for an environment, and whoever is free takes the next,
     so that one long task holds up nobody who was pinned beside it.
     """
-    most = _most(weights)
-    counts, sizes = _counts(most), weights.sizes
-    fast = sizes[-1]
-    yield listed(weights, counts[-1], fast)
-    yield in_blocks(weights, counts[-1], fast)
-    yield listed(weights, 1, fast)
-    for count in _crowds(weights, most):
-        yield listed(weights, count, fast)
-        yield in_blocks(weights, count, fast)
-    for count in reversed(counts[1:-1]):
-        yield listed(weights, count, fast)
-        yield in_blocks(weights, count, fast)
-    for size in reversed(sizes[:-1]):
-        for count in reversed(counts):
-            yield listed(weights, count, size)
-            yield in_blocks(weights, count, size)
+    most = _most(limits)
+    counts, sizes = _counts(most), limits.sizes
+    pairs = [(sizes[-1], count) for count in (most, 1, *_crowds(limits, most), *reversed(counts[1:-1]))]
+    pairs += [(size, count) for size in reversed(sizes[:-1]) for count in reversed(counts)]
+    for size, count in dict.fromkeys(pairs):
+        yield from clusterings(limits.quick.figures, limits.size_of(size), count)
 
 
-def flexible_seeds(weights: Weights, planner: str) -> Iterator[Candidate]:
+def flexible_seeds(limits: Limits, planner: str) -> Iterator[Candidate]:
     """Plans whose workers are found at run time; none where the user says how many there are."""
-    if weights.problem.options.workers is not None:
+    if limits.problem.options.workers is not None:
         return
-    roots, concurrency = len(weights.quick.roots), weights.problem.options.concurrency
+    roots, concurrency = len(limits.quick.roots), limits.problem.options.concurrency
     entries = _counts(max(1, min(roots, concurrency - 1)))
-    for size in reversed(weights.sizes):
+    for size in reversed(limits.sizes):
         for count in reversed(entries):
-            yield flexible(weights, count, size, planner)
-            if (hybrid := trunk_pinned(weights, count, size, planner)) is not None:
+            yield flexible(limits, count, size, planner)
+            if (hybrid := trunk_pinned(limits, count, size, planner)) is not None:
                 yield hybrid
 
 
-def _most(weights: Weights) -> int:
+def _most(limits: Limits) -> int:
     """As many workers as the user says, or as may live at once besides the user's own; no more than tasks."""
-    problem, asked = weights.problem, weights.problem.options.workers
+    problem, asked = limits.problem, limits.problem.options.workers
     wanted = problem.options.concurrency - len(problem.pins[0]) if asked is None else asked
     return max(1, min(wanted, len(problem.graph)))
 
 
-def _crowds(weights: Weights, most: int) -> list[int]:
+def _crowds(limits: Limits, most: int) -> list[int]:
     """More than may live at once."""
-    if weights.problem.options.workers is not None:
+    if limits.problem.options.workers is not None:
         return []
-    return sorted({min(len(weights.problem.graph), most * times) for times in CROWDS} - {most})
+    return sorted({min(len(limits.problem.graph), most * times) for times in CROWDS} - {most})
 
 
 def _counts(most: int) -> list[int]:

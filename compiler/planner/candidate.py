@@ -1,4 +1,5 @@
-"""A candidate of a search: an assignment, or a plan that is none because workers of it are found at run time.
+"""A candidate of a planner that compares: an assignment, or a plan that is none because workers of it are found at run
+time.
 
 What a candidate is worth is not known here.
 """
@@ -23,7 +24,7 @@ class Candidate:
 
     worker_of: Sequence[int]
     memory_mb: Mapping[int, int]
-    origin: str
+    origin: str = ""
     plan: Plan | None = None
 
     @property

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from compiler.manifest.model import Sla
 from compiler.planner.candidate import Candidate, plan_of
 from compiler.planner.problem import Problem
-from compiler.planner.quick import Quick, Rough
+from compiler.planner.quick import Quick
+from compiler.planner.quick_run import Rough
 
 if TYPE_CHECKING:
     from compiler.planner.weather import Weather

@@ -4,9 +4,10 @@
    flexible plans, hybrids; and the plans of the other planners.
 2. **A quick estimate** of each assignment; the best of them, and those that nothing is both faster and cheaper than,
    are **simulated** (`search.judge`).
-3. **Local search** (`search.moves`) on the quick estimate, brought to scale by a simulation of where it starts, guided
-   by the critical path, from several starts, `ROUNDS` rounds in all at most or as many as the options say. What turns
-   out to be beyond a bound is brought back; where no money is spoken of, the fastest is made cheaper.
+3. **Local search** (`search.moves`) on the quick estimate and the drawn runs beside it (`search.estimates`), brought
+   to scale by a simulation of where it starts, guided by the critical path, from several starts, `ROUNDS` rounds in
+   all at most or as many as the options say. On its way it may exceed a bound, at a price that rises leg by leg; where
+   no money is spoken of, the fastest is made cheaper.
 4. What it found is simulated; the best of everything that was is looked at as closely as any plan, and of these the
    objective chooses (`search.objective`), by the same draws for all.
 
@@ -18,30 +19,33 @@ what comes out then is a plan for the shape of the graph, after a first look.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
+from math import inf
 from random import Random
 
-from compiler.manifest.model import Sla
 from compiler.planner.candidate import Candidate, candidate_of
 from compiler.planner.model import Plan
 from compiler.planner.problem import Problem
-from compiler.planner.quick import Quick, Rough
 from compiler.planner.registry import STRATEGIES
 from compiler.planner.search.effort import SEARCH, SEEDS, effort_for
+from compiler.planner.search.estimates import Estimates, Found
 from compiler.planner.search.judge import Judge, Judged, Scale
 from compiler.planner.search.limits import Limits
-from compiler.planner.search.moves import Found, improve
-from compiler.planner.search.objective import NOISE, Figures, choose, is_bounded, lack, preference, undominated
+from compiler.planner.search.moves import Terrain, improve
+from compiler.planner.search.objective import NOISE, Figures, choose, is_bounded, priced, undominated
 from compiler.planner.search.seeds import flexible_seeds, pinned_seeds
 
 NAME = "treadle"
-ROUNDS = 600
-FIRST_SEEDS, MOST_SEEDS = 3, 200
+ROUNDS = 3_000
+FIRST_SEEDS, LEAST_SEEDS, MOST_SEEDS = 3, 24, 400
 
-STARTS = 3
-"""Assignments from which a local search starts, where there are `FEW_ROUNDS` for each."""
+STARTS = 4
+LEGS = (30.0, 300.0, inf)
+"""Assignments from which a local search starts, where there are `FEW_ROUNDS` for each of its legs, and what in each leg
+a plan pays for what it lacks: so a way may lead through plans that are a little too dear or too late."""
 
 FEW_ROUNDS = 30
 
@@ -69,9 +73,10 @@ class _Search:
     def __init__(self, problem: Problem, rivals: Sequence[str]) -> None:
         self.problem = problem
         self.sla = problem.objective
-        self.limits = Limits(problem=problem, quick=Quick(problem))
+        self.estimates = Estimates(problem)
+        self.limits = Limits(problem=problem, quick=self.estimates.quick)
         self.found: dict[tuple[object, ...], Found] = {}
-        self.random = Random(problem.options.seed)
+        self.terrain = Terrain(limits=self.limits, estimates=self.estimates, random=Random(problem.options.seed))
         self.theirs = list(self._asked(rivals))
         self.seeds = pinned_seeds(self.limits)
         self._estimate([*islice(self.seeds, FIRST_SEEDS), *(one for one in self.theirs if one.is_pinned)])
@@ -83,14 +88,16 @@ class _Search:
 
     def run(self) -> Judged:
         judge = self.judge
-        self._estimate(islice(self.seeds, self.effort.estimates(SEEDS, 0, MOST_SEEDS)))
+        self._estimate(
+            islice(self.seeds, self.effort.estimates(SEEDS, LEAST_SEEDS if self.is_small else 0, MOST_SEEDS))
+        )
         judge.look([one for one in self.theirs if self.is_small or not one.is_pinned], len(self.theirs))
         judge.look(self._promising(Scale()), max(1, judge.left // 4))
         judge.look(list(flexible_seeds(self.limits, NAME)), max(1, judge.left // 3))
         self._search_on()
         self._save()
         judge.look(self._promising(self._scale()), judge.left)
-        finals = judge.finals(lambda figures: preference(figures, self.sla))
+        finals = judge.finals(lambda figures: priced(figures, self.sla))
         assert finals, "no candidate can end"
         return choose(finals, lambda one: one.figures, self.sla)
 
@@ -123,8 +130,7 @@ class _Search:
     def _estimate(self, candidates: Iterable[Candidate]) -> None:
         for one in candidates:
             if (key := one.key()) not in self.found:
-                rough = self.limits.quick.evaluate(one.worker_of, one.memory_mb)
-                self.found[key] = Found(candidate=one, rough=rough)
+                self.found[key] = self.estimates.of(one)
 
     def _promising(self, scale: Scale) -> list[Candidate]:
         """What was estimated: the best by the objective, those that nothing beats in both figures, and the best with
@@ -132,10 +138,10 @@ class _Search:
         """
 
         def figures(one: Found) -> Figures:
-            return scale(_figures(one.rough))
+            return scale(one.figures)
 
         known = list(self.found.values())
-        by_wish = sorted(known, key=lambda one: preference(figures(one), self.sla))
+        by_wish = sorted(known, key=lambda one: priced(figures(one), self.sla))
         front = undominated(known, figures)
         concurrency = self.problem.options.concurrency
         crowds = [one for one in by_wish if len(set(one.candidate.worker_of)) > concurrency]
@@ -145,7 +151,7 @@ class _Search:
     def _scale(self) -> Scale:
         """How far the estimates are off where the judge has seen both."""
         pairs = [
-            (_figures(self.found[key].rough), one.figures)
+            (self.found[key].figures, one.figures)
             for one in self.judge.found
             if (key := one.candidate.key()) in self.found
         ]
@@ -154,12 +160,14 @@ class _Search:
     # ---- search -----------------------------------------------------------------------------------------
 
     def _search_on(self) -> None:
-        """Local search from several starts, each by its own scale; what is found beyond a bound is brought back."""
-        starts = self._starts(max(1, min(STARTS, self.rounds // (2 * FEW_ROUNDS))))
+        """Local search from several starts, in legs: each by the scale of a simulation of where it begins."""
+        starts = self._starts(max(1, min(STARTS, self.rounds // (len(LEGS) * FEW_ROUNDS))))
+        rounds = self.rounds // (len(LEGS) * len(starts))
         for start in starts:
-            better = self._improved(start, self.sla, self.rounds // (2 * len(starts)))
-            if (judged := self._look(better)) is not None and lack(judged.figures, self.sla):
-                self._look(self._improved(better, self.sla, self.rounds // (2 * len(starts))))
+            at = start
+            for price in LEGS:
+                at = self._improved(at, partial(priced, sla=self.sla, price=price), rounds)
+            self._look(at)
 
     def _save(self) -> None:
         """Where nothing is said of money: the cheapest on from the fastest, as long as that takes no longer."""
@@ -168,35 +176,37 @@ class _Search:
         if is_bounded(self.sla) or found is None:
             return
         bounded = replace(self.sla, deadline_s=best.figures.seconds * (1 + NOISE / 2))
-        self._look(self._improved(found, bounded, self.rounds // 2))
+        self._look(self._improved(found, partial(priced, sla=bounded), self.rounds // 2))
 
     def _starts(self, count: int) -> list[Found]:
-        """The best by the objective that differ in what is estimated of them; simulated ones as they were judged."""
+        """The best by the objective, and the best if what they lack had a price, in turn, that differ in what is
+        thought of them. Simulated ones as they were judged."""
         scale = self._scale()
 
-        def wish(one: Found) -> tuple[float, ...]:
+        def figures(one: Found) -> Figures:
             judged = self.judge.of(one.candidate)
-            return preference(scale(_figures(one.rough)) if judged is None else judged.figures, self.sla)
+            return scale(one.figures) if judged is None else judged.figures
 
-        known = sorted(self.found.values(), key=wish)
-        apart = {(round(one.rough.makespan_s, 3), round(one.rough.cost_usd, 7)): one for one in reversed(known)}
-        return list(reversed(apart.values()))[:count]
+        known = [
+            sorted(self.found.values(), key=lambda one: priced(figures(one), self.sla, price))
+            for price in (inf, LEGS[0], LEGS[0] / 10)
+        ]
+        apart: dict[tuple[float, float], Found] = {}
+        for one in chain.from_iterable(zip(*known, strict=True)):
+            apart.setdefault((round(one.figures.seconds, 3), round(one.figures.usd, 7)), one)
+        return list(apart.values())[:count]
 
-    def _improved(self, start: Found, sla: Sla, rounds: int) -> Found:
+    def _improved(self, start: Found, wish: Callable[[Figures], tuple[float, ...]], rounds: int) -> Found:
         """What a local search makes of it, by the scale of its own simulation."""
         judged = self._look(start)
-        scale = self._scale() if judged is None else Scale.of([(_figures(start.rough), judged.figures)])
+        scale = self._scale() if judged is None else Scale.of([(start.figures, judged.figures)])
 
-        def worth(rough: Rough) -> tuple[float, ...]:
-            return preference(scale(_figures(rough)), sla)
+        def worth(figures: Figures) -> tuple[float, ...]:
+            return wish(scale(figures))
 
-        better = improve(self.limits, start, worth, rounds, self.random)
+        better = improve(self.terrain, start, worth, rounds)
         return self.found.setdefault(better.candidate.key(), better)
 
     def _look(self, found: Found) -> Judged | None:
         self.judge.look([found.candidate], 1)
         return self.judge.of(found.candidate)
-
-
-def _figures(rough: Rough) -> Figures:
-    return Figures(seconds=rough.makespan_s, usd=rough.cost_usd)

@@ -18,16 +18,16 @@ from compiler.planner.problem import Problem
 PART = 0.1
 """Of the predicted makespan."""
 
-LEAST_S, MOST_S = 0.5, 10.0
+LEAST_S, MOST_S = 1.0, 10.0
 GUESSED_S = 0.25
 
-ESTIMATED_S = 12e-6
+ESTIMATED_S = 20e-6
 """A task of a candidate that is made and estimated."""
 
-SIMULATED_S = 180e-6
+SIMULATED_S = 250e-6
 """A task of a run that is simulated."""
 
-SEEDS, SEARCH, ROUGH, FINAL = 0.1, 0.2, 0.4, 0.3
+SEEDS, SEARCH, ROUGH, FINAL = 0.1, 0.35, 0.25, 0.3
 """What part goes into candidates by rule, local search, rough looks, and looking closely."""
 
 

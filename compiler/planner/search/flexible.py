@@ -63,9 +63,9 @@ NARROW = 2
 def _trunk(limits: Limits) -> frozenset[int]:
     """The tasks at the end of the graph with never more than so many at one distance from it."""
     problem = limits.problem
-    height = [0] * len(problem.graph)
+    height, outputs = [0] * len(problem.graph), limits.quick.figures.outputs
     for instance in reversed(problem.order):
-        height[instance] = max((height[consumer] + 1 for consumer, _ in limits.quick.consumers[instance]), default=0)
+        height[instance] = max((height[consumer] + 1 for consumer, _ in outputs[instance]), default=0)
     levels: list[list[int]] = [[] for _ in range(max(height, default=-1) + 1)]
     for instance, level in enumerate(height):
         levels[level].append(instance)

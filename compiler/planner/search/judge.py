@@ -1,8 +1,8 @@
 """The judge of a search: simulations of candidates, as many as the effort allows.
 
-Many are looked at roughly, with few simulations each; a few, the best of them, as `look_ahead` looks at any plan. All
-are judged by the same draws, so that what is told apart is the plans and not the weather. Where that is too much work,
-a rough look is one run, in which everything takes what it takes in the middle; of a large graph there is no other.
+Many are looked at roughly: one run in the middle, and the draws beside it. A few, the best of them, are looked at as
+`look_ahead` looks at any plan. All are judged by the same draws, so that what is told apart is the plans and not the
+weather. Of a large graph the run in the middle has to do.
 """
 
 from __future__ import annotations
@@ -17,17 +17,12 @@ from compiler.planner.model import Plan
 from compiler.planner.outlook import Outlook, look_ahead, middle_run, runs_worth
 from compiler.planner.problem import Problem
 from compiler.planner.search.effort import FINAL, ROUGH, Effort
+from compiler.planner.search.estimates import LARGE
 from compiler.planner.search.objective import Figures
 from compiler.simulate.world import Deadlock
 
-ROUGH_RUNS = 4
-ENOUGH = 12
-"""With fewer rough looks of so many runs, one run each has to do."""
-
-ROUGH_LEAST, ROUGH_MOST = 6, 40
-FINAL_LEAST, FINAL_MOST = 2, 5
-LARGE = 5_000
-"""Tasks from which on a candidate is judged by one run."""
+ROUGH_LEAST, ROUGH_MOST = 6, 60
+FINAL_LEAST, FINAL_MOST = 2, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,10 +40,8 @@ class Judge:
     def __init__(self, problem: Problem, planner: str, effort: Effort) -> None:
         self._problem, self._planner, self._effort = problem, planner, effort
         self._is_large = len(problem.graph) > LARGE
-        are_enough = effort.simulations(ROUGH, 0, ENOUGH, ROUGH_RUNS + 1) == ENOUGH
-        self._rough_runs = ROUGH_RUNS if are_enough else 1
         least = FINAL_LEAST if self._is_large else ROUGH_LEAST
-        self.left = effort.simulations(ROUGH, least, ROUGH_MOST, _simulated(self._rough_runs))
+        self.left = effort.simulations(ROUGH, least, ROUGH_MOST)
         self._known: dict[tuple[object, ...], Judged | None] = {}
 
     @property
@@ -64,7 +57,7 @@ class Judge:
                 return
             if (key := candidate.key()) not in self._known:
                 self.left, most = self.left - 1, most - 1
-                self._known[key] = self._judged(candidate, self._rough_runs)
+                self._known[key] = self._judged(candidate, 1)
 
     def of(self, candidate: Candidate) -> Judged | None:
         """What came of a candidate, if it was looked at and can end."""
@@ -74,9 +67,9 @@ class Judge:
         """The best of those, looked at as closely as any plan is."""
         best = sorted(self.found, key=lambda one: rank(one.figures))
         runs = runs_worth(self._problem, best[0].figures.seconds) if best else 0
-        if runs <= self._rough_runs == 1 or self._is_large:
+        if runs <= 1 or self._is_large:
             return best
-        count = self._effort.simulations(FINAL, FINAL_LEAST, FINAL_MOST, _simulated(runs))
+        count = self._effort.simulations(FINAL, FINAL_LEAST, FINAL_MOST, runs + 1)
         close = [self._judged(one.candidate, None) for one in best[:count]]
         return [one for one in close if one is not None]
 
@@ -93,11 +86,6 @@ class Judge:
             return None
         figures = Figures(seconds=outlook.statistic(problem.objective), usd=outlook.cost.usd)
         return Judged(candidate=candidate, plan=plan, figures=figures, outlook=None if runs else outlook)
-
-
-def _simulated(runs: int) -> int:
-    """Simulations that a look with so many runs takes."""
-    return runs + 1 if runs > 1 else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

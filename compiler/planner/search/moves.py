@@ -13,33 +13,36 @@ from dataclasses import dataclass, replace
 from math import inf
 from random import Random
 
-from compiler.planner.candidate import Candidate
-from compiler.planner.quick import Rough
+from compiler.planner.search.estimates import Estimates, Found
 from compiler.planner.search.limits import Limits
+from compiler.planner.search.objective import Figures
 
-Worth = Callable[[Rough], tuple[float, ...]]
+Worth = Callable[[Figures], tuple[float, ...]]
 """What an estimate is worth: the less, the better."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Found:
-    """A candidate with its estimate."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terrain:
+    """What searches of one problem have in common."""
 
-    candidate: Candidate
-    rough: Rough
+    limits: Limits
+    estimates: Estimates
+    random: Random
 
 
-def improve(limits: Limits, start: Found, worth: Worth, rounds: int, random: Random) -> Found:
+def improve(terrain: Terrain, start: Found, worth: Worth, rounds: int) -> Found:
     """The best that so many rounds of changes lead to; `start` is pinned throughout."""
-    return _Search(limits, start, worth, random).run(rounds)
+    return _Search(terrain, start, worth).run(rounds)
 
 
 class _Search:
-    def __init__(self, limits: Limits, start: Found, worth: Worth, random: Random) -> None:
-        self.limits, self.best, self.worth, self.random = limits, start, worth, random
-        self.value = worth(start.rough)
+    def __init__(self, terrain: Terrain, start: Found, worth: Worth) -> None:
+        limits, estimates = terrain.limits, terrain.estimates
+        self.limits, self.estimates, self.random = limits, estimates, terrain.random
+        self.best, self.worth = start, worth
+        self.value = worth(start.figures)
         self.pins = limits.problem.pins
-        self.inputs = limits.quick.figures.inputs
+        self.inputs, self.outputs = estimates.quick.figures.inputs, estimates.quick.figures.outputs
         asked = limits.problem.options.workers
         self.most = inf if asked is None else max(asked, len(set(start.candidate.worker_of)) - len(self.pins[0]))
         self.free = [n for n in range(len(self.pins[1])) if not limits.problem.is_pinned(n)]
@@ -73,9 +76,9 @@ class _Search:
         used = set(worker_of)
         memory_mb = {worker: size for worker, size in memory_mb.items() if worker in used}
         candidate = replace(self.best.candidate, worker_of=worker_of, memory_mb=memory_mb, plan=None)
-        rough = self.limits.quick.evaluate(worker_of, memory_mb)
-        if (value := self.worth(rough)) < self.value:
-            self.best, self.value = Found(candidate=candidate, rough=rough), value
+        found = self.estimates.of(candidate)
+        if (value := self.worth(found.figures)) < self.value:
+            self.best, self.value = found, value
             self._look()
 
     # ---- who may go where -------------------------------------------------------------------------------
@@ -110,7 +113,7 @@ class _Search:
             found.append(one)
             for producer, _ in self.inputs[one]:
                 is_here = self.worker_of[producer] == worker and producer not in seen
-                if is_here and len({c for c, _ in self.limits.quick.consumers[producer]}) == 1:
+                if is_here and len({c for c, _ in self.outputs[producer]}) == 1:
                     seen.add(producer)
                     waiting.append(producer)
         return found

@@ -49,15 +49,17 @@ def _beyond(value: float, limit: float | None) -> float:
     return value / limit - 1 if limit > 0 else inf
 
 
-def preference(figures: Figures, sla: Sla) -> tuple[float, float, float]:
-    """The less, the better: what is lacking, then what counts, then the other figure."""
-    wanted = (figures.seconds, figures.usd) if sla.deadline_s is None else (figures.usd, figures.seconds)
-    return lack(figures, sla), *wanted
+def priced(figures: Figures, sla: Sla, price: float = inf) -> tuple[float, float, float]:
+    """The less, the better: what is lacking, then what counts, then the other figure. With a price what is lacking
+    makes what counts so many times worse."""
+    wanted, other = (figures.seconds, figures.usd) if sla.deadline_s is None else (figures.usd, figures.seconds)
+    lacking = lack(figures, sla)
+    return (lacking, wanted, other) if price == inf else (0.0, wanted * (1 + price * lacking), other)
 
 
 def choose(candidates: Sequence[T], figures: Callable[[T], Figures], sla: Sla) -> T:
     """The one that the objective wants; of equals the first."""
-    best = min(candidates, key=lambda one: preference(figures(one), sla))
+    best = min(candidates, key=lambda one: priced(figures(one), sla))
     if is_bounded(sla):
         return best
     enough = figures(best).seconds * (1 + NOISE)

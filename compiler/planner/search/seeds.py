@@ -9,8 +9,8 @@ from compiler.planner.clusters import clusterings
 from compiler.planner.search.flexible import flexible, trunk_pinned
 from compiler.planner.search.limits import Limits
 
-STEP = 1.5
-"""Numbers of workers that are tried grow by this factor."""
+COARSE, FINE = 1.5, 1.1
+"""Numbers of workers that are tried grow by these factors."""
 
 CROWDS = (2, 4)
 """So many times as many workers as may live at once are tried, too."""
@@ -22,10 +22,13 @@ def pinned_seeds(limits: Limits) -> Iterator[Candidate]:
     More workers than may live at once are not lost: they wait for an environment, and whoever is free takes the next,
     so that one long task holds up nobody who was pinned beside it.
     """
-    most = _most(limits)
-    counts, sizes = _counts(most), limits.sizes
-    pairs = [(sizes[-1], count) for count in (most, 1, *_crowds(limits, most), *reversed(counts[1:-1]))]
+    most, sizes = _most(limits), limits.sizes
+    counts, fast = _counts(most, COARSE), sizes[-1]
+    middle = counts[len(counts) // 2]
+    pairs = [(size, count) for size in reversed(sizes) for count in (most, 1, middle)]
+    pairs += [(fast, count) for count in (*_crowds(limits, most), *reversed(counts))]
     pairs += [(size, count) for size in reversed(sizes[:-1]) for count in reversed(counts)]
+    pairs += [(size, count) for size in reversed(sizes) for count in reversed(_counts(most, FINE))]
     for size, count in dict.fromkeys(pairs):
         yield from clusterings(limits.quick.figures, limits.size_of(size), count)
 
@@ -35,7 +38,7 @@ def flexible_seeds(limits: Limits, planner: str) -> Iterator[Candidate]:
     if limits.problem.options.workers is not None:
         return
     roots, concurrency = len(limits.quick.roots), limits.problem.options.concurrency
-    entries = _counts(max(1, min(roots, concurrency - 1)))
+    entries = _counts(max(1, min(roots, concurrency)), COARSE)
     for size in reversed(limits.sizes):
         for count in reversed(entries):
             yield flexible(limits, count, size, planner)
@@ -57,10 +60,10 @@ def _crowds(limits: Limits, most: int) -> list[int]:
     return sorted({min(len(limits.problem.graph), most * times) for times in CROWDS} - {most})
 
 
-def _counts(most: int) -> list[int]:
-    """1, 2, 3, 5, 7 and so on up to `most`, which is one of them."""
+def _counts(most: int, step: float) -> list[int]:
+    """1, 2, 3 and so on up to `most`, which is one of them, growing by that factor at least."""
     found, count = [], 1.0
     while count < most:
         found.append(int(count))
-        count = max(count + 1, count * STEP)
+        count = max(count + 1, count * step)
     return [*dict.fromkeys(found), most]

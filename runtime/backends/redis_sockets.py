@@ -10,9 +10,11 @@ None tells the server the name and the version of the client library, which woul
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from inspect import signature
+from traceback import walk_tb
 from typing import Any
 
 from redis.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
@@ -70,7 +72,18 @@ class TcpConnection(Guarded, Connection):
 
 
 class TlsConnection(Guarded, SSLConnection):
-    """rediss://"""
+    """rediss://. Where the server goes away between the connection and the handshake, `ssl.SSLSocket` fails while it is
+    made and stays open, closed by nobody: it is found where the error comes from, and closed here.
+    """
+
+    def _wrap_socket_with_ssl(self, sock: socket.socket) -> Any:
+        try:
+            return super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call]
+        except OSError as err:
+            for frame, _ in walk_tb(err.__traceback__):
+                if isinstance(made := frame.f_locals.get("self"), ssl.SSLSocket):
+                    made.close()
+            raise
 
 
 class UnixConnection(Guarded, UnixDomainSocketConnection):

@@ -1,6 +1,7 @@
 """A trace as a manifest with its functions: each task takes its recorded time, each file is an output and an edge.
 
-Every program of the trace becomes a function of its own, so that a history knows them apart. Times and sizes stand in
+Every program of the trace becomes a function of its own, so that a history knows them apart, and those of other traces,
+too: what they take is said by the trace, not by their code, which is the same everywhere. Times and sizes stand in
 the manifest as they were recorded; the params `time_scale` and `bytes_scale` say what is made of them.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 from compiler.importers.naming import identifiers, workflow_name
 from compiler.importers.scales import Scales
@@ -19,7 +21,8 @@ from runtime.quantities import format_duration
 FUNCTIONS_HEAD = '''\
 """The programs of a recorded run: each takes as long as it took, reads what it read, and writes as many bytes.
 
-`how` is sleep, or burn for work on the CPU. What a task read from outside of the workflow it reads from memory.
+`how` is sleep, or burn for work on the CPU. What a task read from outside of the workflow it reads from memory. `trace`
+tells programs of one recorded run from those of another, whose history is not theirs.
 """
 
 import time
@@ -45,7 +48,7 @@ def work(seconds, reads, writes, files, how):
 '''
 FUNCTION = '''
 
-def {function}(seconds, reads, writes, files, how):
+def {function}(seconds, reads, writes, files, how, trace="{trace}"):
     """{program}"""
     return work(seconds, reads, writes, files, how)
 '''
@@ -77,11 +80,18 @@ class Names:
 
 def functions_text(trace: Trace, names: Names) -> str:
     """The module of functions."""
+    digest = _digest(trace)
     made = [
-        FUNCTION.format(function=function, program=_one_line(category))
+        FUNCTION.format(function=function, program=_one_line(category), trace=digest)
         for category, function in names.functions.items()
     ]
     return FUNCTIONS_HEAD + "".join(made)
+
+
+def _digest(trace: Trace) -> str:
+    """Of what ran, and how long."""
+    ran = [(task.key, task.category, task.runtime_s) for task in trace.tasks]
+    return sha256(repr((trace.name, ran)).encode()).hexdigest()[:16]
 
 
 def manifest_text(trace: Trace, wiring: Wiring, names: Names, scales: Scales, *, source: str) -> str:

@@ -60,6 +60,17 @@ def test_its_history_is_one_of_its_own_functions_without_start_ups(treadle: Trea
     assert graph["makespans"] == [] and all(env["seconds"] == {} for env in graph["environments"])
 
 
+def test_programs_of_one_name_in_two_traces_have_histories_of_their_own(treadle: Treadle, tmp_path: Path) -> None:
+    def marks(folder: str, runtime: float, *options: str) -> object:
+        (tmp_path / f"{folder}.json").write_text(trace_text(task("only_ID1", runtime=runtime)))
+        assert treadle("import", "wfformat", f"{folder}.json", "-o", folder, *options).code == 0
+        return treadle("plan", f"{folder}/workflow.yaml", "--no-outlook", "--json").json["functions"]
+
+    quick = marks("quick", 1.0)
+    assert marks("slow", 100.0) != quick
+    assert marks("scaled", 1.0, "--time-scale", "0.5") == quick
+
+
 def test_long_tasks_have_a_timeout_of_their_own(treadle: Treadle, tmp_path: Path) -> None:
     short, long = task("short", runtime=149.0), task("long_1", runtime=20.0, parents=["short"])
     path = tmp_path / "long.json"

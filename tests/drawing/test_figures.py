@@ -6,42 +6,16 @@ from compiler.drawing.figures import TaskFigures, figures_of
 from compiler.drawing.lanes import Bar, Kind, lanes_of, merged
 from compiler.drawing.shape import Shape, shape_of_graph
 from runtime.critical_path import CriticalPath
-from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
-from runtime.timeline import InvocationSpans, Timeline
+from runtime.measures.spans import InputSpan, OutputSpan, TaskSpan
+from runtime.timeline import InvocationSpans
 from tests.factories import make_graph
+from tests.timelines import invocation, span, start_up, timeline
 
 
 def worker(name: str, *spans: TaskSpan, token: str = "1", called_at: float = 100.0) -> InvocationSpans:
-    start = StartUp(
-        run="r",
-        worker=name,
-        incarnation=token,
-        env_class="512",
-        memory_mb=512,
-        state="cold",
-        invoke_time=called_at,
-        start_time=called_at + 1,
-        ended_at=max((span.started_at + span.exec_s for span in spans), default=called_at + 1),
-    )
-    return InvocationSpans(start_up=start, spans=spans, is_complete=True)
-
-
-def ran(task: str, started_at: float, exec_s: float, **fields: object) -> TaskSpan:
-    given: dict[str, object] = {"attempt": 1, "outcome": "done"}
-    return TaskSpan(task=task, started_at=started_at, exec_s=exec_s, **{**given, **fields})  # type: ignore[arg-type]
-
-
-def timeline(*invocations: InvocationSpans) -> Timeline:
-    return Timeline(
-        run="r",
-        workflow="t",
-        planner="p",
-        sla="",
-        graph_signature="",
-        invoked_at=100.0,
-        last_commit=110.0,
-        invocations=invocations,
-    )
+    ended_at = max((one.started_at + one.exec_s for one in spans), default=called_at + 1)
+    times = {"invoke_time": called_at, "start_time": called_at + 1, "ended_at": ended_at}
+    return invocation(start_up(worker=name, incarnation=token, memory_mb=512, **times), *spans)
 
 
 def shape_of(text: str) -> Shape:
@@ -50,7 +24,7 @@ def shape_of(text: str) -> Shape:
 
 def test_figures_are_those_of_the_attempt_that_was_done() -> None:
     shape = shape_of("a->b")
-    done = ran(
+    done = span(
         "a",
         104,
         2,
@@ -58,7 +32,7 @@ def test_figures_are_those_of_the_attempt_that_was_done() -> None:
         local_bytes=5,
         outputs=(OutputSpan(name=None, bytes=7, is_stored=True),),
     )
-    seen = timeline(worker("w0", ran("a", 101, 1, outcome="failed")), worker("w0", done, token="2", called_at=103))
+    seen = timeline(worker("w0", span("a", 101, 1, outcome="failed")), worker("w0", done, token="2", called_at=103))
     assert figures_of(shape, timeline=seen, sources=["history", ""]) == [
         TaskFigures(
             worker="w0", memory_mb=512, input_bytes=15, output_bytes=7, start_s=4.0, exec_s=2.0, source="history"
@@ -68,8 +42,8 @@ def test_figures_are_those_of_the_attempt_that_was_done() -> None:
 
 
 def test_invocations_of_earlier_launches_are_counted_and_not_drawn() -> None:
-    early = worker("w0", ran("a", 51, 1), called_at=50)
-    lanes = lanes_of(timeline(early, worker("w0", ran("b", 101, 1), token="2")), CriticalPath(steps=()))
+    early = worker("w0", span("a", 51, 1), called_at=50)
+    lanes = lanes_of(timeline(early, worker("w0", span("b", 101, 1), token="2")), CriticalPath(steps=()))
     assert lanes.earlier == 1
     assert [lane.turn for lane in lanes.lanes] == [1]
 

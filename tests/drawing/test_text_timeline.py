@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from compiler.drawing.text_timeline import CHARACTERS, timeline_lines
-from runtime.measures.spans import StartUp, TaskSpan
-from runtime.timeline import InvocationSpans, Timeline
+from runtime.timeline import Timeline
 from tests.drawing.timelines import HOSTILE, random_shape, random_timeline
+from tests.timelines import invocation, span, start_up, timeline
 
 
 def cells(text: str) -> int:
@@ -21,32 +21,9 @@ def cells(text: str) -> int:
 
 def two_tasks() -> Timeline:
     """w0 starts cold for 2 s, loads for 1 s, runs for 4 s, waits for 1 s and runs for 2 s."""
-    start = StartUp(
-        run="r",
-        worker="w0",
-        incarnation="1",
-        env_class="512",
-        memory_mb=512,
-        state="cold",
-        invoke_time=100.0,
-        start_time=102.0,
-        code_load_s=1.0,
-        ended_at=110.0,
-    )
-    first = TaskSpan(task="task0", attempt=1, outcome="done", started_at=103.0, exec_s=4.0)
-    second = TaskSpan(
-        task="task1", attempt=1, outcome="done", started_at=108.0, exec_s=2.0, wait_inputs_s=1.0, committed_at=110.0
-    )
-    return Timeline(
-        run="r",
-        workflow="t",
-        planner="simple",
-        sla="",
-        graph_signature="",
-        invoked_at=100.0,
-        last_commit=110.0,
-        invocations=(InvocationSpans(start_up=start, spans=(first, second), is_complete=True),),
-    )
+    start = start_up(worker="w0", start_time=102.0, code_load_s=1.0)
+    second = span("task1", 108.0, 2.0, wait_inputs_s=1.0, committed_at=110.0)
+    return timeline(invocation(start, span("task0", 103.0, 4.0), second))
 
 
 def test_each_character_is_what_took_most_of_its_time() -> None:

@@ -14,41 +14,7 @@ from runtime.moments import Part
 from runtime.quantities import seconds_text
 from runtime.runs.summary import Summary, summarize
 from runtime.runs.summary_views import WIDTH, summary_lines, summary_object
-from runtime.timeline import InvocationSpans, Timeline
-
-
-def start_up(**fields: object) -> StartUp:
-    given: dict[str, object] = {
-        "run": "1_w_0_0",
-        "worker": "w",
-        "incarnation": "t",
-        "env_class": "1769",
-        "memory_mb": 1769,
-    }
-    given |= {"state": "cold", "invoke_time": 100.0, "start_time": 100.25, "ended_at": 110.0}
-    return StartUp(**{**given, **fields})  # type: ignore[arg-type]
-
-
-def span(task: str, started_at: float, exec_s: float, **fields: object) -> TaskSpan:
-    given: dict[str, object] = {"task": task, "attempt": 1, "outcome": "done"}
-    return TaskSpan(**{**given, "started_at": started_at, "exec_s": exec_s, **fields})  # type: ignore[arg-type]
-
-
-def timeline(*invocations: InvocationSpans) -> Timeline:
-    return Timeline(
-        run="1_w_0_0",
-        workflow="w",
-        planner="simple",
-        sla="average",
-        graph_signature="0",
-        invoked_at=100.0,
-        last_commit=110.0,
-        invocations=invocations,
-    )
-
-
-def invocation(start: StartUp, *spans: TaskSpan, is_complete: bool = True) -> InvocationSpans:
-    return InvocationSpans(start_up=start, spans=spans, is_complete=is_complete)
+from tests.timelines import invocation, span, start_up, timeline
 
 
 def summary_of(start: StartUp, *spans: TaskSpan) -> Summary:

@@ -10,10 +10,11 @@ from compiler.planner.outlook import middle_run
 from compiler.planner.problem import Problem
 from compiler.planner.strategies import STRATEGIES
 from runtime.critical_path import CriticalPath, critical_path
-from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
+from runtime.measures.spans import InputSpan, OutputSpan, TaskSpan
 from runtime.moments import Part
 from runtime.timeline import InvocationSpans, Timeline
 from tests.factories import make_graph, make_tree
+from tests.timelines import invocation, span, start_up, timeline
 
 
 def follows_on(path: CriticalPath, timeline: Timeline) -> None:
@@ -25,27 +26,11 @@ def follows_on(path: CriticalPath, timeline: Timeline) -> None:
 
 
 def made(start: dict[str, float], *spans: TaskSpan, worker: str = "w0") -> InvocationSpans:
-    up = StartUp(
-        run="r", worker=worker, incarnation=worker, env_class="c", memory_mb=512, state="cold", ended_at=99.0, **start
-    )
-    return InvocationSpans(start_up=up, spans=spans, is_complete=True)
+    return invocation(start_up(worker=worker, incarnation=worker, ended_at=99.0, **start), *spans)
 
 
-def span(task: str, at: float, took: float, **more: object) -> TaskSpan:
-    return TaskSpan(task=task, attempt=1, outcome="done", started_at=at, exec_s=took, **more)  # type: ignore[arg-type]
-
-
-def timeline(last: float, *invocations: InvocationSpans) -> Timeline:
-    return Timeline(
-        run="r",
-        workflow="w",
-        planner="p",
-        sla="average",
-        graph_signature="",
-        invoked_at=10.0,
-        last_commit=last,
-        invocations=invocations,
-    )
+def run_until(last: float, *invocations: InvocationSpans) -> Timeline:
+    return timeline(*invocations, invoked_at=10.0, last_commit=last)
 
 
 @pytest.mark.parametrize("planner", ["simple", "wukong", "uniform"])
@@ -78,7 +63,7 @@ def test_the_producer_that_came_last_is_on_the_path_and_its_way_here_is_a_transf
         span("c", 14.0, 1.0, commit_s=0.5, committed_at=15.5, inputs=(InputSpan(slot="a", bytes=9, source="hint"),)),
         worker="w1",
     )
-    run = timeline(15.5, first, other)
+    run = run_until(15.5, first, other)
     path = critical_path(run, {"c": ["a", "b"]})
     follows_on(path, run)
     assert path.tasks == (("a", "w0"), ("c", "w1"))
@@ -92,7 +77,7 @@ def test_who_called_a_worker_is_on_the_path_before_its_start():
     called = made(
         {"invoke_time": 13.6, "start_time": 14.6}, span("b", 14.6, 1.0, commit_s=0.5, committed_at=16.1), worker="w1"
     )
-    run = timeline(16.1, first, called)
+    run = run_until(16.1, first, called)
     path = critical_path(run, {"b": ["a"]})
     follows_on(path, run)
     assert path.seconds[Part.START_UP_COLD] == pytest.approx(2.0)
@@ -106,7 +91,7 @@ def test_a_wait_for_an_environment_is_on_the_path_between_the_call_and_the_start
         span("b", 17.5, 1.0, commit_s=0.5, committed_at=19.0),
         worker="w1",
     )
-    run = timeline(19.0, first, called)
+    run = run_until(19.0, first, called)
     path = critical_path(run, {"b": ["a"]})
     follows_on(path, run)
     assert path.seconds == {
@@ -123,14 +108,14 @@ def test_clocks_that_disagree_and_lost_records_leave_a_whole_path():
     other = made(
         {"invoke_time": 10.0, "start_time": 10.5}, span("c", 14.2, 1.0, commit_s=0.5, committed_at=15.7), worker="w1"
     )
-    run = timeline(15.7, first, other)
+    run = run_until(15.7, first, other)
     follows_on(critical_path(run, {"c": ["a", "lost"]}), run)
-    alone = timeline(15.7, other)
+    alone = run_until(15.7, other)
     follows_on(critical_path(alone, {"c": ["lost"]}), alone)
 
 
 def test_a_run_that_stored_nothing_has_no_path():
-    assert critical_path(timeline(0.0), {}).steps == ()
+    assert critical_path(run_until(0.0), {}).steps == ()
 
 
 def test_an_output_that_was_stored_before_the_last_of_its_task_called_its_consumer():
@@ -143,7 +128,7 @@ def test_an_output_that_was_stored_before_the_last_of_its_task_called_its_consum
     called = made(
         {"invoke_time": 13.6, "start_time": 14.6}, span("b", 14.6, 8.0, commit_s=0.5, committed_at=23.1), worker="w1"
     )
-    run = timeline(23.1, first, called)
+    run = run_until(23.1, first, called)
     path = critical_path(run, {"b": ["a"]})
     follows_on(path, run)
     assert [task for task, _ in path.tasks] == ["a", "b"]

@@ -87,15 +87,16 @@ class Judge:
         )
 
     def simulate(self, judged: Judged) -> Judged:
-        """What the plan's outlook says, from fewer simulations; a large graph as it was judged."""
+        """What the plan's outlook says, set right by earlier runs; a large graph as it was judged."""
         from compiler.planner.outlook import look_ahead
+        from compiler.planner.recalibration import recalibrated
 
         problem, candidate = self.problem, judged.candidate
         count = max(1, len(problem.graph))
         if count > SIMULATED:
             return judged
         runs = 1 if self._is_guessed else min(SIMULATIONS, SIMULATED // count)
-        outlook = look_ahead(problem, plan_of(problem, "", candidate), runs=runs)
+        outlook = recalibrated(problem, "", look_ahead(problem, plan_of(problem, "", candidate), runs=runs))
         return replace(judged, statistic_s=outlook.statistic(problem.objective), cost_usd=outlook.cost.usd)
 
 

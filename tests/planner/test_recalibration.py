@@ -7,12 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from compiler.manifest.model import Sla
+from compiler.planner.model import PlanOptions
 from compiler.planner.outlook import look_ahead
 from compiler.planner.problem import Problem
 from compiler.planner.recalibration import conformal_quantiles, next_residual, promise_from, recalibrated
 from compiler.planner.strategies import STRATEGIES
 from runtime.history.records import RunRow
 from tests.factories import make_tree
+from tests.planner.problems import known_problem
 
 
 def run(number: int, makespan_s: float, *, planner: str = "simple", model_s: float = 1.0) -> RunRow:
@@ -121,3 +124,18 @@ def test_a_promise_tells_every_percentile_and_the_rank_of_a_run(outlook):
     assert promise.within(50) == pytest.approx(1.5)
     assert promise.within(99.9) == promise.within(99)
     assert [promise.rank(seconds) for seconds in (0.5, promise.within(95), 1.9501, 3.0)] == [0, 94, 95, 99]
+
+
+@pytest.mark.parametrize("planner", ["treadle", "uniform"])
+@pytest.mark.parametrize("count", [8, 30])
+def test_a_deadline_is_met_by_the_promise_and_not_by_the_simulation_alone(planner, count):
+    """Of runs that took twice as long as was simulated, by a planner that would rather be cheap than early."""
+
+    def promised(deadline_s):
+        sla = Sla(percentile=90, deadline_s=deadline_s)
+        problem = known_problem(make_tree(8), seconds=1.0, sla=sla, options=PlanOptions(concurrency=4, rounds=20))
+        problem.predictions.own_runs = [run(n, 2.0 + 0.1 * (n % 3), planner=planner) for n in range(count)]
+        return recalibrated(problem, planner, look_ahead(problem, STRATEGIES[planner](problem))).quantile(90)
+
+    soonest = promised(1e-3)
+    assert promised(soonest * 1.3) <= soonest * 1.3

@@ -3,6 +3,7 @@
 Many are looked at roughly: one run in the middle, and the draws beside it. A few, the best of them, are looked at as
 `look_ahead` looks at any plan. All are judged by the same draws, so that what is told apart is the plans and not the
 weather. Of a large graph the run in the middle has to do.
+Figures are those that would be promised, by which deadlines are met or missed: set right by earlier runs.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from compiler.planner.cost import timeline_cost
 from compiler.planner.model import Plan
 from compiler.planner.outlook import Outlook, look_ahead, middle_run, runs_worth
 from compiler.planner.problem import Problem
+from compiler.planner.recalibration import recalibrated
 from compiler.planner.search.effort import FINAL, ROUGH, Effort
 from compiler.planner.search.estimates import LARGE
 from compiler.planner.search.objective import Figures
@@ -84,7 +86,8 @@ class Judge:
             outlook = look_ahead(problem, plan, runs=runs)
         except Deadlock:
             return None
-        figures = Figures(seconds=outlook.statistic(problem.objective), usd=outlook.cost.usd)
+        promised = recalibrated(problem, self._planner, outlook)
+        figures = Figures(seconds=promised.statistic(problem.objective), usd=outlook.cost.usd)
         return Judged(candidate=candidate, plan=plan, figures=figures, outlook=None if runs else outlook)
 
 

@@ -226,7 +226,7 @@ class Link:
             yield batch
 
     def read_stream(self, key: str, after: str, timeout_s: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        """Block for stream entries newer than `after`; ends a read that goes on in another thread.
+        """Block for stream entries newer than `after`; ends a read that goes on in another thread, with `Superseded`.
 
         A lost connection brings nothing, which a wake-up may: whoever waits looks at the state, and hears of it there.
         """

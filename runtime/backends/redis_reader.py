@@ -16,6 +16,10 @@ from runtime.backends.redis_pool import BoundedPool
 from runtime.backends.redis_sockets import Guarded
 
 
+class Superseded(Exception):
+    """A newer read has begun: who goes on in spite of it would end that one in turn."""
+
+
 class StreamReader:
     """XREAD on the connections of the pool that `pool_of` names for a key."""
 
@@ -26,19 +30,19 @@ class StreamReader:
         self._reading: Guarded | None = None
 
     def read(self, key: str, after: str, block_ms: int) -> Any:
-        """The reply; None when nothing came, or a newer read has begun. Raises what redis-py raises."""
+        """The reply; None when nothing came. Raises `Superseded`, and what redis-py raises."""
         number = self._begin()
         pool = self._pool_of(key)
         connection = pool.get_connection()
         try:
             if not self._reads_on(connection, number):
-                return None
+                raise Superseded
             connection.send_command("XREAD", "BLOCK", block_ms, "STREAMS", key, after)
             return connection.read_response()
-        except (redis.ConnectionError, OSError):
+        except (redis.ConnectionError, OSError) as err:
             if number == self._reads:
                 raise
-            return None
+            raise Superseded from err
         finally:
             self._ended(connection)
             pool.release(connection)

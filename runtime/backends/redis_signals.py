@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from runtime.backends.keys import RunKeys
 from runtime.backends.redis_link import Link
+from runtime.backends.redis_reader import Superseded
 from runtime.config import WorkerSettings
 from runtime.ports import HintMessage, RunEvent
 
@@ -28,12 +30,15 @@ class RedisSignals:
         self._life = int(settings.life_s)
 
     def _read(self, key: str, after: str, timeout_s: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        """Nothing before its time when another thread of the process reads now: nobody waits for this any more."""
         until = time.monotonic() + timeout_s
-        while True:
-            left = until - time.monotonic()
-            entries = self._link.read_stream(key, after, left)
-            if entries or until <= time.monotonic():
-                return entries
+        with suppress(Superseded):
+            while True:
+                left = until - time.monotonic()
+                entries = self._link.read_stream(key, after, left)
+                if entries or until <= time.monotonic():
+                    return entries
+        return []
 
     def wait_hints(self, worker: str, after: str, timeout_s: float) -> list[HintMessage]:
         entries = self._read(self._keys.hint(worker), after, timeout_s)

@@ -9,9 +9,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import pytest
 import redis
 
-from runtime.backends.redis import Link
+from runtime.backends.keys import RunKeys
+from runtime.backends.redis import Link, RedisBackend
 from runtime.backends.redis_link import connect
 from runtime.backends.redis_pool import CONNECTIONS, BoundedPool
+from runtime.backends.redis_reader import Superseded
+from runtime.config import WorkerSettings
 from tests.integration.running import wait_for
 
 PATIENCE_S = 30.0
@@ -97,9 +100,25 @@ def test_a_new_read_ends_the_one_before(link: Link, client: redis.Redis) -> None
         until_blocked(client)
         client.xadd("new", {"a": "b"})
         ((_, fields),) = link.read_stream("new", "0", PATIENCE_S)
-        assert old.result(PATIENCE_S) == []
+        with pytest.raises(Superseded):
+            old.result(PATIENCE_S)
     assert fields == {b"a": b"b"}
     assert connections(client) <= before + CONNECTIONS
+
+
+def test_who_waits_for_hints_of_an_invocation_that_is_over_does_not_disturb_the_next(
+    redis_url: str, client: redis.Redis
+) -> None:
+    """One that read again would end the newer read, which would end it in turn, for as long as both have time."""
+    signals = RedisBackend(redis_url, "deployment", "run", WorkerSettings()).signals
+    with ThreadPoolExecutor(2) as threads:
+        old = threads.submit(signals.wait_hints, "w0", "0", 2 * PATIENCE_S)
+        until_blocked(client)
+        new = threads.submit(signals.wait_hints, "w1", "0", 2 * PATIENCE_S)
+        assert old.result(PATIENCE_S) == []
+        until_blocked(client)
+        client.xadd(RunKeys("deployment", "run").hint("w1"), {"": "", "a": "value"})
+        assert [dict(message.arrived) for message in new.result(PATIENCE_S)] == [{"a": b"value"}]
 
 
 def test_commands_go_on_while_a_read_blocks(link: Link, client: redis.Redis) -> None:

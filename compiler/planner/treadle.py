@@ -35,19 +35,21 @@ from compiler.planner.search.estimates import Estimates, Found
 from compiler.planner.search.judge import Judge, Judged, Scale
 from compiler.planner.search.limits import Limits
 from compiler.planner.search.moves import Terrain, improve
-from compiler.planner.search.objective import NOISE, Figures, choose, is_bounded, priced, undominated
+from compiler.planner.search.objective import NOISE, Figures, choose, is_bounded, priced, tightened, undominated
 from compiler.planner.search.seeds import flexible_seeds, pinned_seeds
 
 NAME = "treadle"
-ROUNDS = 3_000
+ROUNDS = 5_000
 FIRST_SEEDS, LEAST_SEEDS, MOST_SEEDS = 3, 24, 400
 
 STARTS = 4
-LEGS = (30.0, 300.0, inf)
+LEGS = (10.0, 30.0, 100.0, 300.0, 1_000.0)
 """Assignments from which a local search starts, where there are `FEW_ROUNDS` for each of its legs, and what in each leg
 a plan pays for what it lacks: so a way may lead through plans that are a little too dear or too late."""
 
 FEW_ROUNDS = 30
+MARGIN = 1e-4
+"""By so much less than a bound is aimed at: estimates are not exact."""
 
 QUICK_PLANNERS = ("simple", "wukong")
 """These are asked about any graph."""
@@ -92,8 +94,8 @@ class _Search:
             islice(self.seeds, self.effort.estimates(SEEDS, LEAST_SEEDS if self.is_small else 0, MOST_SEEDS))
         )
         judge.look([one for one in self.theirs if self.is_small or not one.is_pinned], len(self.theirs))
-        judge.look(self._promising(Scale()), max(1, judge.left // 4))
-        judge.look(list(flexible_seeds(self.limits, NAME)), max(1, judge.left // 3))
+        judge.look(self._promising(Scale()), max(3, judge.left // 4))
+        judge.look(list(flexible_seeds(self.limits, NAME)), max(1, judge.left // 4))
         self._search_on()
         self._save()
         judge.look(self._promising(self._scale()), judge.left)
@@ -133,8 +135,9 @@ class _Search:
                 self.found[key] = self.estimates.of(one)
 
     def _promising(self, scale: Scale) -> list[Candidate]:
-        """What was estimated: the best by the objective, those that nothing beats in both figures, and the best with
-        more workers than may live at once, in turn. The middle of everything says little of what these are good for.
+        """What was estimated: the best by the objective, the best if what they lack had a price, those that nothing
+        beats in both figures, and the best with more workers than may live at once, in turn. The middle of everything
+        says little of what these are good for.
         """
 
         def figures(one: Found) -> Figures:
@@ -145,7 +148,8 @@ class _Search:
         front = undominated(known, figures)
         concurrency = self.problem.options.concurrency
         crowds = [one for one in by_wish if len(set(one.candidate.worker_of)) > concurrency]
-        rows = zip(by_wish, [*front, *by_wish], [*crowds, *by_wish], strict=False)
+        bargains = sorted(known, key=lambda one: priced(figures(one), self.sla, LEGS[-1]))
+        rows = zip(by_wish, bargains, [*front, *by_wish], [*crowds, *by_wish], strict=False)
         return [one.candidate for one in dict.fromkeys([*(one for row in rows for one in row), *by_wish])]
 
     def _scale(self) -> Scale:
@@ -160,14 +164,16 @@ class _Search:
     # ---- search -----------------------------------------------------------------------------------------
 
     def _search_on(self) -> None:
-        """Local search from several starts, in legs: each by the scale of a simulation of where it begins."""
-        starts = self._starts(max(1, min(STARTS, self.rounds // (len(LEGS) * FEW_ROUNDS))))
-        rounds = self.rounds // (len(LEGS) * len(starts))
-        for start in starts:
-            at = start
-            for price in LEGS:
-                at = self._improved(at, partial(priced, sla=self.sla, price=price), rounds)
-            self._look(at)
+        """Local search from several starts, in legs: each by the scale of a simulation of where it begins. After each
+        the way that has come least far is given up."""
+        ways = self._starts(max(1, min(STARTS, self.rounds // (len(LEGS) * FEW_ROUNDS))))
+        aim = tightened(self.sla, MARGIN)
+        for price in LEGS:
+            wish = partial(priced, sla=aim, price=price)
+            rounds = self.rounds // (len(LEGS) * len(ways))
+            ways = [self._improved(at, wish, rounds) for at in ways]
+            worth = {at: wish(self._look(at)) for at in ways}
+            ways = sorted(worth, key=worth.__getitem__)[: max(1, len(ways) - 1)]
 
     def _save(self) -> None:
         """Where nothing is said of money: the cheapest on from the fastest, as long as that takes no longer."""
@@ -189,7 +195,7 @@ class _Search:
 
         known = [
             sorted(self.found.values(), key=lambda one: priced(figures(one), self.sla, price))
-            for price in (inf, LEGS[0], LEGS[0] / 10)
+            for price in (inf, LEGS[1], LEGS[0])
         ]
         apart: dict[tuple[float, float], Found] = {}
         for one in chain.from_iterable(zip(*known, strict=True)):
@@ -198,7 +204,8 @@ class _Search:
 
     def _improved(self, start: Found, wish: Callable[[Figures], tuple[float, ...]], rounds: int) -> Found:
         """What a local search makes of it, by the scale of its own simulation."""
-        judged = self._look(start)
+        self._look(start)
+        judged = self.judge.of(start.candidate)
         scale = self._scale() if judged is None else Scale.of([(start.figures, judged.figures)])
 
         def worth(figures: Figures) -> tuple[float, ...]:
@@ -207,6 +214,8 @@ class _Search:
         better = improve(self.terrain, start, worth, rounds)
         return self.found.setdefault(better.candidate.key(), better)
 
-    def _look(self, found: Found) -> Judged | None:
+    def _look(self, found: Found) -> Figures:
+        """What a simulation says of it; where there is no more work left, what is thought of it."""
         self.judge.look([found.candidate], 1)
-        return self.judge.of(found.candidate)
+        judged = self.judge.of(found.candidate)
+        return self._scale()(found.figures) if judged is None else judged.figures

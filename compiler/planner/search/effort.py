@@ -21,7 +21,7 @@ PART = 0.1
 LEAST_S, MOST_S = 1.0, 10.0
 GUESSED_S = 0.25
 
-ESTIMATED_S = 20e-6
+ESTIMATED_S = 12e-6
 """A task of a candidate that is made and estimated."""
 
 SIMULATED_S = 250e-6

@@ -42,7 +42,14 @@ class Estimates:
 
     def of(self, candidate: Candidate) -> Found:
         """The estimate of an assignment with a worker for every instance."""
-        rough = self.quick.evaluate(candidate.worker_of, candidate.memory_mb)
+        return self.completed(candidate, self.glance(candidate))
+
+    def glance(self, candidate: Candidate) -> Rough:
+        """In the middle alone."""
+        return self.quick.evaluate(candidate.worker_of, candidate.memory_mb)
+
+    def completed(self, candidate: Candidate, rough: Rough) -> Found:
+        """What was glanced at, by the statistic of the objective."""
         seconds = rough.makespan_s
         if self._drawn is not None:
             seconds = statistic(self._drawn.makespans(rough).tolist(), self._sla)

@@ -24,7 +24,7 @@ from compiler.planner.search.objective import Figures
 from compiler.simulate.world import Deadlock
 
 ROUGH_LEAST, ROUGH_MOST = 6, 60
-FINAL_LEAST, FINAL_MOST = 2, 8
+FINAL_LEAST, FINAL_MOST = 4, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -13,9 +13,13 @@ from dataclasses import dataclass, replace
 from math import inf
 from random import Random
 
+from compiler.planner.quick_run import Rough
 from compiler.planner.search.estimates import Estimates, Found
 from compiler.planner.search.limits import Limits
 from compiler.planner.search.objective import Figures
+
+KINDLY = 0.95
+"""Of what the run in the middle lets expect, the statistic over drawn runs is hardly less."""
 
 Worth = Callable[[Figures], tuple[float, ...]]
 """What an estimate is worth: the less, the better."""
@@ -76,10 +80,18 @@ class _Search:
         used = set(worker_of)
         memory_mb = {worker: size for worker, size in memory_mb.items() if worker in used}
         candidate = replace(self.best.candidate, worker_of=worker_of, memory_mb=memory_mb, plan=None)
-        found = self.estimates.of(candidate)
+        rough = self.estimates.glance(candidate)
+        if self._is_hopeless(rough):
+            return
+        found = self.estimates.completed(candidate, rough)
         if (value := self.worth(found.figures)) < self.value:
             self.best, self.value = found, value
             self._look()
+
+    def _is_hopeless(self, rough: Rough) -> bool:
+        """It would be worse even if the drawn runs took to it much more kindly than to the best."""
+        kindly = KINDLY * self.best.figures.seconds / max(self.best.rough.makespan_s, 1e-9)
+        return self.worth(Figures(seconds=rough.makespan_s * kindly, usd=rough.cost_usd)) >= self.value
 
     # ---- who may go where -------------------------------------------------------------------------------
 

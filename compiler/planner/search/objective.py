@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import TypeVar
 
@@ -47,6 +47,16 @@ def _beyond(value: float, limit: float | None) -> float:
     if limit is None or value <= limit * (1 + EQUAL):
         return 0.0
     return value / limit - 1 if limit > 0 else inf
+
+
+def tightened(sla: Sla, part: float) -> Sla:
+    """The same with bounds that are tighter by so much."""
+    deadline_s, budget_usd = sla.deadline_s, sla.budget_usd
+    return replace(
+        sla,
+        deadline_s=None if deadline_s is None else deadline_s * (1 - part),
+        budget_usd=None if budget_usd is None else budget_usd * (1 - part),
+    )
 
 
 def priced(figures: Figures, sla: Sla, price: float = inf) -> tuple[float, float, float]:

@@ -25,7 +25,8 @@ def pinned_seeds(limits: Limits) -> Iterator[Candidate]:
     most, sizes = _most(limits), limits.sizes
     counts, fast = _counts(most, COARSE), sizes[-1]
     middle = counts[len(counts) // 2]
-    pairs = [(size, count) for size in reversed(sizes) for count in (most, 1, middle)]
+    pairs = [(fast, most), *[(size, 1) for size in reversed(sizes)], (fast, middle)]
+    pairs += [(size, count) for size in reversed(sizes) for count in (most, middle)]
     pairs += [(fast, count) for count in (*_crowds(limits, most), *reversed(counts))]
     pairs += [(size, count) for size in reversed(sizes[:-1]) for count in reversed(counts)]
     pairs += [(size, count) for size in reversed(sizes) for count in reversed(_counts(most, FINE))]

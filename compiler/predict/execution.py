@@ -21,7 +21,7 @@ import numpy as np
 
 from compiler.predict.distribution import PARTS, SCORES, Distribution, around, measured
 from runtime.history.records import EnvironmentHistory, FamilyHistory, FamilyRun
-from runtime.history.relation import Relation
+from runtime.history.relation import STEPS, Relation
 from runtime.history.sketch import Sketch, merge_sketches
 from runtime.measures.spans import FULL_CPU_MB, NORM_MB
 
@@ -146,8 +146,8 @@ def _level(relation: Relation, input_bytes: float) -> tuple[float, Sketch, str]:
         return _mean_log(near), near, ""
     if fit is not None and relation.sums.n >= 3 and (fit.spread <= CLOSE or near.count < ENOUGH_NEAR):
         power = min(max(fit.power, 0.0), 2.0)
-        middle = 2.0 ** (relation.sums.x / relation.sums.n / 1024)
-        at_middle = relation.sums.y / relation.sums.n / 1024 * log(2.0)
+        middle = 2.0 ** (relation.sums.x / relation.sums.n / STEPS)
+        at_middle = relation.sums.y / relation.sums.n / STEPS * log(2.0)
         return at_middle + power * log((1 + input_bytes) / middle), Sketch(), "by input bytes"
     return (_mean_log(near), near, "") if near.count else (_mean_log(relation.whole()), relation.whole(), "")
 
@@ -208,24 +208,33 @@ class _Off:
 
     @classmethod
     def of(cls, run: FamilyRun, relation: Relation) -> _Off:
-        """Of all of them where their bytes are much the same; else of those few whose bytes are known."""
-        if not run.samples or len(relation.buckets) == 1:
+        """Of all of them; where times go with bytes, of those few whose bytes are known."""
+        if not run.samples or not _goes_with_bytes(relation):
             variance = max(0.0, run.log_square - run.log_mean**2) * run.count / max(1, run.count - 1)
             return cls(run.log_mean - _expected(relation, None), variance, run.count)
         parts = [log(max(one.exec_s, 1e-9)) - _expected(relation, one.input_bytes) for one in run.samples]
         return cls(float(np.mean(parts)), float(np.var(parts, ddof=1)) if len(parts) > 1 else 0.0, len(parts))
 
 
+def _goes_with_bytes(relation: Relation) -> bool:
+    """The bytes explain more than half of how the logarithms differ."""
+    sums, fit = relation.sums, relation.sums.fit()
+    if fit is None or len(relation.buckets) == 1:
+        return False
+    variance = (sums.yy / sums.n - (sums.y / sums.n) ** 2) / STEPS**2
+    return 2 * fit.spread**2 < variance
+
+
 def _expected(relation: Relation, input_bytes: int | None) -> float:
     sums = relation.sums
     if not sums.n:
         return log(1e-9)
-    middle = sums.y / sums.n / 1024 * log(2.0)
+    middle = sums.y / sums.n / STEPS * log(2.0)
     fit = sums.fit()
     if fit is None or input_bytes is None:
         return middle
     power = min(max(fit.power, 0.0), 2.0)
-    return middle + power * (log(1 + input_bytes) - sums.x / sums.n / 1024 * log(2.0))
+    return middle + power * (log(1 + input_bytes) - sums.x / sums.n / STEPS * log(2.0))
 
 
 def _mean(values: Sequence[float], weights: Sequence[float]) -> float:

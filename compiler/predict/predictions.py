@@ -27,6 +27,7 @@ from compiler.predict.platform import NO_WAIT, Platform, learn_platform
 from compiler.simulate.conditions import Conditions, Draw
 from compiler.simulate.estimate import Array, Draws
 from runtime.history.records import FamilyHistory, RunRow
+from runtime.history.relation import bucket_of
 from runtime.history.sketch import Sketch, merge_sketches
 from runtime.history.view import History
 from runtime.links import DIRECT, LinkShape
@@ -110,13 +111,24 @@ class Predictions:
 
     def needed_mb(self, family: int) -> int | None:
         """The memory that environments which ran this function were seen to need, with room to spare; None when nobody
-        measured it."""
+        measured it, or never with as many bytes in as are to come."""
         ran_in = self.history.functions(self.fingerprints[family])
+        seen = {bucket for one in ran_in.values() for part in (one.execs, one.first_execs) for bucket in part.buckets}
+        if bucket_of(self._most_bytes[family]) > max(seen, default=-1):
+            return None
         peaks = [self.history.environments[env].peak_memory_mb for env in ran_in if env in self.history.environments]
         if sum(peak.count for peak in peaks) < ENOUGH_PEAKS:
             return None
         highest = max(peak.quantile(1.0) for peak in peaks if peak.count)
         return max(LEAST_MB, ceil(highest * ROOM / MB_STEP) * MB_STEP)
+
+    @cached_property
+    def _most_bytes(self) -> Mapping[int, int]:
+        """By family the most that an instance takes in."""
+        found: dict[int, int] = {}
+        for family, size in zip(self.graph.family_of, self.flow.input_bytes, strict=True):
+            found[family] = max(size, found.get(family, 0))
+        return found
 
     def bytes_of(self, instance: int, output: int) -> int:
         """The size of an output (-1: the only one, or all of them)."""

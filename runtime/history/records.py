@@ -7,9 +7,9 @@ Nothing here knows where a history lies, how it is written, or what a planner ma
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from runtime.history.relation import Relation, merge_relations
@@ -19,6 +19,9 @@ from runtime.links import NO_LINK
 KEPT_RUNS = 256
 KEPT_FAMILY_RUNS = 64
 SAMPLES_PER_RUN = 4
+MOST_SAMPLES = 64
+"""Of one run, where tasks are put together."""
+
 KEPT_ENVIRONMENTS = 24
 """Classes of environments per graph; those that were not seen for the longest time are forgotten beyond."""
 
@@ -228,6 +231,34 @@ def merge_families(families: Sequence[FamilyHistory]) -> FamilyHistory:
         outputs=merged((part.outputs for part in parts), merge_relations),
         recent=_newest([part.recent for part in parts], KEPT_FAMILY_RUNS),
         seen_at=newest.seen_at,
+    )
+
+
+def merge_tasks(families: Sequence[FamilyHistory]) -> FamilyHistory:
+    """One history of one function, which several tasks call: what they did in one run is one row of it."""
+    if len(families) == 1:
+        return families[0]
+    runs: defaultdict[tuple[float, str], list[FamilyRun]] = defaultdict(list)
+    for family in families:
+        for row in family.recent:
+            runs[row.at, row.run].append(row)
+    newest = sorted(runs, reverse=True)[:KEPT_FAMILY_RUNS]
+    return replace(merge_families(families), recent=tuple([_one_row(sorted(runs[key])) for key in newest]))
+
+
+def _one_row(rows: Sequence[FamilyRun]) -> FamilyRun:
+    """What several families did in one run; its samples are as many from each as there is room for."""
+    if len(rows) == 1:
+        return rows[0]
+    count = sum(row.count for row in rows)
+    samples = [sample for row in rows for sample in row.samples]
+    return FamilyRun(
+        at=rows[0].at,
+        run=rows[0].run,
+        count=count,
+        log_mean=sum(row.log_mean * row.count for row in rows) / count,
+        log_square=sum(row.log_square * row.count for row in rows) / count,
+        samples=tuple(samples[:: max(1, -(-len(samples) // MOST_SAMPLES))]),
     )
 
 

@@ -18,8 +18,8 @@ from runtime.history.records import (
     MakespanKey,
     RunRow,
     merge_environments,
-    merge_families,
     merge_graphs,
+    merge_tasks,
     merged,
 )
 from runtime.history.sketch import Sketch
@@ -82,7 +82,7 @@ class History:
                 found[family.fingerprint, ""][env].append(family)
                 found[family.fingerprint, task][env].append(family)
         return {
-            key: {env: merge_families(parts) for env, parts in sorted(by_env.items())} for key, by_env in found.items()
+            key: {env: merge_tasks(parts) for env, parts in sorted(by_env.items())} for key, by_env in found.items()
         }
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from compiler.predict.execution import DEFAULT_EXEC_S, predict_execution
 from runtime.history.records import merge_families
-from tests.predict.histories import environment, family
+from tests.predict.histories import environment, family, history
 
 PARTS = (0.05, 0.5, 0.9, 0.95, 0.99)
 
@@ -84,3 +84,25 @@ def test_another_memory_size_is_reckoned_through_the_baseline() -> None:
     known, envs = {"e": family(runs(20, 20))}, {"e": environment(1024, 1.0)}
     half = predict_execution(known, envs, memory_mb=512, input_bytes=1000).seconds
     assert half.median == pytest.approx(2.0, rel=0.05) and "brought to 512 MB" in half.source
+
+
+def test_many_tasks_of_one_function_are_one_run_of_it() -> None:
+    """Two modes, and tasks of a name each: no task's time is a weather of its own."""
+    times = [0.002] * 19 + [0.02] * 16
+    known = history(
+        {f"task{number}": family([[seconds]]) for number, seconds in enumerate(times)}, {"e": environment(512)}
+    )
+    found = predict_execution(known.functions("f"), known.environments, memory_mb=512, input_bytes=1000)
+    assert found.seconds.median == pytest.approx(0.002, rel=0.1)
+    assert found.seconds.quantile(0.9) == pytest.approx(0.02, rel=0.3)
+    assert len(found.weather) == 1
+
+
+def test_weather_is_not_what_a_few_samples_of_a_wide_spread_are_off() -> None:
+    """The first instances of each run are slow, and input bytes do not say so."""
+    random = np.random.default_rng(5)
+    parts = [
+        family([[1.0] * 2 + [0.1] * 20], input_bytes=int(size)) for size in random.choice((1_000, 100_000), size=40)
+    ]
+    found = predict_execution({"e": merge_families(parts)}, {"e": environment(512)}, memory_mb=512, input_bytes=1000)
+    assert found.seconds.median == pytest.approx(0.1, rel=0.1)

@@ -95,3 +95,18 @@ def test_what_invocations_of_many_tasks_take_is_spent_on_their_tasks_but_for_wha
     found = platform(own=[(250, 0.023)] * 20)
     assert found.leave_s == pytest.approx(0.003)
     assert found.task_s == pytest.approx(0.02 / 250, rel=0.03)
+
+
+@pytest.mark.parametrize(("seen", "needed"), [(1_000_000, 640), (1_000, None)], ids=["as many", "fewer"])
+def test_memory_is_known_to_be_enough_for_as_many_bytes_as_were_seen(
+    tmp_path: Path, seen: int, needed: int | None
+) -> None:
+    load = workload(tmp_path, FAN)
+    large = family([[0.5]] * 10, input_bytes=1000, output=[(1000, 1_000_000)] * 10)
+    known = history(
+        {"list": large, "map": family([[0.5]] * 10, input_bytes=seen, fingerprint="g")},
+        {"e": replace(environment(1769), peak_memory_mb=Sketch.of([320.0] * 10))},
+    )
+    found = predict(load.source, ["f", "g", "h"], known)
+    assert found.flow.input_bytes[1] == pytest.approx(1_000_000, rel=0.1)
+    assert found.needed_mb(1) == needed

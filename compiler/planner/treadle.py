@@ -96,8 +96,9 @@ class _Search:
         judge.look([one for one in self.theirs if self.is_small or not one.is_pinned], len(self.theirs))
         judge.look(self._promising(Scale()), max(3, judge.left // 4))
         judge.look(list(flexible_seeds(self.limits, NAME)), max(1, judge.left // 4))
-        self._search_on()
-        self._save()
+        if self.rounds:
+            self._search_on()
+            self._save()
         judge.look(self._promising(self._scale()), judge.left)
         finals = judge.finals(lambda figures: priced(figures, self.sla))
         assert finals, "no candidate can end"

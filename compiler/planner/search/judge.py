@@ -25,6 +25,8 @@ from compiler.simulate.world import Deadlock
 
 ROUGH_LEAST, ROUGH_MOST = 6, 60
 FINAL_LEAST, FINAL_MOST = 4, 8
+LARGE_LEAST = 2
+"""Looks at a large graph."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,7 +44,7 @@ class Judge:
     def __init__(self, problem: Problem, planner: str, effort: Effort) -> None:
         self._problem, self._planner, self._effort = problem, planner, effort
         self._is_large = len(problem.graph) > LARGE
-        least = FINAL_LEAST if self._is_large else ROUGH_LEAST
+        least = LARGE_LEAST if self._is_large else ROUGH_LEAST
         self.left = effort.simulations(ROUGH, least, ROUGH_MOST)
         self._known: dict[tuple[object, ...], Judged | None] = {}
 

@@ -114,7 +114,7 @@ class Predictions:
         measured it, or never with as many bytes in as are to come."""
         ran_in = self.history.functions(self.fingerprints[family])
         seen = {bucket for one in ran_in.values() for part in (one.execs, one.first_execs) for bucket in part.buckets}
-        if bucket_of(self._most_bytes[family]) > max(seen, default=-1):
+        if bucket_of(self._most_bytes.get(family, 0)) > max(seen, default=-1):
             return None
         peaks = [self.history.environments[env].peak_memory_mb for env in ran_in if env in self.history.environments]
         if sum(peak.count for peak in peaks) < ENOUGH_PEAKS:

@@ -109,24 +109,12 @@ class _Search:
         return len(self.problem.graph) <= (SMALL if self.problem.predictions.samples else SMALL_GUESS)
 
     def _asked(self, rivals: Sequence[str]) -> Iterator[Candidate]:
+        """What others plan; nothing flexible where the number of workers is given."""
         for name in rivals:
             if self.is_small or name in QUICK_PLANNERS:
                 found = candidate_of(self.problem, NAME, STRATEGIES[name](self.problem), f"as {name} plans it")
-                yield from self._allowed(found)
-
-    def _allowed(self, theirs: Candidate) -> Iterator[Candidate]:
-        """The same with no worker smaller than may be, if there is such a thing."""
-        if not theirs.is_pinned:
-            if self.problem.options.workers is None:
-                yield theirs
-            return
-        memory_mb, bounds = dict(theirs.memory_mb), self.limits.bounds
-        for instance, worker in enumerate(theirs.worker_of):
-            memory_mb[worker] = max(memory_mb[worker], bounds[instance][0])
-        if memory_mb == theirs.memory_mb:
-            yield theirs
-        elif all(memory_mb[worker] <= bounds[instance][1] for instance, worker in enumerate(theirs.worker_of)):
-            yield replace(theirs, memory_mb=memory_mb, plan=None)
+                if found.is_pinned or self.problem.options.workers is None:
+                    yield found
 
     # ---- estimates --------------------------------------------------------------------------------------
 

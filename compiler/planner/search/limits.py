@@ -7,7 +7,6 @@ from functools import cached_property
 
 from compiler.planner.problem import Problem
 from compiler.planner.quick import Quick
-from compiler.planner.search.objective import is_bounded
 
 
 @dataclass(kw_only=True, eq=False)
@@ -19,20 +18,14 @@ class Limits:
 
     @cached_property
     def bounds(self) -> list[tuple[int, int]]:
-        """By instance the least and the most memory that it may have. What it needed in earlier runs says little of a
-        run with more to do, so that nothing is made smaller than its class unless a deadline or a budget asks for it.
-        """
+        """By instance the least and the most memory that it may have."""
         problem, known = self.problem, dict[tuple[int, int], tuple[int, int]]()
         graph = problem.graph
         for instance in range(len(graph)):
             key = graph.family_of[instance], graph.options[instance]
             if key not in known:
-                known[key] = self._least_mb(instance), problem.most_mb(instance)
+                known[key] = problem.least_mb(instance), problem.most_mb(instance)
         return [known[key] for key in zip(graph.family_of, graph.options, strict=True)]
-
-    def _least_mb(self, instance: int) -> int:
-        least = self.problem.least_mb(instance)
-        return least if is_bounded(self.problem.objective) else max(least, self.problem.base_env(instance).memory_mb)
 
     @cached_property
     def kinds(self) -> list[tuple[str, str, str]]:

@@ -209,7 +209,7 @@ def _rate(environments: Iterable[EnvironmentHistory], kinds: Sequence[str], leas
     parts = [one.kinds[name] for one in environments for name in names if name in one.kinds]
     moved = merge_relations(parts).buckets if parts else {}
     seconds = [
-        (sketch.count, max(1e-6, sketch.quantile(ALONE) - trip_s / (_middle_bytes(bucket) / 1e6)))
+        (sketch.count, max(1e-6, sketch.quantile(0.5) - trip_s / (_middle_bytes(bucket) / 1e6)))
         for bucket, sketch in moved.items()
         if bucket >= least
     ]

@@ -115,13 +115,15 @@ def _pooled(known: Known, factors: Sequence[float], input_bytes: float, why: str
     most = max(range(len(known)), key=lambda number: known[number][1].count)
     relation = _relation(known[most][1])
     level, sketch, note = _level(relation, input_bytes)
-    recent = _Recent.of([run for _, family in known for run in family.recent], relation)
+    runs = [run for _, family in known for run in family.recent]
+    recent = _Recent.of(runs, relation)
     source = f"{count:,} sample{'' if count == 1 else 's'}"
     notes = [part for part in (note, why) if part]
+    met = _Met.of(known, factors) if sketch.count == relation.count else None
     seconds = measured(
-        _shape(sketch, recent),
-        centre=log(factors[most]) + level + recent.drift,
-        spread=recent.spread,
+        _shape(sketch, recent) if met is None else met.shape(),
+        centre=log(factors[most]) + level + recent.drift if met is None else met.centre,
+        spread=recent.spread if met is None else max(met.spread, LEAST_SPREAD),
         count=float(count),
         source=", ".join([source, *notes]),
     )
@@ -162,6 +164,44 @@ def _shape(sketch: Sketch, recent: _Recent) -> np.ndarray:
     if not sketch.count or abs(recent.drift) > CHANGED * recent.spread:
         return np.exp(SCORES)
     return np.array(sketch.quantiles(PARTS))
+
+
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """ln(seconds) of single executions, rising, with what each weighs: of a task of few instances, in which what a run
+    has in common cannot be told from chance. What comes in several kinds, such as where code was imported before and
+    where it was not, is met in the same kinds again."""
+
+    logs: Sequence[float]
+    weights: Sequence[float]
+
+    @classmethod
+    def of(cls, known: Known, factors: Sequence[float]) -> _Met | None:
+        """None where runs had more executions than are known one by one, or there are too few to go by."""
+        rows = [(run, log(factor)) for (_, family), factor in zip(known, factors, strict=True) for run in family.recent]
+        if len(rows) < ENOUGH or any(run.count > len(run.samples) for run, _ in rows):
+            return None
+        rows.sort(key=lambda row: (row[0].at, row[0].run), reverse=True)
+        found = sorted(
+            (log(max(sample.exec_s, 1e-9)) + factor, 0.5 ** (age / HALF_LIFE) / run.count)
+            for age, (run, factor) in enumerate(rows)
+            for sample in run.samples
+        )
+        return cls([value for value, _ in found], [weight for _, weight in found])
+
+    @property
+    def centre(self) -> float:
+        return _mean(self.logs, self.weights)
+
+    @property
+    def spread(self) -> float:
+        centre = self.centre
+        return sqrt(_mean([(value - centre) ** 2 for value in self.logs], self.weights))
+
+    def shape(self) -> np.ndarray:
+        """The values at `PARTS`."""
+        ends = np.cumsum(self.weights)
+        return np.exp(np.interp(PARTS, (ends - np.array(self.weights) / 2) / ends[-1], self.logs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,3 +106,13 @@ def test_weather_is_not_what_a_few_samples_of_a_wide_spread_are_off() -> None:
     ]
     found = predict_execution({"e": merge_families(parts)}, {"e": environment(512)}, memory_mb=512, input_bytes=1000)
     assert found.seconds.median == pytest.approx(0.1, rel=0.1)
+
+
+def test_a_task_that_comes_once_a_run_is_met_in_the_kinds_in_which_it_was_met() -> None:
+    """Three kinds, such as where code is there, where it is imported, and where its library is: none slower is told."""
+    times = [0.005, 0.6, 0.1, 0.62, 0.005, 0.58, 0.1, 0.6, 0.005, 0.61, 0.005, 0.6, 0.1, 0.59, 0.6] * 2
+    known = {"e": family([[seconds] for seconds in times])}
+    found = predict_execution(known, {"e": environment(512)}, memory_mb=512, input_bytes=1000)
+    assert found.seconds.quantile(0.15) < 0.02
+    assert found.seconds.median == pytest.approx(0.5, rel=0.3)
+    assert found.seconds.quantile(0.9) < 1.0

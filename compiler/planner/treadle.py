@@ -71,6 +71,13 @@ def search(problem: Problem, rivals: Sequence[str]) -> Plan:
     return found.plan
 
 
+def _freed(problem: Problem) -> Problem:
+    """The same, where nothing is said of time and money."""
+    manifest = problem.graph.manifest
+    free = replace(manifest, sla=replace(problem.objective, deadline_s=None, budget_usd=None))
+    return replace(problem, graph=replace(problem.graph, manifest=free), learn=lambda graph: problem.predictions)
+
+
 class _Search:
     def __init__(self, problem: Problem, rivals: Sequence[str]) -> None:
         self.problem = problem
@@ -100,7 +107,7 @@ class _Search:
             self._search_on()
             self._save()
         judge.look(self._promising(self._scale()), judge.left)
-        finals = judge.finals(lambda figures: priced(figures, self.sla))
+        finals = judge.finals(lambda figures: priced(figures, self.sla), self.theirs)
         assert finals, "no candidate can end"
         return choose(finals, lambda one: one.figures, self.sla)
 
@@ -109,12 +116,18 @@ class _Search:
         return len(self.problem.graph) <= (SMALL if self.problem.predictions.samples else SMALL_GUESS)
 
     def _asked(self, rivals: Sequence[str]) -> Iterator[Candidate]:
-        """What others plan; nothing flexible where the number of workers is given."""
+        """What others plan, within bounds and, since theirs may be too careful of them, without; nothing flexible where
+        the number of workers is given."""
         for name in rivals:
             if self.is_small or name in QUICK_PLANNERS:
-                found = candidate_of(self.problem, NAME, STRATEGIES[name](self.problem), f"as {name} plans it")
+                found = self._theirs(name, self.problem)
                 if found.is_pinned or self.problem.options.workers is None:
                     yield found
+                if is_bounded(self.sla) and found.is_pinned:
+                    yield replace(self._theirs(name, _freed(self.problem)), plan=None)
+
+    def _theirs(self, name: str, problem: Problem) -> Candidate:
+        return candidate_of(self.problem, NAME, STRATEGIES[name](problem), f"as {name} plans it")
 
     # ---- estimates --------------------------------------------------------------------------------------
 

@@ -25,6 +25,10 @@ from compiler.simulate.world import Deadlock
 
 ROUGH_LEAST, ROUGH_MOST = 6, 60
 FINAL_LEAST, FINAL_MOST = 4, 8
+NEAR, LACKING = 1.25, 0.05
+"""How many times the best's seconds a plan may have by a rough look, and how much more it may lack of what is wanted,
+to be worth a close one: a tail says little of itself in a single run."""
+
 LARGE_LEAST = 2
 """Looks at a large graph."""
 
@@ -67,14 +71,21 @@ class Judge:
         """What came of a candidate, if it was looked at and can end."""
         return self._known.get(candidate.key())
 
-    def finals(self, rank: Callable[[Figures], tuple[float, ...]]) -> list[Judged]:
-        """The best of those, looked at as closely as any plan is."""
+    def finals(self, rank: Callable[[Figures], tuple[float, ...]], also: Sequence[Candidate]) -> list[Judged]:
+        """The best of those, and which of `also` come near, looked at as closely as any plan is."""
         best = sorted(self.found, key=lambda one: rank(one.figures))
         runs = runs_worth(self._problem, best[0].figures.seconds) if best else 0
         if runs <= 1 or self._is_large:
             return best
         count = self._effort.simulations(FINAL, FINAL_LEAST, FINAL_MOST, runs + 1)
-        close = [self._judged(one.candidate, None) for one in best[:count]]
+        wanted = {candidate.key() for candidate in also}
+        lacking, most_s = rank(best[0].figures)[0] + LACKING, NEAR * best[0].figures.seconds
+        chosen = best[:count] + [
+            one
+            for one in best[count:]
+            if one.candidate.key() in wanted and one.figures.seconds <= most_s and rank(one.figures)[0] <= lacking
+        ]
+        close = [self._judged(one.candidate, None) for one in chosen]
         return [one for one in close if one is not None]
 
     def _judged(self, candidate: Candidate, runs: int | None) -> Judged | None:

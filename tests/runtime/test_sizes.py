@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from array import array
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -11,9 +12,29 @@ import pytest
 from runtime.values.sizes import estimated_bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Tile:
+    pixels: object
+    top: int = 0
+
+
+@dataclass
+class Page:
+    text: str
+    tiles: list[Tile]
+
+
+class Image(Tile):
+    pass
+
+
 @pytest.mark.parametrize(
     "value",
     [
+        Tile(np.zeros((300, 200))),
+        Image(np.zeros((300, 200))),
+        [Tile(bytes(3_000)) for _ in range(20)],
+        Page("words " * 100, [Tile(bytes(500), n) for n in range(50)]),
         b"x" * 1_000_000,
         bytearray(5_000),
         "text" * 300,
@@ -54,6 +75,18 @@ def test_nothing_of_the_users_runs() -> None:
         def __iter__(self):  # type: ignore[no-untyped-def]
             raise AssertionError("asked")
 
+    class Lazy:
+        __slots__ = ("empty", "full")
+
+        def __init__(self) -> None:
+            self.full = bytes(1_000)
+
+    class Masked:
+        @property
+        def __dict__(self) -> dict[str, object]:  # type: ignore[override]
+            raise AssertionError("asked")
+
+    assert estimated_bytes(Masked()) > 0 and 1_000 <= estimated_bytes(Lazy()) < 1_200
     assert estimated_bytes(Trap()) > 0 and estimated_bytes([Trap(), Tricky([1])]) > 0
 
 

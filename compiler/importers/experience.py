@@ -17,7 +17,7 @@ from runtime.bundle import LoadedBundle
 from runtime.history.gathering import history_of
 from runtime.history.records import GraphHistory
 from runtime.history.remembering import code_of
-from runtime.measures.spans import InputSpan, OutputSpan, StartUp, TaskSpan
+from runtime.measures.spans import CpuTime, InputSpan, OutputSpan, StartUp, TaskSpan
 from runtime.timeline import InvocationSpans, Timeline
 
 IMPORTED = "imported"
@@ -43,6 +43,7 @@ def timeline_of(trace: Trace, wiring: Wiring, names: Names, scales: Scales, bund
             outcome="done",
             started_at=began + ends[task.key] - exec_s,
             exec_s=exec_s,
+            cpu=CpuTime(used_s=exec_s if scales.how == "burn" else 0.0, delay_s=0.0),
             inputs=tuple(incoming[task.key]),
             outputs=_outputs(task, names, scales),
         )

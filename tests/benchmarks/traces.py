@@ -2,21 +2,23 @@
 
     python -m tests.benchmarks.traces FOLDER [--work-s 4] [--bytes 5e7] [--planner simple] [--environments 4]
 
-FOLDER holds traces in WfFormat. Each is scaled so that its tasks take `--work-s` seconds together and read
-`--bytes` at most, and is run once on the local service. Printed: what was recorded, what a run of the manifest is to
-take (its critical path, and its work over the environments: no run is shorter), and what it took. A run whose spans
-show less time or fewer bytes than its manifest says is marked: nothing may be lost on the way.
+FOLDER holds traces in WfFormat 1.4. Each is scaled so that its tasks take `--work-s` seconds together and read
+`--bytes` at most, planned from the recorded run as history, and run once on the local service. Printed: what was
+recorded, what no run of the manifest is shorter than (its critical path, and its work over the environments), what the
+run was expected to take, from the recorded run and the environments of earlier traces, and what it took. A run whose
+spans show less time or fewer bytes than its manifest says is marked: nothing may be lost on the way.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from compiler.cli import main as treadle
@@ -24,8 +26,12 @@ from compiler.importers.account import Account
 from compiler.importers.edges import wire
 from compiler.importers.scales import Scales
 from compiler.importers.wfformat import read_wfformat
-from compiler.pipeline import CompileOptions, compile_workflow
+from compiler.pipeline import CompileOptions, build_workflow, compile_workflow, expand_workflow, plan_graph
 from runtime.config import LocalSettings, WorkerSettings
+from runtime.history.gathering import history_of
+from runtime.history.records import GraphHistory
+from runtime.history.remembering import code_of
+from runtime.history.view import History
 from runtime.launcher import Target, launch
 from runtime.local.stack import ensure_stack
 from runtime.quantities import format_size
@@ -41,7 +47,9 @@ class Run:
     name: str
     account: Account
     imported: Timeline
+    expected_s: float
     measured: Timeline
+    history: GraphHistory
 
     def lost(self) -> str:
         """What of the manifest the run does not show, in words; nothing should be."""
@@ -58,7 +66,9 @@ class Run:
         return ""
 
 
-def run_trace(path: Path, folder: Path, target: Target, args: argparse.Namespace) -> Run:
+def run_trace(
+    path: Path, folder: Path, target: Target, before: Sequence[GraphHistory], args: argparse.Namespace
+) -> Run:
     trace = read_wfformat(path.read_text())
     wiring = wire(trace)
     whole = Account.of(trace, wiring, Scales())
@@ -73,20 +83,33 @@ def run_trace(path: Path, folder: Path, target: Target, args: argparse.Namespace
     with redirect_stdout(io.StringIO()):
         if treadle(["import", "wfformat", str(path), "-o", str(own), *wanted, "--json"]):
             raise SystemExit(f"{path.name} cannot be imported")
-    options = CompileOptions(planner=args.planner, workers=args.environments, concurrency=args.environments)
-    bundle = compile_workflow(own / "workflow.yaml", options).loaded
+    options = CompileOptions(
+        planner=args.planner,
+        workers=args.environments,
+        concurrency=args.environments,
+        cores=os.cpu_count() or 1,
+    )
+    imported = decode_timeline((own / "timeline.json").read_bytes())
+    code = code_of(compile_workflow(own / "workflow.yaml", options).loaded)
+    known = History(graphs={one.signature: one for one in (*before, history_of(imported, code, "succeeded"))})
+    options = replace(options, recall=lambda signature, marks: known)
+    planned = plan_graph(expand_workflow(own / "workflow.yaml", options), options)
+    bundle = build_workflow(planned, promises=True).loaded
+    assert bundle.promise is not None, "what has run before is promised"
     measured = launch(bundle, target, WorkerSettings(fan_out=args.environments)).timeline
     assert measured is not None, "a run that was followed to its end has a timeline"
     return Run(
         name=path.stem,
         account=Account.of(trace, wiring, scales),
-        imported=decode_timeline((own / "timeline.json").read_bytes()),
+        imported=imported,
+        expected_s=bundle.promise.within(50),
         measured=measured,
+        history=history_of(measured, code, "succeeded"),
     )
 
 
 def rows(runs: Sequence[Run], environments: int) -> Iterator[Sequence[str]]:
-    yield ("trace", "tasks", "edges", "recorded", "moved", "work", "path", "bound", "took", "lost")
+    yield ("trace", "tasks", "edges", "recorded", "moved", "work", "path", "bound", "expected", "took", "lost")
     for one in runs:
         account, path = one.account, one.imported.makespan_s
         bound = max(path, account.seconds_scaled / environments)
@@ -99,6 +122,7 @@ def rows(runs: Sequence[Run], environments: int) -> Iterator[Sequence[str]]:
             f"{account.seconds_scaled:.2f} s",
             f"{path:.2f} s",
             f"{bound:.2f} s",
+            f"{one.expected_s:.2f} s",
             f"{one.measured.makespan_s:.2f} s",
             one.lost() or "nothing",
         )
@@ -125,7 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ):
         target = Target(redis_url=stack.redis_url, lambda_endpoint=stack.lambda_endpoint)
         for path in paths:
-            runs.append(run_trace(path, Path(folder), target, args))
+            runs.append(run_trace(path, Path(folder), target, [one.history for one in runs], args))
             print(path.stem, file=sys.stderr, flush=True)
     print(f"{args.planner}, {args.environments} environments")
     print(table(list(rows(runs, args.environments))))

@@ -162,3 +162,10 @@ def test_a_folder_with_something_in_it_is_left_alone(treadle: Treadle, trace: Pa
     assert called.code == 2 and "not empty" in called.err
     assert treadle("import", "wfformat", trace, "-o", "new", "--time-scale", "-1").code == 2
     assert treadle("import", "wfformat", "none.json", "-o", "new").code == 4
+
+
+@pytest.mark.parametrize(("work", "used"), [("sleep", 0.0), ("burn", 1.0)])
+def test_a_task_that_sleeps_takes_no_core_of_others(treadle: Treadle, trace: Path, work: str, used: float) -> None:
+    treadle("import", "wfformat", trace, "-o", "out", "--work", work)
+    spans = decode_timeline(Path("out/timeline.json").read_bytes()).spans
+    assert [span.cpu.used_s for span in spans if span.cpu] == pytest.approx([used * span.exec_s for span in spans])
